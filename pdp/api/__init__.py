@@ -1,0 +1,1 @@
+"""The published contract of the decision service: the only part of `pdp` that `pep` may import."""

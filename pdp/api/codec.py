@@ -1,0 +1,230 @@
+"""Nouns to protobuf and back. Pure and total: a message that is not a proper noun is a `CodecError`.
+
+Sizes are bounded here, because a message that came over the wire is not to be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pdp.api import strict_json
+from pdp.api.model import (
+    Call,
+    Client,
+    Decision,
+    Effect,
+    LimitResult,
+    Obligation,
+    Phase,
+    Principal,
+    Protocol,
+    Reason,
+    Session,
+    ShadowFinding,
+)
+from pdp.api.v1 import decision_pb2, types_pb2
+
+MAX_NAME = 128
+MAX_TARGET = 8192
+
+_EFFECT_TO_WIRE = {
+    Effect.ALLOW: types_pb2.EFFECT_ALLOW,
+    Effect.DENY: types_pb2.EFFECT_DENY,
+    Effect.HOLD: types_pb2.EFFECT_HOLD,
+}
+_EFFECT_FROM_WIRE = {wire: effect for effect, wire in _EFFECT_TO_WIRE.items()}
+_PHASE_TO_WIRE = {Phase.CALL: types_pb2.PHASE_CALL, Phase.LIST: types_pb2.PHASE_LIST}
+_PHASE_FROM_WIRE = {
+    types_pb2.PHASE_UNSPECIFIED: Phase.CALL,
+    types_pb2.PHASE_CALL: Phase.CALL,
+    types_pb2.PHASE_LIST: Phase.LIST,
+}
+# field, longest value, whether it may be empty
+_BOUNDS = (
+    ("request_id", MAX_NAME, False),
+    ("server", 63, False),
+    ("method", MAX_NAME, False),
+    ("target", MAX_TARGET, True),
+    ("transport", 32, True),
+    ("trace_id", MAX_NAME, True),
+)
+
+
+class CodecError(ValueError):
+    """A message that is no proper noun. `field` names the offending field."""
+
+    def __init__(self, field: str, description: str) -> None:
+        """Keep what a `google.rpc.BadRequest` violation needs."""
+        super().__init__(f"{field}: {description}")
+        self.field = field
+        self.description = description
+
+
+def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
+    """Read a call; raises `CodecError`."""
+    for field, longest, may_be_empty in _BOUNDS:
+        _check_text(field, getattr(message, field), longest, may_be_empty=may_be_empty)
+    if message.phase not in _PHASE_FROM_WIRE:
+        raise CodecError("phase", f"unknown value {message.phase}")
+    return Call(
+        request_id=message.request_id,
+        server=message.server,
+        method=message.method,
+        target=message.target,
+        arguments=_json("arguments_json", message.arguments_json),
+        principal=_principal(message.principal),
+        session=_session(message),
+        client=Client(message.client.name[:MAX_NAME], message.client.version[:MAX_NAME]),
+        protocol=Protocol(message.protocol.era or "modern", message.protocol.version[:MAX_NAME]),
+        transport=message.transport or "grpc",
+        phase=_PHASE_FROM_WIRE[message.phase],
+        is_retry=message.is_retry,
+        trace_id=message.trace_id,
+    )
+
+
+def call_to_wire(call: Call) -> decision_pb2.DecideRequest:
+    """Write a call."""
+    return decision_pb2.DecideRequest(
+        request_id=call.request_id,
+        server=call.server,
+        method=call.method,
+        target=call.target,
+        arguments_json=call.arguments,
+        principal=types_pb2.Principal(
+            id=call.principal.id, kind=call.principal.kind, claims_json=call.principal.claims
+        ),
+        session=types_pb2.Session(id=call.session.id, kind=call.session.kind),
+        client=types_pb2.Client(name=call.client.name, version=call.client.version),
+        protocol=types_pb2.Protocol(era=call.protocol.era, version=call.protocol.version),
+        transport=call.transport,
+        phase=_PHASE_TO_WIRE[call.phase],
+        is_retry=call.is_retry,
+        trace_id=call.trace_id,
+    )
+
+
+def decision_to_wire(decision: Decision) -> types_pb2.Decision:
+    """Write a decision."""
+    return types_pb2.Decision(
+        decision_id=decision.decision_id,
+        effect=_EFFECT_TO_WIRE[decision.effect],
+        reason=types_pb2.Reason(code=decision.reason.code, message=decision.reason.message),
+        rule=decision.rule,
+        revision=decision.revision,
+        hidden=decision.hidden,
+        limits=[_limit_to_wire(limit) for limit in decision.limits],
+        obligations=[
+            types_pb2.Obligation(type=one.type, properties_json=one.properties)
+            for one in decision.obligations
+        ],
+        shadow=[_shadow_to_wire(finding) for finding in decision.shadow],
+        retry_after_ms=decision.retry_after_ms,
+    )
+
+
+def decision_from_wire(message: types_pb2.Decision) -> Decision:
+    """Read a decision; raises `CodecError` when it has no effect or no identifier."""
+    if not message.decision_id:
+        raise CodecError("decision_id", "missing")
+    return Decision(
+        decision_id=message.decision_id,
+        effect=_effect(message.effect),
+        reason=_reason(message.reason),
+        rule=message.rule,
+        revision=message.revision,
+        hidden=message.hidden,
+        limits=tuple(_limit(limit) for limit in message.limits),
+        obligations=tuple(
+            Obligation(one.type, one.properties_json or b"{}") for one in message.obligations
+        ),
+        shadow=_shadow(message.shadow),
+        retry_after_ms=message.retry_after_ms,
+    )
+
+
+def _check_text(field: str, text: str, longest: int, *, may_be_empty: bool) -> None:
+    if not text and not may_be_empty:
+        raise CodecError(field, "missing")
+    if len(text) > longest:
+        raise CodecError(field, f"longer than {longest} characters")
+
+
+def _json(field: str, data: bytes) -> bytes:
+    """The bytes as they came, proven to be strict JSON: they are spliced into the policy query."""
+    if not data:
+        return b"{}"
+    try:
+        strict_json.loads(data)
+    except strict_json.StrictJsonError as error:
+        raise CodecError(field, str(error)) from error
+    return data
+
+
+def _principal(message: types_pb2.Principal) -> Principal:
+    _check_text("principal.id", message.id, MAX_NAME * 2, may_be_empty=False)
+    _check_text("principal.kind", message.kind, MAX_NAME, may_be_empty=False)
+    claims = _json("principal.claims_json", message.claims_json)
+    if not claims.lstrip().startswith(b"{"):
+        raise CodecError("principal.claims_json", "not an object")
+    return Principal(message.id, message.kind, claims)
+
+
+def _session(message: decision_pb2.DecideRequest) -> Session:
+    """The session; a call that names none is counted by its principal."""
+    if not message.session.id:
+        return Session(message.principal.id, "principal")
+    _check_text("session.id", message.session.id, MAX_NAME * 2, may_be_empty=False)
+    _check_text("session.kind", message.session.kind, MAX_NAME, may_be_empty=False)
+    return Session(message.session.id, message.session.kind)
+
+
+def _effect(value: int) -> Effect:
+    effect = _EFFECT_FROM_WIRE.get(value)  # type: ignore[call-overload]
+    if effect is None:
+        raise CodecError("effect", f"unknown value {value}")
+    return effect
+
+
+def _reason(message: types_pb2.Reason) -> Reason:
+    return Reason(message.code, message.message)
+
+
+def _limit_to_wire(limit: LimitResult) -> types_pb2.LimitResult:
+    return types_pb2.LimitResult(
+        name=limit.name,
+        scope=limit.scope,
+        max=limit.max,
+        window_seconds=limit.window,
+        cost=limit.cost,
+        remaining=limit.remaining,
+        passed=limit.passed,
+        retry_after_ms=limit.retry_after_ms,
+    )
+
+
+def _limit(message: types_pb2.LimitResult) -> LimitResult:
+    return LimitResult(
+        message.name,
+        message.scope,
+        message.max,
+        message.window_seconds,
+        message.cost,
+        message.remaining,
+        message.passed,
+        message.retry_after_ms,
+    )
+
+
+def _shadow_to_wire(finding: ShadowFinding) -> types_pb2.ShadowFinding:
+    return types_pb2.ShadowFinding(
+        effect=_EFFECT_TO_WIRE[finding.effect],
+        reason=types_pb2.Reason(code=finding.reason.code, message=finding.reason.message),
+        rule=finding.rule,
+    )
+
+
+def _shadow(messages: Sequence[types_pb2.ShadowFinding]) -> tuple[ShadowFinding, ...]:
+    return tuple(
+        ShadowFinding(_effect(one.effect), _reason(one.reason), one.rule) for one in messages
+    )

@@ -1,0 +1,125 @@
+"""The nouns of the contract, frozen. They know nothing of gRPC, OPA or HTTP."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Effect(StrEnum):
+    """What may happen to a call."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    HOLD = "hold"
+
+
+class Phase(StrEnum):
+    """Why a judgement is asked for: to make the call, or to see its target in a list."""
+
+    CALL = "call"
+    LIST = "list"
+
+
+class Principal(Struct, frozen=True):
+    """The authenticated caller; `claims` is a JSON object as bytes."""
+
+    id: str
+    kind: str
+    claims: bytes = b"{}"
+
+
+class Session(Struct, frozen=True):
+    """The agent session limits count by, unique together with the principal."""
+
+    id: str
+    kind: str
+
+
+class Client(Struct, frozen=True):
+    """What the client says of itself. Never trusted."""
+
+    name: str = ""
+    version: str = ""
+
+
+class Protocol(Struct, frozen=True):
+    """The MCP era (`legacy` or `modern`) and version (a date) in use."""
+
+    era: str
+    version: str = ""
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One MCP message to be judged; `arguments` is strict JSON as bytes."""
+
+    request_id: str
+    server: str
+    method: str
+    target: str
+    arguments: bytes
+    principal: Principal
+    session: Session
+    client: Client
+    protocol: Protocol
+    transport: str
+    phase: Phase = Phase.CALL
+    is_retry: bool = False
+    trace_id: str = ""
+
+
+class Reason(Struct, frozen=True):
+    """Why: a stable snake_case `code`, and a `message` for the agent."""
+
+    code: str
+    message: str
+
+
+class LimitResult(Struct, frozen=True):
+    """What one limit said of a call. Times: `window` in seconds, `retry_after_ms` in milliseconds.
+
+    `retry_after_ms` is 0 when the limit passed and -1 when the call can never pass.
+    """
+
+    name: str
+    scope: str
+    max: int
+    window: int
+    cost: int
+    remaining: int
+    passed: bool
+    retry_after_ms: int = 0
+
+
+class Obligation(Struct, frozen=True):
+    """What the enforcement point must do with an allow; `properties` is a JSON object as bytes."""
+
+    type: str
+    properties: bytes = b"{}"
+
+
+class ShadowFinding(Struct, frozen=True):
+    """A rule that fired but is not enforced."""
+
+    effect: Effect
+    reason: Reason
+    rule: str
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """One judgement of one call.
+
+    `retry_after_ms` is 0 when waiting does not help and -1 when the call can never pass.
+    """
+
+    decision_id: str
+    effect: Effect
+    reason: Reason
+    rule: str = ""
+    revision: str = ""
+    hidden: bool = False
+    limits: tuple[LimitResult, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+    shadow: tuple[ShadowFinding, ...] = ()
+    retry_after_ms: int = 0

@@ -1,0 +1,104 @@
+"""Reading JSON so that no second parser can read it differently. Does no I/O.
+
+Refused, beyond what is not JSON at all: duplicate keys at any level (compared after unescaping),
+NaN and infinities, numbers beyond a double, text that is not UTF-8 or begins with a BOM, lone
+surrogates, and nesting deeper than `MAX_DEPTH`. Python's json, msgspec and OPA all silently keep
+the last of two equal keys; other parsers keep the first.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+MAX_DEPTH = 64
+MAX_NUMBER_LENGTH = 400
+
+
+class StrictJsonError(ValueError):
+    """The bytes are not JSON that every parser reads alike; the message says why."""
+
+
+def loads(data: bytes) -> Any:
+    """Parse `data`, or raise `StrictJsonError`."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise StrictJsonError("a byte order mark")
+    _check_depth(data)
+    try:
+        text = data.decode("utf-8")
+        value = _DECODER.decode(text)
+    except StrictJsonError:
+        raise
+    except UnicodeDecodeError as error:
+        raise StrictJsonError("not UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise StrictJsonError(str(error)) from error
+    if "\\u" in text or "\\U" in text:
+        _check_surrogates(value)
+    return value
+
+
+def _check_depth(data: bytes) -> None:
+    """Refuse deep nesting before a recursive parser sees it."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    in_string = escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise StrictJsonError(f"nested deeper than {MAX_DEPTH}")
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise StrictJsonError(f"duplicate key {key[:64]!r}")
+            seen.add(key)
+    return result
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise StrictJsonError("a number beyond the range of a double")
+    return value
+
+
+def _int(text: str) -> int:
+    if len(text) > MAX_NUMBER_LENGTH:
+        raise StrictJsonError("an integer of too many digits")
+    return int(text)
+
+
+def _constant(text: str) -> Any:
+    raise StrictJsonError(f"{text} is not JSON")
+
+
+def _check_surrogates(value: Any) -> None:
+    """Refuse lone surrogates: they cannot be written back as UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise StrictJsonError("a lone surrogate") from error
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_float, parse_int=_int, parse_constant=_constant
+)
