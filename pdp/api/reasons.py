@@ -1,0 +1,30 @@
+"""The table of reason codes that Tipstaff itself gives, each with what it means for the caller.
+
+Rules in a site's Rego add codes of their own. `docs/reason-codes.md` is generated from this table.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+REASONS = MappingProxyType(
+    {
+        "allowed": "A rule permits the call and nothing forbids it.",
+        "denied_by_rule": "A rule written for this server denies the call.",
+        "hidden": "The target is hidden: the caller sees it as if it did not exist.",
+        "approval_required": "A person must approve the call first.",
+        "no_permit": "No rule permits the call, and what is not permitted is denied.",
+        "unknown_server": "No rules are loaded for this server.",
+        "tool_changed": "The tool's definition differs from the one that was accepted.",
+        "arguments_invalid": "The arguments do not meet the schema that the rule demands.",
+        "rate_limited": "A limit has no budget left for the call now.",
+        "rate_limit_unavailable": "The store of the limits did not answer, so none can be granted.",
+        "journal_unavailable": "The decision could not be recorded, so it was not given.",
+        "policy_unavailable": "The policy engine did not answer.",
+        "policy_undefined": "The policy engine has no answer: no policy is active.",
+        "policy_error": "The policy failed while it was evaluated.",
+        "policy_invalid_result": "The policy gave an answer that is not a decision.",
+        "pdp_unavailable": "The decision service did not answer.",
+        "unknown_obligation": "The allow carries an obligation this enforcement point cannot meet.",
+    }
+)

@@ -1,0 +1,130 @@
+"""Arguments held against JSON Schemas (2020-12), compiled once per schema text. Does no I/O.
+
+OPA's own `json.match_schema` is not used: it is slow and silently ignores 2020-12 keywords, which
+would be an allow by ignorance.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import jsonschema_rs
+from msgspec import Struct
+
+from pdp.policy import Check
+
+# The draft's own vocabularies: a keyword outside them is refused, because it would check nothing.
+KEYWORDS = frozenset(
+    """$schema $id $ref $anchor $dynamicRef $dynamicAnchor $vocabulary $comment $defs definitions
+    prefixItems items contains additionalProperties properties patternProperties dependentSchemas
+    propertyNames if then else allOf anyOf oneOf not unevaluatedItems unevaluatedProperties type
+    const enum multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength
+    pattern maxItems minItems uniqueItems maxContains minContains maxProperties minProperties
+    required dependentRequired title description default deprecated readOnly writeOnly examples
+    format contentEncoding contentMediaType contentSchema""".split()
+)
+_SCHEMA_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_SCHEMA_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
+_SCHEMAS = (
+    "items contains additionalProperties propertyNames if then else not unevaluatedItems "
+    "unevaluatedProperties contentSchema"
+).split()
+
+
+class SchemaError(ValueError):
+    """A schema that cannot be held: not valid, an unknown keyword, or a reference outside itself."""
+
+
+class CheckFailure(Struct, frozen=True):
+    """The first check that failed: a denial with `code`, decided by `rule`."""
+
+    code: str
+    rule: str
+    message: str
+
+
+def run(
+    checks: Sequence[Check], arguments: bytes, declared: Callable[[], bytes | None]
+) -> CheckFailure | None:
+    """Hold `arguments` (strict JSON) against every check; `declared` gives the tool's own schema."""
+    if not checks:
+        return None
+    value = json.loads(arguments)
+    for check in checks:
+        failure = _run_one(check, value, declared)
+        if failure is not None:
+            return failure
+    return None
+
+
+def compile_schema(schema: Any, *, known_formats_only: bool = False) -> Any:
+    """A validator for `schema` that fetches nothing and quotes no value; raises `SchemaError`."""
+    try:
+        return jsonschema_rs.Draft202012Validator(
+            schema,
+            validate_formats=True,
+            ignore_unknown_formats=not known_formats_only,
+            offline=True,
+            mask="the value",
+        )
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        raise SchemaError(str(error).partition("\n")[0]) from error
+
+
+def unknown_keyword(schema: Any, path: str = "") -> tuple[str, str] | None:
+    """The path and name of the first keyword that is not 2020-12's, or `None`."""
+    if not isinstance(schema, dict):
+        return None
+    for key in schema:
+        if key not in KEYWORDS:
+            return path, key
+    for where, child in _children(schema):
+        found = unknown_keyword(child, f"{path}.{where}" if path else where)
+        if found is not None:
+            return found
+    return None
+
+
+def _children(schema: dict[str, Any]) -> list[tuple[str, Any]]:
+    found = [(key, schema[key]) for key in _SCHEMAS if key in schema]
+    for key in _SCHEMA_MAPS:
+        value = schema.get(key)
+        if isinstance(value, dict):
+            found += [(f"{key}.{name}", child) for name, child in value.items()]
+    for key in _SCHEMA_LISTS:
+        value = schema.get(key)
+        if isinstance(value, list):
+            found += [(f"{key}.{index}", child) for index, child in enumerate(value)]
+    return found
+
+
+def _run_one(
+    check: Check, value: Any, declared: Callable[[], bytes | None]
+) -> CheckFailure | None:
+    text = declared() if check.schema_ref else bytes(check.schema)
+    if not text:
+        detail = "the tool's own input schema is not in the catalogue"
+        return CheckFailure("arguments_invalid", check.rule, detail)
+    try:
+        validator = _compiled(text)
+    except SchemaError as error:
+        return CheckFailure("policy_invalid_result", check.rule, f"unusable schema: {error}")
+    error = next(validator.iter_errors(value), None)
+    if error is None:
+        return None
+    return CheckFailure("arguments_invalid", check.rule, _sentence(error))
+
+
+def _sentence(error: jsonschema_rs.ValidationError) -> str:
+    """Where and what. The validator masks the value: it may be a secret."""
+    where = ".".join(str(part) for part in error.instance_path)
+    return f"argument {where}: {error.message}" if where else f"arguments: {error.message}"
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: bytes) -> Any:
+    return compile_schema(json.loads(text))
+

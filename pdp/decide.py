@@ -1,0 +1,155 @@
+"""The story of a batch of calls: ask the policy, check, take budgets, fold, record, answer.
+
+Every step is a pure function or a port; this module only puts them in order. A step that fails
+turns the calls it concerns into denials with a code of their own, and nothing it took is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from pdp import checks, record
+from pdp.api.model import Call, Decision, Effect
+from pdp.catalogue import Catalogue, Tool
+from pdp.checks import CheckFailure
+from pdp.errors import JournalError, StoreError
+from pdp.facts import policy_input
+from pdp.fold import fold, refusal, refuse_with
+from pdp.limits import Grant, Taken, budgets
+from pdp.policy import BatchAnswer, Fault, PolicyAnswer
+from pdp.ports import Clock, Journal, PolicyEngine, StateStore
+
+
+class Parts(Struct, kw_only=True):
+    """What a judgement is made with. `catalogue` is replaced when the policy is."""
+
+    engine: PolicyEngine
+    store: StateStore
+    journal: Journal
+    clock: Clock
+    new_id: Callable[[], str]
+    catalogue: Catalogue
+    labels: dict[str, str]
+    principal_factor: int = 10
+
+
+class Judgement(Struct, frozen=True):
+    """A decision, and what it took from the limits."""
+
+    decision: Decision
+    grant: Grant | None = None
+
+
+class _Judged(Struct):
+    """One call on its way through the story."""
+
+    call: Call
+    answer: PolicyAnswer | Fault
+    revision: str
+    failure: CheckFailure | None = None
+    taken: Taken | None = None
+    store_failed: bool = False
+
+
+async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
+    """Judge `calls`, in order; every decision is recorded before this returns."""
+    started = parts.clock.now_ns()
+    tools = [parts.catalogue.tool(call.server, call.target) for call in calls]
+    inputs = [policy_input(call, tool, started) for call, tool in zip(calls, tools, strict=True)]
+    judged = _pair(calls, await _ask(parts.engine, inputs))
+    answered = parts.clock.now_ns()
+    for one, tool in zip(judged, tools, strict=True):
+        one.failure = _check(one, tool)
+    await _take_budgets(judged, parts)
+    judgements = [_fold(one, parts.new_id()) for one in judged]
+    finished = parts.clock.now_ns()
+    timings = record.Timings((answered - started) // 1000, (finished - started) // 1000)
+    lines = [
+        record.line(
+            one.call,
+            judgement.decision,
+            now_ns=started,
+            labels=parts.labels,
+            timings=timings,
+            fault=one.answer.detail if isinstance(one.answer, Fault) else "",
+        )
+        for one, judgement in zip(judged, judgements, strict=True)
+    ]
+    return await _recorded(judgements, lines, parts)
+
+
+async def _ask(engine: PolicyEngine, inputs: Sequence[bytes]) -> list[BatchAnswer]:
+    """One query for all; when one call's error failed it, each call alone."""
+    answer = await engine.ask(inputs)
+    if not answer.one_by_one:
+        return [answer]
+    return [await engine.ask([single]) for single in inputs]
+
+
+def _pair(calls: Sequence[Call], answers: Sequence[BatchAnswer]) -> list[_Judged]:
+    flat = [(answer, batch.revision) for batch in answers for answer in batch.answers]
+    return [
+        _Judged(call, answer, revision)
+        for call, (answer, revision) in zip(calls, flat, strict=True)
+    ]
+
+
+def _check(one: _Judged, tool: Tool) -> CheckFailure | None:
+    if isinstance(one.answer, Fault) or one.answer.effect is Effect.DENY:
+        return None
+    return checks.run(one.answer.checks, one.call.arguments, lambda: tool.input_schema)
+
+
+async def _take_budgets(judged: Sequence[_Judged], parts: Parts) -> None:
+    """Ask the limits of every call that nothing has refused yet, in one step of the store."""
+    asking, wanted = [], []
+    for one in judged:
+        if isinstance(one.answer, Fault) or refusal(one.answer, one.failure) is not None:
+            continue
+        if one.answer.limits:
+            asking.append(one)
+            wanted.append(budgets(one.answer.limits, one.call, parts.principal_factor))
+    if not asking:
+        return
+    try:
+        results = await parts.store.take(wanted, parts.clock.now_ns() // 1000)
+    except StoreError:
+        for one in asking:
+            one.store_failed = True
+        return
+    for one, taken in zip(asking, results, strict=True):
+        one.taken = taken
+
+
+def _fold(one: _Judged, decision_id: str) -> Judgement:
+    decision = fold(decision_id, one.revision, one.answer, one.failure, one.taken)
+    if one.store_failed:
+        return Judgement(refuse_with(decision, "rate_limit_unavailable"))
+    return Judgement(decision, one.taken.grant if one.taken else None)
+
+
+async def _recorded(
+    judgements: list[Judgement], lines: Sequence[bytes], parts: Parts
+) -> list[Judgement]:
+    """The judgements once they are on record; denials, and nothing taken, when they cannot be."""
+    try:
+        parts.journal.write(lines)
+    except JournalError:
+        await give_back([one.grant for one in judgements if one.grant], parts.store)
+        return [
+            Judgement(refuse_with(one.decision, "journal_unavailable")) for one in judgements
+        ]
+    return judgements
+
+
+async def give_back(grants: Sequence[Grant], store: StateStore) -> bool:
+    """Return budgets; a store that fails keeps them, which is the safe side."""
+    if not grants:
+        return False
+    try:
+        await store.give_back(grants)
+    except StoreError:
+        return False
+    return True

@@ -1,0 +1,71 @@
+"""What can go wrong in the decision service, as one tree.
+
+    PdpError
+    ├── ConfigError        the configuration cannot be used                 (the operator's fault)
+    ├── PolicyTextError    a rule file cannot be loaded                     (the author's fault)
+    ├── RequestError       a request is not a proper call                   (the caller's fault)
+    ├── Overloaded         more calls are waiting than can be judged soon   (ours)
+    ├── SidecarError       OPA cannot be started                            (ours)
+    ├── StoreError         the store of the limits did not answer           (ours)
+    └── JournalError       a record could not be written                    (ours)
+
+Each class has a stable `code`; `service.py` maps each to a gRPC status, in one table.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PdpError(Exception):
+    """The root: never raised itself."""
+
+    code: ClassVar[str] = "internal"
+
+
+class ConfigError(PdpError):
+    """The configuration cannot be used; the message says where and what to do."""
+
+    code = "config_invalid"
+
+
+class PolicyTextError(PdpError):
+    """A rule file cannot be loaded; the message says file, line, key and what to do."""
+
+    code = "policy_text_invalid"
+
+
+class RequestError(PdpError):
+    """A request is not a proper call. `field` names what is wrong with it."""
+
+    code = "request_invalid"
+
+    def __init__(self, field: str, description: str) -> None:
+        """Keep what a `google.rpc.BadRequest` violation needs."""
+        super().__init__(f"{field}: {description}")
+        self.field = field
+        self.description = description
+
+
+class Overloaded(PdpError):
+    """More calls are waiting than can be judged soon."""
+
+    code = "overloaded"
+
+
+class SidecarError(PdpError):
+    """OPA cannot be started."""
+
+    code = "sidecar_failed"
+
+
+class StoreError(PdpError):
+    """The store of the limits did not answer."""
+
+    code = "rate_limit_unavailable"
+
+
+class JournalError(PdpError):
+    """A record could not be written."""
+
+    code = "journal_unavailable"

@@ -1,0 +1,94 @@
+"""The fold: policy answer, argument checks and limits become one decision. Pure.
+
+Deny overrides: the first stage that refuses decides, and later stages are not asked, so that a
+denied call costs nothing. Only an explicit allow that passes every stage is an allow.
+"""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from pdp.api.model import Decision, Effect, Reason
+from pdp.api.reasons import REASONS
+from pdp.checks import CheckFailure
+from pdp.limits import Taken
+from pdp.policy import Fault, PolicyAnswer
+
+APPROVALS_RULE = "mcp.approvals"
+
+
+def refusal(answer: PolicyAnswer | Fault, failure: CheckFailure | None) -> Reason | None:
+    """Why the call is refused before any limit is asked; `None` when limits decide."""
+    if isinstance(answer, Fault):
+        return Reason(answer.code, REASONS[answer.code])
+    if answer.effect is Effect.DENY:
+        return answer.reason
+    if failure is not None:
+        return Reason(failure.code, failure.message)
+    if answer.effect is Effect.HOLD:
+        # No approvals can be granted yet, so a held call is a denied one.
+        return Reason("approval_required", answer.reason.message)
+    return None
+
+
+def fold(
+    decision_id: str,
+    revision: str,
+    answer: PolicyAnswer | Fault,
+    failure: CheckFailure | None,
+    taken: Taken | None,
+) -> Decision:
+    """The decision. `taken` is what the limits said, `None` when there was nothing to ask them."""
+    reason = refusal(answer, failure)
+    if isinstance(answer, Fault):
+        return _deny(decision_id, revision, reason or Reason(answer.code, ""))
+    if reason is not None:
+        decision = _deny(decision_id, revision, reason)
+        rule = failure.rule if failure and answer.effect is not Effect.DENY else answer.rule
+        return structs.replace(decision, rule=rule, hidden=answer.hidden, shadow=answer.shadow)
+    if taken is not None and taken.grant is None:
+        return structs.replace(
+            _deny(decision_id, revision, _limit_reason(taken)),
+            rule=_limit_rule(answer, taken),
+            limits=taken.results,
+            retry_after_ms=taken.retry_after_ms,
+            shadow=answer.shadow,
+        )
+    return Decision(
+        decision_id=decision_id,
+        effect=Effect.ALLOW,
+        reason=answer.reason,
+        rule=answer.rule,
+        revision=revision,
+        limits=taken.results if taken else (),
+        obligations=answer.obligations,
+        shadow=answer.shadow,
+    )
+
+
+def refuse_with(decision: Decision, code: str) -> Decision:
+    """`decision` turned into a denial, because an edge that had to work did not."""
+    reason = Reason(code, REASONS[code])
+    denial = _deny(decision.decision_id, decision.revision, reason)
+    return structs.replace(denial, rule=decision.rule, shadow=decision.shadow)
+
+
+def _deny(decision_id: str, revision: str, reason: Reason) -> Decision:
+    return Decision(decision_id=decision_id, effect=Effect.DENY, reason=reason, revision=revision)
+
+
+def _limit_reason(taken: Taken) -> Reason:
+    """Names every limit that failed: whoever waits for one only would be refused by the next."""
+    failed = [result for result in taken.results if not result.passed]
+    sentences = [f"{one.name} allows {one.max} per {one.window} s per {one.scope}" for one in failed]
+    never = ", and this call costs more than that" if taken.retry_after_ms == -1 else ""
+    return Reason("rate_limited", f"rate limit reached: {'; '.join(sentences)}{never}")
+
+
+def _limit_rule(answer: PolicyAnswer, taken: Taken) -> str:
+    """The rule that set the first limit that failed."""
+    failed = next(result.name for result in taken.results if not result.passed)
+    for limit in answer.limits:
+        if failed.startswith(limit.name):
+            return limit.rule or answer.rule
+    return answer.rule

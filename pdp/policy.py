@@ -1,0 +1,180 @@
+"""OPA's answer to a batch query, read with distrust. Pure; asks nothing itself.
+
+Theory: a query carries N calls and must come back with exactly N answers of the decision shape.
+Whatever else comes back (no `result`, a warning, an error, a wrong type, an unknown effect) is a
+`Fault`, and a fault is always a denial with a code of its own. One conflict fails OPA's whole
+query, so an evaluation error of a batch asks the caller to try its calls one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct, field
+
+from pdp.api.model import Effect, Obligation, Reason, ShadowFinding
+
+MAX_LIMIT = 10_000
+MAX_WINDOW = 366 * 24 * 3600
+
+Scope = Literal["session", "principal", "tool", "server", "global"]
+
+
+class Limit(Struct, frozen=True, forbid_unknown_fields=True):
+    """A budget the call consumes: at most `max` units in any `window` seconds per `scope`."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=512)]
+    scope: Scope
+    max: Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
+    window: Annotated[int, Meta(ge=1, le=MAX_WINDOW)]
+    rule: str = ""
+    algorithm: Literal["sliding_log"] = "sliding_log"
+    cost: Annotated[int, Meta(ge=1)] = 1
+    on_store_error: Literal["deny"] = "deny"
+
+
+class Check(Struct, frozen=True, forbid_unknown_fields=True):
+    """A JSON Schema the arguments must meet: inline, or `declared` by the tool itself."""
+
+    rule: str
+    schema: Raw = field(default_factory=Raw)
+    schema_ref: Literal["", "declared"] = ""
+
+
+class PolicyAnswer(Struct, frozen=True):
+    """What the policy says of one call, before limits and approvals."""
+
+    effect: Effect
+    reason: Reason
+    rule: str
+    hidden: bool = False
+    limits: tuple[Limit, ...] = ()
+    checks: tuple[Check, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+    shadow: tuple[ShadowFinding, ...] = ()
+
+
+class Fault(Struct, frozen=True):
+    """Why the policy gave no usable answer. Always a denial with this `code`."""
+
+    code: str
+    detail: str
+
+
+class BatchAnswer(Struct, frozen=True):
+    """One answer or fault per call, in order, and the revision that gave them.
+
+    `one_by_one` asks for the same calls again, each alone: an error of one failed them all.
+    """
+
+    answers: tuple[PolicyAnswer | Fault, ...]
+    revision: str = ""
+    one_by_one: bool = False
+
+
+class _Shadow(Struct, forbid_unknown_fields=True):
+    effect: Effect
+    code: str
+    message: str
+    rule: str
+
+
+class _Answer(Struct, forbid_unknown_fields=True):
+    effect: Effect
+    reason: Reason
+    rule: str
+    hidden: bool
+    limits: list[Limit]
+    checks: list[Check]
+    obligations: list[dict[str, Raw]]
+    shadow: list[_Shadow]
+
+
+class _Bundle(Struct):
+    revision: str = ""
+
+
+class _Provenance(Struct):
+    bundles: dict[str, _Bundle] = {}
+
+
+class _Envelope(Struct):
+    result: dict[str, Raw] | None = None
+    warning: Raw | None = None
+    provenance: _Provenance | None = None
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_text = msgspec.json.Decoder(str).decode
+
+
+def read(status: int, body: bytes, count: int) -> BatchAnswer:
+    """Read OPA's HTTP answer to a query of `count` calls."""
+    if status != 200:
+        return _refused(status, body, count)
+    try:
+        envelope = _decode_envelope(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _all(Fault("policy_invalid_result", f"unreadable answer: {error}"), count)
+    if envelope.warning is not None:
+        return _all(Fault("policy_error", f"OPA warns: {bytes(envelope.warning)[:200]!r}"), count)
+    if envelope.result is None:
+        return _all(Fault("policy_undefined", "OPA has no policy that answers"), count)
+    answers = tuple(_answer(envelope.result.get(str(index))) for index in range(count))
+    return BatchAnswer(answers, _revision(envelope.provenance))
+
+
+def unavailable(detail: str, count: int) -> BatchAnswer:
+    """The answer when OPA could not be asked at all."""
+    return _all(Fault("policy_unavailable", detail), count)
+
+
+def _refused(status: int, body: bytes, count: int) -> BatchAnswer:
+    detail = f"OPA answered {status}: {body[:500].decode(errors='replace')}"
+    if status == 500 and count > 1:
+        return BatchAnswer((), one_by_one=True)
+    code = "policy_error" if status in (400, 500) else "policy_unavailable"
+    return _all(Fault(code, detail), count)
+
+
+def _all(fault: Fault, count: int) -> BatchAnswer:
+    return BatchAnswer((fault,) * count)
+
+
+def _revision(provenance: _Provenance | None) -> str:
+    """The revisions of all bundles that took part; with one bundle, just its revision."""
+    if provenance is None:
+        return ""
+    return ",".join(one.revision for _, one in sorted(provenance.bundles.items()))
+
+
+def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
+    if raw is None:
+        return Fault("policy_undefined", "the policy gave no answer for this call")
+    try:
+        answer = _decode_answer(raw)
+        obligations = tuple(_obligation(one) for one in answer.obligations)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Fault("policy_invalid_result", str(error))
+    return PolicyAnswer(
+        effect=answer.effect,
+        reason=answer.reason,
+        rule=answer.rule,
+        hidden=answer.hidden,
+        limits=tuple(answer.limits),
+        checks=tuple(answer.checks),
+        obligations=obligations,
+        shadow=tuple(
+            ShadowFinding(one.effect, Reason(one.code, one.message), one.rule)
+            for one in answer.shadow
+        ),
+    )
+
+
+def _obligation(members: dict[str, Raw]) -> Obligation:
+    """An obligation without a type is kept with an empty one: no enforcement point knows it."""
+    kind = _decode_text(members["type"]) if "type" in members else ""
+    rest = {key: value for key, value in members.items() if key != "type"}
+    return Obligation(kind, msgspec.json.encode(rest))

@@ -1,0 +1,48 @@
+"""What the story needs from the world, and nothing more. The edges implement these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pdp.limits import Budget, Grant, Taken
+from pdp.policy import BatchAnswer
+
+
+class PolicyEngine(Protocol):
+    """Asks the policy."""
+
+    async def ask(self, inputs: Sequence[bytes]) -> BatchAnswer:
+        """One query for all `inputs`. Never raises: what goes wrong is in the answer."""
+        ...
+
+
+class StateStore(Protocol):
+    """Keeps what has been taken from the limits."""
+
+    async def take(self, wanted: Sequence[tuple[Budget, ...]], now: int) -> list[Taken]:
+        """Take, call by call and in order, all budgets of a call or none. Raises `StoreError`.
+
+        All of it is one atomic step, and it is durable before this returns.
+        """
+        ...
+
+    async def give_back(self, grants: Sequence[Grant]) -> None:
+        """Return what was granted. Raises `StoreError`."""
+        ...
+
+
+class Journal(Protocol):
+    """Keeps the records."""
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        """Append whole lines, all or none. Raises `JournalError`."""
+        ...
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the epoch; never goes back while the process lives."""
+        ...
