@@ -1,0 +1,199 @@
+"""From rule files to a signed bundle: read, validate, check with OPA, build with OPA.
+
+One bundle holds the library and the site's rules (ADR 0002), so that one revision decides and one
+step activates it. YAML is read here, once, and goes into the bundle as the JSON that was validated:
+no second YAML parser sees it. The revision is a digest of everything that went in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from pdp import rules
+from pdp.errors import PolicyTextError
+
+ROOTS = ("mcp", "servers", "catalog", "site")
+_SERVER_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+_NOT_RULES = (".md", ".txt")
+
+
+class PolicyText(Struct, frozen=True):
+    """A validated policy folder: bundle path to content, and the catalogue it holds."""
+
+    files: Mapping[str, bytes]
+    catalogue: Mapping[str, Any]
+    servers: tuple[str, ...]
+    revision: str
+
+
+class Bundle(Struct, frozen=True):
+    """A bundle ready to be served."""
+
+    revision: str
+    data: bytes
+    catalogue: Mapping[str, Any]
+
+
+def library_folder() -> Path:
+    """The folder of the library's Rego: inside the installed package, or beside it in a checkout."""
+    here = Path(__file__).parent
+    packaged = here / "rego"
+    return packaged if packaged.is_dir() else here.parent / "rego"
+
+
+def read_policy(folder: Path, library: Path) -> PolicyText:
+    """Read and validate the site's `folder`; raises `PolicyTextError`."""
+    if not folder.is_dir():
+        raise PolicyTextError(f"{folder}: no such folder; `tipstaff init` makes one")
+    catalogue: dict[str, Any] = {}
+    files = {
+        path.relative_to(library).as_posix(): path.read_bytes()
+        for path in sorted((library / "mcp").rglob("*.rego"))
+        if not path.name.endswith("_test.rego")
+    }
+    sources = [path for path in sorted(folder.rglob("*")) if path.is_file() and _is_rule(path)]
+    for path in sources:
+        if path.relative_to(folder).parts[0] == "catalog":
+            _read_catalogue(folder, path, files, catalogue)
+    servers = [_read_source(folder, path, files, catalogue) for path in sources]
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{len(name)}:{name}{len(content)}:".encode() + content)
+    return PolicyText(
+        files, catalogue, tuple(name for name in servers if name), digest.hexdigest()[:12]
+    )
+
+
+async def build(text: PolicyText, *, opa: Path, library: Path, key_file: Path) -> Bundle:
+    """Check `text` with OPA and build the signed bundle; raises `PolicyTextError`."""
+    with tempfile.TemporaryDirectory(prefix="tipstaff-policy-") as temporary:
+        staged = Path(temporary) / "bundle"
+        _stage(text, staged)
+        await _check(opa, staged, library)
+        target = Path(temporary) / "policy.tar.gz"
+        signing = (f"--signing-key={key_file}", "--signing-alg=HS256")
+        await _run(
+            opa, "build", "-b", ".", "-r", text.revision, *signing, "-o", str(target), cwd=staged
+        )
+        return Bundle(text.revision, target.read_bytes(), text.catalogue)
+
+
+async def check(text: PolicyText, *, opa: Path, library: Path) -> None:
+    """Check `text` with OPA, building nothing; raises `PolicyTextError`."""
+    with tempfile.TemporaryDirectory(prefix="tipstaff-policy-") as temporary:
+        staged = Path(temporary) / "bundle"
+        _stage(text, staged)
+        await _check(opa, staged, library)
+
+
+def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Changes whenever a file of `folder` does: path, modification time and size of each."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue
+        found.append((str(path), status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+def _is_rule(path: Path) -> bool:
+    hidden = path.name.startswith(".") or path.name.endswith("~")
+    return not hidden and path.suffix not in _NOT_RULES and not path.name.endswith("_test.rego")
+
+
+def _read_catalogue(
+    folder: Path, path: Path, files: dict[str, bytes], catalogue: dict[str, Any]
+) -> None:
+    relative = path.relative_to(folder)
+    if len(relative.parts) != 3 or path.name != "data.json":
+        raise PolicyTextError(f"{path}: not read; the catalogue is catalog/<server>/data.json")
+    try:
+        entry = json.loads(path.read_bytes())
+        tools = {name: dict(tool) for name, tool in entry["tools"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PolicyTextError(f"{path}: not a catalogue: {error!r}") from error
+    catalogue[relative.parts[1]] = entry
+    # The rules see a tool's facts, not its schema: that would cost OPA twenty times its size.
+    for tool in tools.values():
+        tool.pop("input_schema", None)
+    files[relative.as_posix()] = json.dumps({**entry, "tools": tools}, sort_keys=True).encode()
+
+
+def _read_source(
+    folder: Path, path: Path, files: dict[str, bytes], catalogue: Mapping[str, Any]
+) -> str:
+    """Add what `path` holds to `files`; returns the server's name when it is a server's rules."""
+    relative = path.relative_to(folder)
+    match relative.parts:
+        case ("catalog", *_):
+            return ""
+        case ("servers", server, "data.yaml" | "data.json"):
+            files[f"servers/{server}/data.json"] = _server_rules(path, server, catalogue)
+            return server
+        case ("site", *_) if path.suffix == ".rego":
+            files[relative.as_posix()] = path.read_bytes()
+            return ""
+    raise PolicyTextError(
+        f"{path}: this file would not be read; rules are servers/<server>/data.yaml, "
+        "catalog/<server>/data.json and site/<name>/<name>.rego"
+    )
+
+
+def _server_rules(path: Path, server: str, catalogue: Mapping[str, Any]) -> bytes:
+    if not _SERVER_NAME.match(server):
+        raise PolicyTextError(f"{path}: {server!r} is no server name: [a-z][a-z0-9_]{{0,62}}")
+    text = path.read_text(encoding="utf-8")
+    data = rules.validate(text, str(path), server, catalogue.get(server))
+    return json.dumps(data, sort_keys=True).encode()
+
+
+def _stage(text: PolicyText, staged: Path) -> None:
+    for name, content in text.files.items():
+        target = staged / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    manifest = {"revision": text.revision, "roots": list(ROOTS), "rego_version": 1}
+    (staged / ".manifest").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+async def _check(opa: Path, staged: Path, library: Path) -> None:
+    await _run(
+        opa,
+        "check",
+        "--strict",
+        "--bundle",
+        f"--capabilities={library / 'capabilities.json'}",
+        f"--schema={library / 'schemas'}",
+        ".",
+        cwd=staged,
+    )
+
+
+async def _run(opa: Path, *arguments: str, cwd: Path) -> None:
+    """Run OPA in `cwd`; its complaints become a `PolicyTextError` with paths as people know them."""
+    process = await asyncio.create_subprocess_exec(
+        str(opa),
+        *arguments,
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    if process.returncode != 0:
+        raise PolicyTextError(_readable(output.decode(errors="replace").splitlines()))
+
+
+def _readable(lines: Iterable[str]) -> str:
+    return "\n".join(line.removeprefix("error: ") for line in lines if line.strip())

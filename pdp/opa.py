@@ -1,0 +1,91 @@
+"""Asks OPA over its unix socket. Whatever goes wrong is an answer that denies, never an exception."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from pdp import policy
+from pdp.facts import query
+from pdp.policy import BatchAnswer
+
+_QUERY = "http://opa/v1/data/mcp/main/decisions?provenance=true&strict-builtin-errors=true"
+_STATUS = "http://opa/v1/status"
+_HEALTH = "http://opa/health?bundles"
+_HEADERS = {"Content-Type": "application/json"}
+
+
+class BundleStatus(Struct, frozen=True):
+    """What OPA says of its bundle: the active revision, and why a newer one failed to load."""
+
+    active_revision: str = ""
+    code: str = ""
+    message: str = ""
+    errors: list[msgspec.Raw] = []
+
+
+class _Status(Struct):
+    bundles: dict[str, BundleStatus] = {}
+
+
+class _StatusEnvelope(Struct):
+    result: _Status = msgspec.field(default_factory=_Status)
+
+
+class OpaEngine:
+    """The policy engine of `pdp.ports`, over HTTP/1.1 on a unix socket."""
+
+    def __init__(self, socket: Path, timeout_ms: int, connections: int) -> None:
+        """Connect on first use; must be made inside the running event loop."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(path=str(socket), limit=connections + 1),
+            timeout=aiohttp.ClientTimeout(total=timeout_ms / 1000),
+            headers=_HEADERS,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def ask(self, inputs: Sequence[bytes]) -> BatchAnswer:
+        """See `PolicyEngine.ask`."""
+        try:
+            async with self._session.post(_QUERY, data=query(inputs)) as response:
+                body = await response.read()
+        except TimeoutError:
+            return policy.unavailable("OPA did not answer in time", len(inputs))
+        except (aiohttp.ClientError, OSError) as error:
+            return policy.unavailable(f"OPA cannot be reached: {error}", len(inputs))
+        return policy.read(response.status, body, len(inputs))
+
+    async def ready(self) -> bool:
+        """Whether OPA runs and its bundle is active."""
+        try:
+            async with self._session.get(_HEALTH) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
+
+    async def bundle_status(self, name: str) -> BundleStatus | None:
+        """What OPA says of the bundle `name`; `None` when it does not answer."""
+        try:
+            async with self._session.get(_STATUS) as response:
+                body = await response.read()
+            return msgspec.json.decode(body, type=_StatusEnvelope).result.bundles.get(name)
+        except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError):
+            return None
+
+    async def wait_until_ready(self, seconds: float) -> bool:
+        """Wait for OPA and its bundle, at most `seconds`."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < deadline:
+            if await self.ready():
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()

@@ -1,0 +1,202 @@
+"""The decision service over gRPC: decodes, asks the desk, encodes. It has no opinion on policy.
+
+An exception becomes a status with `google.rpc.ErrorInfo`, by the one table below; text for the
+caller is bland, the detail goes to the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import grpc
+import structlog
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from pdp.api import codec
+from pdp.api.model import Decision
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc
+from pdp.desk import Desk
+from pdp.errors import Overloaded, RequestError
+from pdp.reload import PolicyState
+
+DOMAIN = "tipstaff"
+MAX_BATCH = 128
+# exception: gRPC code, ErrorInfo reason
+_STATUS: tuple[tuple[type[Exception], int, str], ...] = (
+    (codec.CodecError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
+    (RequestError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
+    (Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
+)
+
+log = structlog.get_logger("pdp.service")
+
+Context = grpc.aio.ServicerContext
+
+
+def status_of(error: BaseException) -> tuple[int, str, str]:
+    """The gRPC code, the ErrorInfo reason and the message for `error`."""
+    for kind, code, reason in _STATUS:
+        if isinstance(error, kind):
+            return code, reason, str(error)
+    log.error("call not judged", error=repr(error), exc_info=error)
+    return code_pb2.INTERNAL, "INTERNAL", "the call could not be judged"
+
+
+class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
+    """Judges calls."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Answer from `desk`."""
+        self._desk = desk
+
+    async def Decide(  # noqa: N802 - the name is the contract's
+        self, request: decision_pb2.DecideRequest, context: Context
+    ) -> decision_pb2.DecideResponse:
+        """Judge one call."""
+        try:
+            call = codec.call_from_wire(request)
+            decision = await asyncio.shield(self._desk.submit(call))
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it is, no decision
+            await _abort(context, error)
+        return decision_pb2.DecideResponse(decision=codec.decision_to_wire(decision))
+
+    async def BatchDecide(  # noqa: N802
+        self, request: decision_pb2.BatchDecideRequest, context: Context
+    ) -> decision_pb2.BatchDecideResponse:
+        """Judge many calls by one revision."""
+        try:
+            if len(request.requests) > MAX_BATCH:
+                raise RequestError("requests", f"more than {MAX_BATCH}")
+            calls = [codec.call_from_wire(one) for one in request.requests]
+            futures = self._desk.submit_all(calls)
+            decisions = [await asyncio.shield(future) for future in futures]
+        except Exception as error:  # noqa: BLE001
+            await _abort(context, error)
+        return decision_pb2.BatchDecideResponse(
+            responses=[
+                decision_pb2.DecideResponse(decision=codec.decision_to_wire(decision))
+                for decision in decisions
+            ]
+        )
+
+    async def StreamDecide(self, request_iterator: object, context: Context) -> None:  # noqa: N802
+        """Judge calls as they come; reply as they are ready."""
+        del request_iterator
+        replies = _Replies()
+        async with asyncio.TaskGroup() as group:
+            writer = group.create_task(replies.write_to(context))
+            try:
+                while (message := await context.read()) is not grpc.aio.EOF:
+                    for item in message.items:
+                        self._judge_item(item, replies)
+            finally:
+                replies.finish()
+            await writer
+
+    async def Refund(  # noqa: N802
+        self, request: decision_pb2.RefundRequest, context: Context
+    ) -> decision_pb2.RefundResponse:
+        """Give back what a decision took, once."""
+        del context
+        refunded = await self._desk.refund(request.decision_id)
+        return decision_pb2.RefundResponse(refunded=refunded)
+
+    def _judge_item(self, item: decision_pb2.StreamItem, replies: _Replies) -> None:
+        try:
+            future = self._desk.submit(codec.call_from_wire(item.request))
+        except Exception as error:  # noqa: BLE001
+            replies.add_failure(item.item_id, error)
+            return
+        replies.expect()
+        future.add_done_callback(lambda done: replies.settle(item.item_id, done))
+
+
+class _Replies:
+    """Replies of one stream that wait to be written: all that are ready go together."""
+
+    def __init__(self) -> None:
+        self._ready: list[decision_pb2.StreamReply] = []
+        self._woken = asyncio.Event()
+        self._expected = 0
+        self._finished = False
+
+    def expect(self) -> None:
+        self._expected += 1
+
+    def finish(self) -> None:
+        self._finished = True
+        self._woken.set()
+
+    def settle(self, item_id: int, done: asyncio.Future[Decision]) -> None:
+        self._expected -= 1
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        if error is not None:
+            self.add_failure(item_id, error)
+            return
+        decision = codec.decision_to_wire(done.result())
+        self._add(decision_pb2.StreamReply(item_id=item_id, decision=decision))
+
+    def add_failure(self, item_id: int, error: BaseException) -> None:
+        _, reason, message = status_of(error)
+        failure = decision_pb2.Failure(reason=reason, message=message)
+        self._add(decision_pb2.StreamReply(item_id=item_id, failure=failure))
+
+    async def write_to(self, context: Context) -> None:
+        """Write until the client has finished and everything it asked for is answered."""
+        while not (self._finished and not self._expected and not self._ready):
+            await self._woken.wait()
+            self._woken.clear()
+            if self._ready:
+                ready, self._ready = self._ready, []
+                await context.write(decision_pb2.StreamDecideResponse(replies=ready))
+
+    def _add(self, reply: decision_pb2.StreamReply) -> None:
+        self._ready.append(reply)
+        self._woken.set()
+
+
+class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
+    """Tells which policy decides."""
+
+    def __init__(self, state: Callable[[], PolicyState], ready: Callable[[], bool]) -> None:
+        """Answer from `state` and `ready`."""
+        self._state = state
+        self._ready = ready
+
+    async def GetStatus(  # noqa: N802
+        self, request: policy_pb2.GetStatusRequest, context: Context
+    ) -> policy_pb2.GetStatusResponse:
+        """The state of the policy."""
+        del request, context
+        state = self._state()
+        age = asyncio.get_running_loop().time() - state.confirmed_at if state.revision else 0.0
+        return policy_pb2.GetStatusResponse(
+            revision=state.revision,
+            age_seconds=age,
+            last_error=state.last_error,
+            ready=self._ready(),
+        )
+
+
+async def _abort(context: Context, error: BaseException) -> None:
+    """End the call with a rich status. Raises, always."""
+    if isinstance(error, asyncio.CancelledError):
+        raise error
+    code, reason, message = status_of(error)
+    details = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)]
+    packed = []
+    field = getattr(error, "field", None)
+    if field is not None:
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=field, description=getattr(error, "description", "")
+        )
+        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    for detail in details:
+        any_message = any_pb2.Any()
+        any_message.Pack(detail)
+        packed.append(any_message)
+    status = status_pb2.Status(code=code, message=message, details=packed)
+    await context.abort_with_status(rpc_status.to_status(status))

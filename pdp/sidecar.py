@@ -1,0 +1,175 @@
+"""OPA as a child process: started locked down, started again when it dies, ended with us.
+
+Locked down means: one unix socket of mode 0600 in a 0700 folder; an authorization policy that opens
+the decision query, the health and the status page, and nothing that writes; one signed bundle; no
+decision log of its own (the service writes the records). The socket's folder keeps other users out,
+so a bearer token would add nothing: who can open the socket could read the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+
+from pdp.errors import SidecarError
+
+AUTHZ = """package system.authz
+
+default allow := false
+
+allow if {
+	input.method == "POST"
+	input.path == ["v1", "data", "mcp", "main", "decisions"]
+}
+
+allow if {
+	input.method == "GET"
+	input.path in [["health"], ["v1", "status"]]
+}
+"""
+BUNDLE = "policy"
+KEY = "local"
+_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER = 0.05, 2.0, 10.0
+_PR_SET_PDEATHSIG = 1
+
+log = structlog.get_logger("pdp.sidecar")
+
+
+class Sidecar(Struct, frozen=True):
+    """How to run OPA: its binary, a private folder to run in, and where its bundle comes from."""
+
+    binary: Path
+    folder: Path
+    bundle_url: str
+    bundle_token: str
+    signing_key: str
+    gogc: int
+    memory_limit: str
+
+    @property
+    def socket(self) -> Path:
+        """OPA's unix socket."""
+        return self.folder / "opa.sock"
+
+
+def configuration(sidecar: Sidecar) -> str:
+    """OPA's configuration; JSON is YAML."""
+    return f"""services:
+  local:
+    url: {sidecar.bundle_url}
+    credentials: {{bearer: {{token: "{sidecar.bundle_token}"}}}}
+keys:
+  {KEY}: {{algorithm: HS256, key: "{sidecar.signing_key}"}}
+bundles:
+  {BUNDLE}:
+    service: local
+    resource: policy.tar.gz
+    persist: false
+    polling: {{min_delay_seconds: 1, max_delay_seconds: 2, long_polling_timeout_seconds: 10}}
+    signing: {{keyid: {KEY}}}
+status: {{console: false, prometheus: false}}
+"""
+
+
+def arguments(sidecar: Sidecar) -> list[str]:
+    """The command that runs OPA."""
+    return [
+        str(sidecar.binary),
+        "run",
+        "--server",
+        f"--config-file={sidecar.folder / 'opa.yaml'}",
+        f"--addr=unix://{sidecar.socket}",
+        "--unix-socket-perm=600",
+        "--authorization=basic",
+        "--skip-version-check",
+        "--log-level=error",
+        "--log-level-request=debug",
+        "--shutdown-grace-period=2",
+        str(sidecar.folder / "authz.rego"),
+    ]
+
+
+async def supervise(sidecar: Sidecar, changed: Callable[[bool], None]) -> None:
+    """Keep OPA running until cancelled; `changed` is told when it has started and when it died."""
+    _prepare(sidecar)
+    pause = _FIRST_PAUSE
+    loop = asyncio.get_running_loop()
+    while True:
+        started = loop.time()
+        process = await _start(sidecar)
+        changed(True)
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            await _stop(process)
+            raise
+        changed(False)
+        pause = _FIRST_PAUSE if loop.time() - started > _STEADY_AFTER else pause
+        log.error("opa died", exit_code=code, restart_in_seconds=pause)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _prepare(sidecar: Sidecar) -> None:
+    sidecar.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sidecar.folder.chmod(0o700)
+    for name, text in (("opa.yaml", configuration(sidecar)), ("authz.rego", AUTHZ)):
+        path = sidecar.folder / name
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": os.environ.get("HOME", str(sidecar.folder)),
+        "GOGC": str(sidecar.gogc),
+        "GOMEMLIMIT": sidecar.memory_limit,
+    }
+    try:
+        return await asyncio.create_subprocess_exec(
+            *arguments(sidecar),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=sys.stderr,
+            cwd=sidecar.folder,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=die_with_parent(),
+        )
+    except OSError as error:
+        raise SidecarError(f"cannot run {sidecar.binary}: {error.strerror}") from error
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    process.terminate()
+    try:
+        async with asyncio.timeout(4):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def die_with_parent() -> Callable[[], None] | None:
+    """What a child does first so that it never outlives a parent that was killed (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def bind() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind

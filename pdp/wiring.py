@@ -1,0 +1,219 @@
+"""Builds the decision service from its parts and runs it until it is told to stop.
+
+The only place that makes edges. Order of start: limits and journal (they can refuse), rules (they
+can be wrong), OPA, and last the socket that callers reach; so nothing is half started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc
+from pdp.batching import Batcher
+from pdp.bundle import library_folder
+from pdp.bundle_server import BundleServer
+from pdp.catalogue import Catalogue
+from pdp.clock import SteadyClock
+from pdp.config import PdpConfig
+from pdp.decide import Parts, judge
+from pdp.desk import Desk
+from pdp.errors import ConfigError, PolicyTextError, SidecarError
+from pdp.journal import FileJournal
+from pdp.opa import OpaEngine
+from pdp.ports import StateStore
+from pdp.reload import Reloader
+from pdp.service import DecisionService, PolicyService
+from pdp.sidecar import Sidecar, supervise
+from pdp.store import MemoryStore, SqliteStore
+
+_START_SECONDS = 20.0
+_HEALTH_EVERY_SECONDS = 1.0
+_GRACE_SECONDS = 2.0
+_SERVICES = (
+    decision_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name,
+    policy_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name,
+)
+
+log = structlog.get_logger("pdp")
+
+
+async def serve(
+    config: PdpConfig, *, opa: Path, run_folder: Path, stop: asyncio.Event, ready: Callable[[], None]
+) -> None:
+    """Run until `stop` is set. `ready` is called once calls can be judged.
+
+    Raises `ConfigError`, `PolicyTextError`, `SidecarError`, `StoreError` or `JournalError` when it
+    cannot start.
+    """
+    run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    run_folder.chmod(0o700)
+    async with AsyncExitStack() as stack:
+        clock = SteadyClock()
+        store = _store(config, clock, stack)
+        journal = FileJournal(Path(config.journal.path))
+        stack.callback(journal.close)
+        parts, reloader = await _policy(config, opa, run_folder, clock, store, journal, stack)
+        batcher = Batcher(
+            lambda calls: judge(calls, parts),
+            max_calls=config.batching.max_calls,
+            in_flight=config.batching.in_flight,
+            max_waiting=config.batching.max_waiting,
+        )
+        await _background(stack, batcher.run())
+        await _background(stack, reloader.watch(config.policy.poll_seconds))
+        await _listen(config, Desk(batcher, store), reloader, parts, stack)
+        ready()
+        await stop.wait()
+
+
+def new_decision_id() -> str:
+    """An identifier that sorts by time: milliseconds, then 80 random bits."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+def _store(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -> StateStore:
+    if config.limits.store == "memory":
+        return MemoryStore()
+    store = SqliteStore(Path(config.limits.path), clock.now_ns() // 1000)
+    stack.callback(store.close)
+    return store
+
+
+async def _policy(
+    config: PdpConfig,
+    opa: Path,
+    run_folder: Path,
+    clock: SteadyClock,
+    store: StateStore,
+    journal: FileJournal,
+    stack: AsyncExitStack,
+) -> tuple[Parts, Reloader]:
+    """Build the rules, start OPA, and wait until OPA says that it decides by them."""
+    token, key = secrets.token_urlsafe(32), secrets.token_hex(32)
+    key_file = run_folder / "bundle.key"
+    key_file.unlink(missing_ok=True)
+    key_file.touch(mode=0o600)
+    key_file.write_text(key, encoding="utf-8")
+    server = BundleServer(token)
+    url = await server.start()
+    stack.push_async_callback(server.stop)
+    sidecar = Sidecar(
+        binary=opa,
+        folder=run_folder / "opa",
+        bundle_url=url,
+        bundle_token=token,
+        signing_key=key,
+        gogc=config.opa.gogc,
+        memory_limit=config.opa.memory_limit,
+    )
+    engine = OpaEngine(sidecar.socket, config.opa.timeout_ms, config.batching.in_flight)
+    stack.push_async_callback(engine.close)
+    parts = Parts(
+        engine=engine,
+        store=store,
+        journal=journal,
+        clock=clock,
+        new_id=new_decision_id,
+        catalogue=Catalogue(),
+        labels=dict(config.labels),
+        principal_factor=config.limits.principal_factor,
+    )
+    reloader = Reloader(
+        folder=Path(config.policy.dir),
+        library=library_folder(),
+        opa=opa,
+        key_file=key_file,
+        server=server,
+        engine=engine,
+        activated=lambda catalogue: setattr(parts, "catalogue", catalogue),
+    )
+    bundle = await reloader.load()
+    await _background(stack, supervise(sidecar, lambda _: None))
+    await reloader.confirm(bundle)
+    return parts, reloader
+
+
+async def _listen(
+    config: PdpConfig, desk: Desk, reloader: Reloader, parts: Parts, stack: AsyncExitStack
+) -> None:
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    health = HealthServicer()
+    serving = asyncio.Event()
+    decision_pb2_grpc.add_DecisionServiceServicer_to_server(DecisionService(desk), server)
+    policy_pb2_grpc.add_PolicyServiceServicer_to_server(
+        PolicyService(lambda: reloader.state, serving.is_set), server
+    )
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    if config.reflection:
+        names = (*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+        reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
+    _bind(server, config.listen)
+    await server.start()
+    stack.push_async_callback(server.stop, _GRACE_SECONDS)
+    engine = parts.engine
+    assert isinstance(engine, OpaEngine)  # noqa: S101 - made a few lines up
+    await _watch_health_once(engine, health, serving)
+    await _background(stack, _watch_health(engine, health, serving))
+
+
+def _bind(server: grpc.aio.Server, address: str) -> None:
+    if address.startswith("unix:"):
+        path = Path(address.removeprefix("unix:"))
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if len(str(path)) > 100:
+            raise ConfigError(
+                f"the socket path {path} is too long for a unix socket (100 characters); "
+                "choose a shorter state_dir, or set [pdp] listen"
+            )
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"cannot listen on {address}: is another decision service running there? "
+            "Stop it, or set [pdp] listen to another address"
+        ) from error
+
+
+async def _watch_health(engine: OpaEngine, health: HealthServicer, serving: asyncio.Event) -> None:
+    while True:
+        await asyncio.sleep(_HEALTH_EVERY_SECONDS)
+        await _watch_health_once(engine, health, serving)
+
+
+async def _watch_health_once(
+    engine: OpaEngine, health: HealthServicer, serving: asyncio.Event
+) -> None:
+    """SERVING only while OPA answers and its bundle is active."""
+    is_ready = await engine.ready()
+    if is_ready:
+        serving.set()
+    else:
+        serving.clear()
+    states = health_pb2.HealthCheckResponse
+    for name in ("", *_SERVICES):
+        await health.set(name, states.SERVING if is_ready else states.NOT_SERVING)
+
+
+async def _background(stack: AsyncExitStack, work: object) -> None:
+    """Run `work` until the stack unwinds; a background task that fails stops the service."""
+    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+
+    async def cancel() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(cancel)
+
+
+__all__ = ["PolicyTextError", "SidecarError", "new_decision_id", "serve"]
