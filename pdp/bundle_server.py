@@ -34,6 +34,7 @@ class BundleServer:
         """Listen on a free port of 127.0.0.1; returns the URL."""
         app = web.Application()
         app.router.add_get("/policy.tar.gz", self._serve)
+        app.router.add_post("/status", _accept)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -70,3 +71,9 @@ class BundleServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._changed:
                 await self._changed.wait_for(lambda: self._etag != known)
+
+
+async def _accept(request: web.Request) -> web.Response:
+    """OPA pushes its status to whoever serves its bundles. It is asked for instead: see `reload`."""
+    del request
+    return web.Response()

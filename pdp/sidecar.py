@@ -9,9 +9,7 @@ so a bearer token would add nothing: who can open the socket could read the toke
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +36,14 @@ allow if {
 BUNDLE = "policy"
 KEY = "local"
 _FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER = 0.05, 2.0, 10.0
-_PR_SET_PDEATHSIG = 1
+# PR_SET_PDEATHSIG is 1. The parent may have died before the request was made.
+_BIND = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 log = structlog.get_logger("pdp.sidecar")
 
@@ -138,13 +143,12 @@ async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:
     }
     try:
         return await asyncio.create_subprocess_exec(
-            *arguments(sidecar),
+            *bound_to_this_process(arguments(sidecar)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sys.stderr,
             cwd=sidecar.folder,
             env=environment,
             start_new_session=True,
-            preexec_fn=die_with_parent(),
         )
     except OSError as error:
         raise SidecarError(f"cannot run {sidecar.binary}: {error.strerror}") from error
@@ -160,16 +164,12 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def die_with_parent() -> Callable[[], None] | None:
-    """What a child does first so that it never outlives a parent that was killed (Linux only)."""
+def bound_to_this_process(command: list[str]) -> list[str]:
+    """`command`, run so that it never outlives this process, even one that was killed (Linux).
+
+    A small interpreter asks the kernel for that and becomes the command. Doing it in a forked copy
+    of this process (`preexec_fn`) is not safe beside the threads of gRPC.
+    """
     if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def bind() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return bind
+        return command
+    return [sys.executable, "-I", "-S", "-c", _BIND, str(os.getpid()), *command]

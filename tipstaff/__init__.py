@@ -1,0 +1,1 @@
+"""The command line: wires the decision service and the proxy together."""

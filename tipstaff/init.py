@@ -1,0 +1,38 @@
+"""`tipstaff init`: writes a configuration and starter rules. Never overwrites anything."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pdp.errors import ConfigError
+from pdp.rules import starter_rules
+from tipstaff import console
+from tipstaff.config import starter
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """`tipstaff init`."""
+    servers = [_server(text) for text in arguments.server]
+    folder: Path = arguments.folder
+    wanted = {folder / "tipstaff.toml": starter(servers)}
+    for name, _ in servers or [("example", "")]:
+        wanted[folder / "policy" / "servers" / name / "data.yaml"] = starter_rules(name)
+    if (folder / "tipstaff.toml").exists():
+        raise ConfigError(f"{folder / 'tipstaff.toml'} exists already; nothing was written")
+    for path, text in wanted.items():
+        if path.exists():
+            console.out.print(f"kept   {path}", markup=False)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        console.out.print(f"wrote  {path}", markup=False)
+    console.out.print("next:  tipstaff check, then tipstaff up", markup=False)
+    return 0
+
+
+def _server(text: str) -> tuple[str, str]:
+    name, separator, url = text.partition("=")
+    if not separator or not url:
+        raise ConfigError(f"--server {text}: write NAME=URL, for example files=http://127.0.0.1:9000/mcp")
+    return name, url

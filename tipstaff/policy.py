@@ -1,0 +1,59 @@
+"""`tipstaff check` and `tipstaff test`: are the files right, and do the rules do what they should?"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+from pathlib import Path
+
+from pdp.bundle import PolicyText, check, library_folder, read_policy
+from tipstaff import console
+from tipstaff.config import Config, as_json, load, show
+from tipstaff.services import opa_binary
+
+
+def check_command(arguments: argparse.Namespace) -> int:
+    """`tipstaff check`."""
+    config = load(arguments.config)
+    opa = opa_binary(config, arguments.opa)
+    text = _checked(config, opa)
+    if arguments.json:
+        console.print_json(
+            {"config": as_json(config), "revision": text.revision, "servers": list(text.servers)}
+        )
+        return 0
+    console.out.print(show(config), markup=False)
+    console.out.print(
+        f"[green]ok[/] policy {text.revision}: rules for {', '.join(text.servers) or 'no server'}"
+    )
+    for name in _without_rules(config, text):
+        console.err.print(
+            f"[yellow]note[/] {name} has no rules, so every call to it is denied: "
+            f"write {Path(config.pdp.policy.dir) / 'servers' / name / 'data.yaml'}"
+        )
+    return 0
+
+
+def test_command(arguments: argparse.Namespace) -> int:
+    """`tipstaff test`."""
+    config = load(arguments.config)
+    opa = opa_binary(config, arguments.opa)
+    _checked(config, opa)
+    library = library_folder()
+    command = [str(opa), "test", str(library / "mcp"), config.pdp.policy.dir]
+    command += ["--ignore", "*.md", "--fail-on-empty"]
+    command += ["--run", arguments.run] if arguments.run else []
+    command += ["--verbose"] if arguments.verbose else []
+    return min(subprocess.run(command, check=False).returncode, 1)  # noqa: S603 - our own opa
+
+
+def _checked(config: Config, opa: Path) -> PolicyText:
+    library = library_folder()
+    text = read_policy(Path(config.pdp.policy.dir), library)
+    asyncio.run(check(text, opa=opa, library=library))
+    return text
+
+
+def _without_rules(config: Config, text: PolicyText) -> list[str]:
+    return [server.name for server in config.pep.servers if server.name not in text.servers]

@@ -1,0 +1,102 @@
+"""Runs one service in this process until it is told to stop: the decision service, or the proxy."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from pdp.errors import ConfigError
+from pdp.wiring import serve as serve_pdp
+from tipstaff import console
+from tipstaff.config import Config, load
+from tipstaff.install import OpaInstallError, find_opa, install_opa
+
+
+def pdp_command(arguments: argparse.Namespace) -> int:
+    """`tipstaff pdp`."""
+    console.configure_logs()
+    config = load(arguments.config)
+    opa = opa_binary(config, arguments.opa)
+
+    async def run(stop: asyncio.Event) -> None:
+        await serve_pdp(
+            config.pdp,
+            opa=opa,
+            run_folder=config.run_folder,
+            stop=stop,
+            ready=_announcer(arguments.ready_fd),
+        )
+
+    return _until_stopped(run)
+
+
+def pep_command(arguments: argparse.Namespace) -> int:
+    """`tipstaff pep`."""
+    from pep.wiring import serve as serve_pep
+
+    console.configure_logs()
+    config = load(arguments.config)
+
+    async def run(stop: asyncio.Event) -> None:
+        await serve_pep(
+            config.pep,
+            pdp_address=config.pdp.listen,
+            stop=stop,
+            ready=_announcer(arguments.ready_fd),
+        )
+
+    return _until_stopped(run)
+
+
+def install_command(arguments: argparse.Namespace) -> int:
+    """`tipstaff opa install`."""
+    try:
+        path = install_opa(arguments.opa or os.environ.get("TIPSTAFF_OPA"))
+    except OpaInstallError as error:
+        return console.fail(str(error))
+    console.out.print(str(path), markup=False)
+    return 0
+
+
+def opa_binary(config: Config, explicit: str | None) -> Path:
+    """The opa binary to run; raises `ConfigError`."""
+    named = explicit or config.pdp.opa.path or os.environ.get("TIPSTAFF_OPA")
+    try:
+        found = find_opa(named)
+    except OpaInstallError as error:
+        raise ConfigError(str(error)) from error
+    if found is None:
+        raise ConfigError("there is no opa binary here: run `tipstaff opa install`, or name one with --opa")
+    return found
+
+
+def _until_stopped(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> int:
+    """Run until SIGTERM or SIGINT."""
+
+    async def body() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await run(stop)
+
+    uvloop.run(body())
+    return 0
+
+
+def _announcer(descriptor: int | None) -> Callable[[], None]:
+    """Tells a parent process, over a pipe, that the service is ready."""
+
+    def announce() -> None:
+        if descriptor is not None:
+            os.write(descriptor, b"ready\n")
+            os.close(descriptor)
+
+    return announce

@@ -1,0 +1,169 @@
+"""`tipstaff up`: starts the decision service and the proxy, keeps them running, stops them cleanly."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+
+from pdp.sidecar import bound_to_this_process
+from tipstaff import console
+from tipstaff.config import Config, load
+from tipstaff.services import opa_binary
+
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 8.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER = 0.1, 5.0, 10.0
+
+log = structlog.get_logger("tipstaff.up")
+
+
+class ChildFailed(Exception):
+    """A child ended before it was ready; it has said why. Carries its exit code."""
+
+    def __init__(self, code: int) -> None:
+        """Keep the exit code."""
+        super().__init__(code)
+        self.code = code
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """`tipstaff up`."""
+    console.configure_logs()
+    config = load(arguments.config)
+    opa = opa_binary(config, arguments.opa)
+    if not config.pep.servers:
+        return console.fail(
+            f"{arguments.config}: no server is registered: add a section "
+            '[servers.NAME] with url = "http://…/mcp"'
+        )
+    try:
+        asyncio.run(_run(config, arguments.config, opa))
+    except ChildFailed as failure:
+        return failure.code or 1
+    return 0
+
+
+async def _run(config: Config, source: Path, opa: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    children = [Child("pdp", source, opa), Child("pep", source, opa)]
+    try:
+        for child in children:
+            started = asyncio.create_task(child.start())
+            await _first(started, stop)
+            if stop.is_set():
+                return
+        _print_urls(config)
+        keepers = [asyncio.create_task(child.keep_running()) for child in children]
+        await stop.wait()
+        for keeper in keepers:
+            keeper.cancel()
+    finally:
+        for child in reversed(children):
+            await child.end()
+
+
+async def _first(started: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Wait for the start, or for the order to stop; a failed start raises."""
+    stopped = asyncio.create_task(stop.wait())
+    done, pending = await asyncio.wait((started, stopped), return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    if started in done:
+        await started
+
+
+class Child:
+    """One service as a child process."""
+
+    def __init__(self, name: str, source: Path, opa: Path) -> None:
+        """Start nothing yet: see `start`."""
+        self._name = name
+        self._command = [sys.executable, "-m", "tipstaff", name]
+        self._command += ["--config", str(source), "--opa", str(opa)]
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready; raises `ChildFailed`."""
+        reader, writer = os.pipe()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *bound_to_this_process([*self._command, "--ready-fd", str(writer)]),
+                pass_fds=(writer,),
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            os.close(writer)
+        if not await _says_ready(reader):
+            raise ChildFailed(await self._process.wait())
+
+    async def keep_running(self) -> None:
+        """Start it again, with growing pauses, whenever it dies."""
+        pause = _FIRST_PAUSE
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            assert self._process is not None  # noqa: S101 - `start` came first
+            code = await self._process.wait()
+            pause = _FIRST_PAUSE if loop.time() - started > _STEADY_AFTER else pause
+            log.error("service died", service=self._name, exit_code=code, restart_in_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            try:
+                await self.start()
+            except ChildFailed:
+                continue
+
+    async def end(self) -> None:
+        """Ask it to stop; insist when it does not."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _says_ready(descriptor: int) -> bool:
+    """Whether the child wrote that it is ready before it closed the pipe."""
+    loop = asyncio.get_running_loop()
+    stream = asyncio.StreamReader()
+    with os.fdopen(descriptor, "rb") as pipe:
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), pipe
+        )
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                return bool(await stream.readline())
+        except TimeoutError:
+            return False
+        finally:
+            transport.close()
+
+
+def _print_urls(config: Config) -> None:
+    console.out.print("[bold]Tipstaff is up.[/] Point MCP clients at:")
+    for server in config.pep.servers:
+        console.out.print(
+            f"  {server.name:16} http://{config.pep.listen}/{server.name}/mcp", markup=False
+        )
+    console.out.print(
+        f"Records: {config.pdp.journal.path}   (tipstaff log -f)\n"
+        f"Rules:   {config.pdp.policy.dir}   (edits take effect at once)\n"
+        "Stop with Ctrl-C.",
+        markup=False,
+    )
+    sys.stdout.flush()
