@@ -1,0 +1,133 @@
+"""The desk: repeats get the first answer, refunds happen once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from msgspec import structs
+
+from pdp import desk as module
+from pdp.api.model import Call, Decision, Effect, Reason
+from pdp.batching import Batcher
+from pdp.decide import Judgement
+from pdp.desk import Desk
+from pdp.errors import Overloaded, RequestError
+from pdp.limits import Budget
+from pdp.policy import Limit
+from pdp.store import MemoryStore
+from tests.calls import call
+
+BUDGET = Budget("k", Limit(name="k", scope="global", max=2, window=60))
+
+
+class Office:
+    """A desk over a memory store whose judge takes one unit per call."""
+
+    def __init__(self, *, max_waiting: int = 100) -> None:
+        self.store = MemoryStore()
+        self.judged = 0
+        self.fail = False
+        self.batcher = Batcher(self.judge, max_calls=8, in_flight=1, max_waiting=max_waiting)
+        self.desk = Desk(self.batcher, self.store)
+
+    async def judge(self, calls: Sequence[Call]) -> list[Judgement]:
+        if self.fail:
+            raise RuntimeError("broken")
+        taken = await self.store.take([(BUDGET,)] * len(calls), now=1)
+        found = []
+        for one, result in zip(calls, taken, strict=True):
+            self.judged += 1
+            effect = Effect.ALLOW if result.grant else Effect.DENY
+            decision = Decision(
+                decision_id=f"d-{one.request_id}", effect=effect, reason=Reason("c", "m")
+            )
+            found.append(Judgement(decision, result.grant))
+        return found
+
+
+@pytest.fixture
+async def office() -> object:
+    office = Office()
+    task = asyncio.create_task(office.batcher.run())
+    yield office
+    task.cancel()
+
+
+async def test_a_repeated_request_gets_its_first_answer(office: Office) -> None:
+    """Also while the first is still being judged; nothing is taken twice."""
+    first, repeat = office.desk.submit(call("r")), office.desk.submit(call("r"))
+    assert await first == await repeat == await office.desk.submit(call("r"))
+    assert office.judged == 1
+
+
+async def test_a_trace_id_does_not_make_a_repeat_another_call(office: Office) -> None:
+    """A retried attempt carries a new trace."""
+    await office.desk.submit(call("r"))
+    await office.desk.submit(structs.replace(call("r"), trace_id="t2"))
+    assert office.judged == 1
+
+
+async def test_a_request_id_cannot_carry_another_call_past_the_policy(office: Office) -> None:
+    """The same id with other arguments is refused, not answered with the first decision."""
+    await office.desk.submit(call("r"))
+    with pytest.raises(RequestError):
+        office.desk.submit(call("r", arguments=b'{"x":2}'))
+
+
+async def test_a_batch_with_a_reused_id_leaves_no_trace(office: Office) -> None:
+    """Its other calls can be asked again."""
+    await office.desk.submit(call("r"))
+    with pytest.raises(RequestError):
+        office.desk.submit_all([call("new"), call("r", target="other")])
+    assert (await office.desk.submit(call("new"))).decision_id == "d-new"
+
+
+async def test_a_refund_is_given_once(office: Office) -> None:
+    """Two units: both taken, one returned once, so one more call passes."""
+    first = await office.desk.submit(call("1"))
+    await office.desk.submit(call("2"))
+    assert await office.desk.refund(first.decision_id) is True
+    assert await office.desk.refund(first.decision_id) is False
+    assert (await office.desk.submit(call("3"))).effect is Effect.ALLOW
+    assert (await office.desk.submit(call("4"))).effect is Effect.DENY
+
+
+async def test_a_decision_that_took_nothing_has_nothing_to_return(office: Office) -> None:
+    """Neither a refused call nor an unknown decision."""
+    await asyncio.gather(*office.desk.submit_all([call("1"), call("2")]))
+    denied = await office.desk.submit(call("3"))
+    assert await office.desk.refund(denied.decision_id) is False
+    assert await office.desk.refund("unknown") is False
+
+
+async def test_a_call_that_could_not_be_judged_may_be_asked_again(office: Office) -> None:
+    """A failure is not remembered as an answer."""
+    office.fail = True
+    with pytest.raises(RuntimeError):
+        await office.desk.submit(call("r"))
+    office.fail = False
+    assert (await office.desk.submit(call("r"))).effect is Effect.ALLOW
+
+
+async def test_an_overloaded_desk_remembers_nothing() -> None:
+    """The refused call is not answered later by a future that nobody settles."""
+    office = Office(max_waiting=1)
+    waiting = office.desk.submit(call("1"))
+    with pytest.raises(Overloaded):
+        office.desk.submit(call("2"))
+    task = asyncio.create_task(office.batcher.run())
+    await waiting
+    assert (await office.desk.submit(call("2"))).effect is Effect.ALLOW
+    task.cancel()
+
+
+async def test_old_answers_are_forgotten(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory is bounded; a forgotten repeat is judged again, never let through unjudged."""
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 1)
+    await office.desk.submit(call("1"))
+    await office.desk.submit(call("2"))
+    assert (await office.desk.submit(call("1"))).effect is Effect.DENY
+
+

@@ -1,0 +1,190 @@
+"""The stores: one atomic step, the same in memory and on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pdp import store as module
+from pdp.errors import StoreError
+from pdp.limits import SECOND, Budget
+from pdp.policy import Limit
+from pdp.ports import StateStore
+from pdp.store import MemoryStore, SqliteStore
+
+Make = Callable[[], StateStore]
+
+
+def budget(key: str, most: int = 3, window: int = 10, cost: int = 1) -> Budget:
+    return Budget(key, Limit(name=key, scope="session", max=most, window=window, cost=cost))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> StateStore:
+    return MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "l.db", 0)
+
+
+async def test_calls_of_one_batch_share_a_budget(store: StateStore) -> None:
+    """Three units admit three of the four calls that come together."""
+    taken = await store.take([(budget("a"),)] * 4, now=1)
+    assert [one.grant is not None for one in taken] == [True, True, True, False]
+
+
+async def test_a_refused_call_takes_nothing_from_any_key(store: StateStore) -> None:
+    """All or nothing: the key that had room still has it."""
+    await store.take([(budget("tight", 1),)], now=1)
+    refused = (await store.take([(budget("tight", 1), budget("wide", 5))], now=2))[0]
+    assert refused.grant is None
+    free = (await store.take([(budget("wide", 5),)], now=3))[0]
+    assert free.results[0].remaining == 4
+
+
+async def test_budgets_return_when_the_window_has_passed(store: StateStore) -> None:
+    """A unit taken at 0 s counts until, but not at, 10 s."""
+    for _ in range(3):
+        await store.take([(budget("a"),)], now=0)
+    late = (await store.take([(budget("a"),)], now=10 * SECOND - 1))[0]
+    on_time = (await store.take([(budget("a"),)], now=10 * SECOND))[0]
+    assert late.grant is None
+    assert on_time.grant is not None
+
+
+async def test_what_is_given_back_can_be_taken_again(store: StateStore) -> None:
+    """A refund restores exactly what the grant took."""
+    first = (await store.take([(budget("a", cost=2),)], now=1))[0]
+    assert first.grant is not None
+    await store.give_back([first.grant])
+    again = (await store.take([(budget("a", cost=3),)], now=2))[0]
+    assert again.grant is not None
+
+
+async def test_giving_back_twice_mints_nothing(store: StateStore) -> None:
+    """A second return of the same grant finds none of its units."""
+    grants = [(await store.take([(budget("a"),)], now=at))[0].grant for at in (1, 2, 3)]
+    assert grants[0] is not None
+    await store.give_back([grants[0], grants[0]])
+    taken = await store.take([(budget("a"),)] * 2, now=4)
+    assert [one.grant is not None for one in taken] == [True, False]
+
+
+async def test_sqlite_remembers_over_a_restart(tmp_path: Path) -> None:
+    """A new store on the same file sees what the old one committed, even without a close."""
+    path = tmp_path / "l.db"
+    await SqliteStore(path, 0).take([(budget("a"),)] * 3, now=1)
+    refused = (await SqliteStore(path, 2).take([(budget("a"),)], now=2))[0]
+    assert refused.grant is None
+
+
+async def test_sqlite_pulls_future_instants_back_at_start(tmp_path: Path) -> None:
+    """A clock set back over a restart locks out for one window at most."""
+    path = tmp_path / "l.db"
+    await SqliteStore(path, 0).take([(budget("a"),)] * 3, now=1000 * SECOND)
+    reopened = SqliteStore(path, 5 * SECOND)
+    assert (await reopened.take([(budget("a"),)], now=14 * SECOND))[0].grant is None
+    assert (await reopened.take([(budget("a"),)], now=15 * SECOND))[0].grant is not None
+
+
+async def test_sqlite_forgets_keys_that_hold_nothing(tmp_path: Path) -> None:
+    """The file does not grow with every session that ever was."""
+    path = tmp_path / "l.db"
+    store = SqliteStore(path, 0)
+    await store.take([(budget(f"k{index}"),) for index in range(20)], now=1)
+    await store.take([(budget("last"),)], now=60 * SECOND)
+    store.close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT key FROM stamps").fetchall() == [("last",)]
+    db.close()
+
+
+def test_sqlite_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    """Session ids are in it."""
+    SqliteStore(tmp_path / "sub" / "l.db", 0)
+    assert (tmp_path / "sub" / "l.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_damaged_file_is_refused_at_start(tmp_path: Path) -> None:
+    """Nobody is admitted on the word of a file that is not a database."""
+    path = tmp_path / "l.db"
+    path.write_bytes(b"this is not a database" * 100)
+    with pytest.raises(StoreError, match="cannot use"):
+        SqliteStore(path, 0)
+
+
+async def test_a_store_that_fails_says_so(tmp_path: Path) -> None:
+    """A closed database raises `StoreError`, for a take and for a return."""
+    store = SqliteStore(tmp_path / "l.db", 0)
+    grant = (await store.take([(budget("a"),)], now=1))[0].grant
+    assert grant is not None
+    store.close()
+    with pytest.raises(StoreError):
+        await store.take([(budget("a"),)], now=1)
+    with pytest.raises(StoreError):
+        await store.give_back([grant])
+
+
+async def test_a_locked_database_fails_and_changes_nothing(tmp_path: Path) -> None:
+    """Another writer that holds the file makes the step fail; the budget is still whole after."""
+    path = tmp_path / "l.db"
+    store = SqliteStore(path, 0)
+    store._db.execute("PRAGMA busy_timeout=10")  # noqa: SLF001 - not to wait two seconds
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreError):
+        await store.take([(budget("a"),)], now=1)
+    other.execute("ROLLBACK")
+    other.close()
+    assert (await store.take([(budget("a"),)], now=2))[0].results[0].remaining == 2
+
+
+async def test_memory_makes_room_and_then_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full memory drops what no longer counts; when all of it counts, it fails closed."""
+    monkeypatch.setattr(module, "MAX_MEMORY_KEYS", 2)
+    store = MemoryStore()
+    await store.take([(budget("a"),), (budget("b"),)], now=1)
+    await store.take([(budget("c"),), (budget("d"),)], now=60 * SECOND)
+    with pytest.raises(StoreError):
+        await store.take([(budget("e"),)], now=61 * SECOND)
+
+
+CALLS = st.lists(
+    st.tuples(
+        st.integers(0, 5 * SECOND),
+        st.lists(
+            st.builds(
+                budget, st.sampled_from("abc"), st.integers(1, 4), st.just(3), st.integers(1, 3)
+            ),
+            min_size=1,
+            max_size=3,
+            unique_by=lambda one: one.key,
+        ),
+        st.booleans(),
+    ),
+    max_size=25,
+)
+
+
+@given(CALLS)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+async def test_sqlite_and_memory_always_agree(tmp_path_factory: pytest.TempPathFactory, calls: list) -> None:  # type: ignore[type-arg]
+    """Any history of takes and refunds gives the same answers in both."""
+    memory = MemoryStore()
+    sqlite = SqliteStore(tmp_path_factory.mktemp("s") / "l.db", 0)
+    now = 0
+    for pause, budgets, refund in calls:
+        now += pause
+        left = await memory.take([tuple(budgets)], now)
+        right = await sqlite.take([tuple(budgets)], now)
+        assert left == right
+        if refund and left[0].grant is not None:
+            await memory.give_back([left[0].grant])
+            await sqlite.give_back([left[0].grant])
+    sqlite.close()
