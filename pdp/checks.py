@@ -101,9 +101,7 @@ def _children(schema: dict[str, Any]) -> list[tuple[str, Any]]:
     return found
 
 
-def _run_one(
-    check: Check, value: Any, declared: Callable[[], bytes | None]
-) -> CheckFailure | None:
+def _run_one(check: Check, value: Any, declared: Callable[[], bytes | None]) -> CheckFailure | None:
     text = declared() if check.schema_ref else bytes(check.schema)
     if not text:
         detail = "the tool's own input schema is not in the catalogue"
@@ -127,4 +125,3 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
 @lru_cache(maxsize=4096)
 def _compiled(text: bytes) -> Any:
     return compile_schema(json.loads(text))
-

@@ -138,9 +138,7 @@ async def _recorded(
         parts.journal.write(lines)
     except JournalError:
         await give_back([one.grant for one in judgements if one.grant], parts.store)
-        return [
-            Judgement(refuse_with(one.decision, "journal_unavailable")) for one in judgements
-        ]
+        return [Judgement(refuse_with(one.decision, "journal_unavailable")) for one in judgements]
     return judgements
 
 

@@ -74,9 +74,7 @@ class Desk:
         for call, _ in fresh:
             self._answers.pop(call.request_id, None)
 
-    def _settle(
-        self, fresh: Sequence[_Waiting], done: asyncio.Future[list[Judgement]]
-    ) -> None:
+    def _settle(self, fresh: Sequence[_Waiting], done: asyncio.Future[list[Judgement]]) -> None:
         if done.cancelled() or done.exception() is not None:
             self._forget(fresh)
             for _, future in fresh:

@@ -80,7 +80,9 @@ def _deny(decision_id: str, revision: str, reason: Reason) -> Decision:
 def _limit_reason(taken: Taken) -> Reason:
     """Names every limit that failed: whoever waits for one only would be refused by the next."""
     failed = [result for result in taken.results if not result.passed]
-    sentences = [f"{one.name} allows {one.max} per {one.window} s per {one.scope}" for one in failed]
+    sentences = [
+        f"{one.name} allows {one.max} per {one.window} s per {one.scope}" for one in failed
+    ]
     never = ", and this call costs more than that" if taken.retry_after_ms == -1 else ""
     return Reason("rate_limited", f"rate limit reached: {'; '.join(sentences)}{never}")
 

@@ -28,7 +28,9 @@ _VALUES = (
 _SECRET_KEY = re.compile(_KEYS, re.IGNORECASE)
 _SECRET_VALUE = re.compile(_VALUES)
 # In a query string or an assignment the secret stands behind its key, in one and the same text.
-_ASSIGNED = re.compile(rf"((?:{_KEYS})[\w.-]{{0,64}}\s{{0,8}}[=:]\s{{0,8}})[^\s&;,]+", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    rf"((?:{_KEYS})[\w.-]{{0,64}}\s{{0,8}}[=:]\s{{0,8}})[^\s&;,]+", re.IGNORECASE
+)
 # What every match above contains, in lower case: looking for these is ten times as fast.
 _HINTS = (
     *"passw passphrase secret token authorization cookie credential signature pwd pin otp".split(),
@@ -36,7 +38,12 @@ _HINTS = (
     *"xox aiza -----begin basic ://".split(),
     *(
         f"{left}{joint}{right}"
-        for left, right in (("api", "key"), ("access", "key"), ("private", "key"), ("session", "id"))
+        for left, right in (
+            ("api", "key"),
+            ("access", "key"),
+            ("private", "key"),
+            ("session", "id"),
+        )
         for joint in ("", "-", "_", " ")
     ),
 )

@@ -62,9 +62,7 @@ class Reloader:
         """Build the files as they are now and hand them to OPA; raises `PolicyTextError`."""
         self._seen = fingerprint(self._folder)
         text = await asyncio.to_thread(read_policy, self._folder, self._library)
-        bundle = await build(
-            text, opa=self._opa, library=self._library, key_file=self._key_file
-        )
+        bundle = await build(text, opa=self._opa, library=self._library, key_file=self._key_file)
         await self._server.publish(bundle.revision, bundle.data)
         return bundle
 

@@ -179,8 +179,7 @@ class SqliteStore:
     def _forget(self, now: int) -> None:
         """Drop a few keys that hold nothing any more, so that the file does not grow for ever."""
         self._db.execute(
-            "DELETE FROM stamps WHERE key IN"
-            " (SELECT key FROM stamps WHERE expires <= ? LIMIT ?)",
+            "DELETE FROM stamps WHERE key IN (SELECT key FROM stamps WHERE expires <= ? LIMIT ?)",
             (now, _SWEEP_BATCH),
         )
 

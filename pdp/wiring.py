@@ -49,7 +49,12 @@ log = structlog.get_logger("pdp")
 
 
 async def serve(
-    config: PdpConfig, *, opa: Path, run_folder: Path, stop: asyncio.Event, ready: Callable[[], None]
+    config: PdpConfig,
+    *,
+    opa: Path,
+    run_folder: Path,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
 ) -> None:
     """Run until `stop` is set. `ready` is called once calls can be judged.
 

@@ -89,7 +89,9 @@ def _add_init(commands: Commands) -> None:
     from tipstaff import init
 
     parser = _add(commands, "init", init.command, "write a configuration and starter rules")
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where (default: here)")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path(), help="where (default: here)"
+    )
     parser.add_argument(
         "--server",
         action="append",
@@ -102,7 +104,9 @@ def _add_init(commands: Commands) -> None:
 def _add_services(commands: Commands) -> None:
     from tipstaff import services, up
 
-    parser = _add(commands, "up", up.command, "run everything: OPA, the decision service, the proxy")
+    parser = _add(
+        commands, "up", up.command, "run everything: OPA, the decision service, the proxy"
+    )
     _add_config(parser)
     for name, command, what in (
         ("pdp", services.pdp_command, "run the decision service alone, with its OPA"),
@@ -117,7 +121,10 @@ def _add_check(commands: Commands) -> None:
     from tipstaff import policy
 
     parser = _add(
-        commands, "check", policy.check_command, "check configuration and rules, and show the former"
+        commands,
+        "check",
+        policy.check_command,
+        "check configuration and rules, and show the former",
     )
     _add_config(parser)
     _add_json(parser)
@@ -127,7 +134,10 @@ def _add_test(commands: Commands) -> None:
     from tipstaff import policy
 
     parser = _add(
-        commands, "test", policy.test_command, "run the policy's own tests (`opa test`) on the rules"
+        commands,
+        "test",
+        policy.test_command,
+        "run the policy's own tests (`opa test`) on the rules",
     )
     _add_config(parser)
     parser.add_argument("--run", metavar="REGEX", help="only tests whose name matches")
@@ -169,7 +179,9 @@ def _add_opa(commands: Commands) -> None:
 
     parser = commands.add_parser("opa", help="manage the OPA binary")
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    install = _add(actions, "install", services.install_command, "find or get the pinned opa binary")
+    install = _add(
+        actions, "install", services.install_command, "find or get the pinned opa binary"
+    )
     install.add_argument("--opa", metavar="PATH", help="use this binary (default: $TIPSTAFF_OPA)")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pdp.errors import ConfigError
 from pdp.rules import starter_rules
+
+from pdp.errors import ConfigError
 from tipstaff import console
 from tipstaff.config import starter
 
@@ -34,5 +35,7 @@ def command(arguments: argparse.Namespace) -> int:
 def _server(text: str) -> tuple[str, str]:
     name, separator, url = text.partition("=")
     if not separator or not url:
-        raise ConfigError(f"--server {text}: write NAME=URL, for example files=http://127.0.0.1:9000/mcp")
+        raise ConfigError(
+            f"--server {text}: write NAME=URL, for example files=http://127.0.0.1:9000/mcp"
+        )
     return name, url

@@ -58,7 +58,10 @@ def pep_command(arguments: argparse.Namespace) -> int:
 def install_command(arguments: argparse.Namespace) -> int:
     """`tipstaff opa install`."""
     try:
-        path = install_opa(arguments.opa or os.environ.get("TIPSTAFF_OPA"))
+        path = install_opa(
+            arguments.opa or os.environ.get("TIPSTAFF_OPA"),
+            say=lambda text: console.err.print(text, markup=False),
+        )
     except OpaInstallError as error:
         return console.fail(str(error))
     console.out.print(str(path), markup=False)
@@ -73,7 +76,9 @@ def opa_binary(config: Config, explicit: str | None) -> Path:
     except OpaInstallError as error:
         raise ConfigError(str(error)) from error
     if found is None:
-        raise ConfigError("there is no opa binary here: run `tipstaff opa install`, or name one with --opa")
+        raise ConfigError(
+            "there is no opa binary here: run `tipstaff opa install`, or name one with --opa"
+        )
     return found
 
 

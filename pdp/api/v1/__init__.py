@@ -1,0 +1,1 @@
+"""Stubs generated from proto/. Never edited: run `make proto`."""

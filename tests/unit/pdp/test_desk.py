@@ -129,5 +129,3 @@ async def test_old_answers_are_forgotten(office: Office, monkeypatch: pytest.Mon
     await office.desk.submit(call("1"))
     await office.desk.submit(call("2"))
     assert (await office.desk.submit(call("1"))).effect is Effect.DENY
-
-

@@ -54,11 +54,11 @@ def test_a_file_that_was_moved_away_is_begun_anew(tmp_path: Path) -> None:
     journal = FileJournal(path)
     journal.write([b"old\n"])
     path.rename(tmp_path / "r.1")
-    journal._looked = 0.0  # noqa: SLF001 - it looks once a second
+    journal._looked = 0.0
     journal.write([b"new\n"])
     (tmp_path / "other").write_bytes(b"")
     (tmp_path / "other").rename(path)
-    journal._looked = 0.0  # noqa: SLF001
+    journal._looked = 0.0
     journal.write([b"newer\n"])
     assert (tmp_path / "r.1").read_bytes() == b"old\n"
     assert path.read_bytes() == b"newer\n"

@@ -131,7 +131,7 @@ async def test_a_locked_database_fails_and_changes_nothing(tmp_path: Path) -> No
     """Another writer that holds the file makes the step fail; the budget is still whole after."""
     path = tmp_path / "l.db"
     store = SqliteStore(path, 0)
-    store._db.execute("PRAGMA busy_timeout=10")  # noqa: SLF001 - not to wait two seconds
+    store._db.execute("PRAGMA busy_timeout=10")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StoreError):
@@ -174,7 +174,9 @@ CALLS = st.lists(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-async def test_sqlite_and_memory_always_agree(tmp_path_factory: pytest.TempPathFactory, calls: list) -> None:  # type: ignore[type-arg]
+async def test_sqlite_and_memory_always_agree(
+    tmp_path_factory: pytest.TempPathFactory, calls: list
+) -> None:  # type: ignore[type-arg]
     """Any history of takes and refunds gives the same answers in both."""
     memory = MemoryStore()
     sqlite = SqliteStore(tmp_path_factory.mktemp("s") / "l.db", 0)

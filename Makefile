@@ -1,0 +1,72 @@
+# Every target does the set-up it needs. `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OPA := .tools/opa-1.22.2/opa
+LIBRARY_CHECK := --strict --bundle --capabilities rego/capabilities.json --schema rego/schemas
+T ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help dev opa demo test check fmt lint types imports rego proto-check proto lock bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+dev: $(VENV)/.made $(OPA) ## make .venv with the tipstaff command in it, and get opa
+
+$(VENV)/.made: requirements-dev.lock pyproject.toml
+	@tools/python-venv $(PYTHON) $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-demo/.made: requirements-demo.lock
+	@tools/python-venv $(PYTHON) .venv-demo
+	.venv-demo/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-demo.lock
+	@touch $@
+
+$(OPA): | $(VENV)/.made
+	$(BIN)/tipstaff opa install
+
+demo: dev .venv-demo/.made ## play the main job on real parts (KEEP=1 leaves it running)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+
+test: check .venv-demo/.made ## all checks, then every test (T=path picks some)
+	$(BIN)/python -m pytest $(T)
+
+check: dev lint types imports rego proto-check ## format, lint, types, imports, Rego, proto
+
+fmt: dev ## format Python, Rego and proto
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix-only .
+	$(OPA) fmt --write rego demo/policy && $(BIN)/buf format -w
+
+lint: dev
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: dev
+	$(BIN)/mypy
+
+imports: dev
+	$(BIN)/lint-imports
+
+rego: dev
+	$(OPA) fmt --list --fail rego demo/policy
+	$(OPA) check $(LIBRARY_CHECK) rego/mcp
+	$(BIN)/python tools/rego_coverage.py $(OPA) rego
+
+proto-check: dev
+	$(BIN)/buf lint && $(BIN)/buf format --diff --exit-code
+	$(BIN)/python tools/generate_stubs.py --check
+
+proto: dev ## generate the gRPC stubs from proto/
+	$(BIN)/python tools/generate_stubs.py
+
+lock: ## renew the requirement locks (hashes, no URLs)
+	@tools/lock
+
+bench: dev ## CPU per call and added latency, beside a plain reverse proxy
+	@tools/debian-package nginx nginx
+	$(BIN)/python -m bench
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .venv-demo .tools .demo
