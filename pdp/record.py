@@ -10,8 +10,9 @@ from functools import lru_cache
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
-from pdp.api.model import Call, Decision, LimitResult, Reason
+from pdp.api.model import Call, Client, Decision, LimitResult, Reason
 from pdp.masking import masked_json, masked_text, may_hold_secret
 
 
@@ -69,6 +70,7 @@ class Record(Struct, omit_defaults=True, kw_only=True):
 
 
 TYPE = "tipstaff.decision"
+_FREE_TEXTS = ("method", "target", "request_id", "trace_id")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -81,10 +83,8 @@ def line(
     timings: Timings,
     fault: str = "",
 ) -> bytes:
-    """The record of `decision` on `call`, with its line end; `fault` is detail for operators only."""
-    client = f"{call.client.name} {call.client.version}".strip()
-    texts = (call.target, call.session.id, client, call.request_id, decision.reason.message, fault)
-    target, session_id, client, request_id, message, fault = _masked_texts(texts)
+    """The record of `decision` on `call`, with its line end; `fault` is for operators only."""
+    call, decision, fault = _masked(call, decision, fault)
     record = Record(
         type=TYPE,
         decision_id=decision.decision_id,
@@ -93,15 +93,15 @@ def line(
         revision=decision.revision,
         server=call.server,
         method=call.method,
-        target=target,
+        target=call.target,
         phase=call.phase.value,
         principal=_Party(call.principal.id, call.principal.kind),
-        session=_Party(session_id, call.session.kind),
-        client=client,
+        session=_Party(call.session.id, call.session.kind),
+        client=f"{call.client.name} {call.client.version}".strip(),
         era=call.protocol.era,
         transport=call.transport,
         effect=decision.effect.value,
-        reason=Reason(decision.reason.code, message),
+        reason=decision.reason,
         rule=decision.rule,
         limits=decision.limits,
         obligations=[
@@ -110,18 +110,37 @@ def line(
         shadow=[_Shadow(one.effect.value, one.reason, one.rule) for one in decision.shadow],
         fault=fault,
         timings=timings,
-        request_id=request_id,
+        request_id=call.request_id,
         trace_id=call.trace_id,
         arguments=Raw(masked_json(call.arguments)),
     )
     return _encode(record) + b"\n"
 
 
-def _masked_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The texts, masked; one look at all of them is enough when none can hold a secret."""
-    if not may_hold_secret("\n".join(texts)):
-        return texts
-    return tuple(masked_text(text) for text in texts)
+def _masked(call: Call, decision: Decision, fault: str) -> tuple[Call, Decision, str]:
+    """All three with every text masked that a caller, or a rule that quotes one, has written.
+
+    One look at all of them together is enough when none can hold a secret.
+    """
+    client = f"{call.client.name} {call.client.version}"
+    shown = (*(getattr(call, name) for name in _FREE_TEXTS), call.session.id, client)
+    said = (decision.reason.message, *(one.reason.message for one in decision.shadow), fault)
+    if not may_hold_secret("\n".join((*shown, *said))):
+        return call, decision, fault
+    texts = {name: masked_text(getattr(call, name)) for name in _FREE_TEXTS}
+    call = replace(
+        call,
+        **texts,
+        session=replace(call.session, id=masked_text(call.session.id)),
+        client=Client(masked_text(client)),
+    )
+    shadow = tuple(replace(one, reason=_masked_reason(one.reason)) for one in decision.shadow)
+    decision = replace(decision, reason=_masked_reason(decision.reason), shadow=shadow)
+    return call, decision, masked_text(fault)
+
+
+def _masked_reason(reason: Reason) -> Reason:
+    return replace(reason, message=masked_text(reason.message))
 
 
 def _timestamp(now_ns: int) -> str:
