@@ -107,13 +107,13 @@ def _run_one(check: Check, value: Any, declared: Callable[[], bytes | None]) -> 
         detail = "the tool's own input schema is not in the catalogue"
         return CheckFailure("arguments_invalid", check.rule, detail)
     try:
-        validator = _compiled(text)
+        validator = _compiled(text, declared=bool(check.schema_ref))
     except SchemaError as error:
         return CheckFailure("policy_invalid_result", check.rule, f"unusable schema: {error}")
-    error = next(validator.iter_errors(value), None)
-    if error is None:
+    found = next(validator.iter_errors(value), None)
+    if found is None:
         return None
-    return CheckFailure("arguments_invalid", check.rule, _sentence(error))
+    return CheckFailure("arguments_invalid", check.rule, _sentence(found))
 
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:
@@ -123,5 +123,15 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _compiled(text: bytes) -> Any:
-    return compile_schema(json.loads(text))
+def _compiled(text: bytes, *, declared: bool) -> Any:
+    """A rule's own schema must be understood to the last word; a tool's may say more than 2020-12."""
+    try:
+        schema = json.loads(text)
+        unknown = None if declared else unknown_keyword(schema)
+    except (ValueError, RecursionError) as error:
+        raise SchemaError("no JSON that can be read") from error
+    if not isinstance(schema, (bool, dict)):
+        raise SchemaError("neither an object nor a boolean")
+    if unknown is not None:
+        raise SchemaError(f"unknown keyword {unknown[1]!r} at {unknown[0] or 'the top'}")
+    return compile_schema(schema, known_formats_only=not declared)

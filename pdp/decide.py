@@ -50,7 +50,6 @@ class _Judged(Struct):
     revision: str
     failure: CheckFailure | None = None
     taken: Taken | None = None
-    store_failed: bool = False
 
 
 async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
@@ -116,17 +115,13 @@ async def _take_budgets(judged: Sequence[_Judged], parts: Parts) -> None:
     try:
         results = await parts.store.take(wanted, parts.clock.now_ns() // 1000)
     except StoreError:
-        for one in asking:
-            one.store_failed = True
-        return
+        return  # limits that were not asked refuse the call: see `fold`
     for one, taken in zip(asking, results, strict=True):
         one.taken = taken
 
 
 def _fold(one: _Judged, decision_id: str) -> Judgement:
     decision = fold(decision_id, one.revision, one.answer, one.failure, one.taken)
-    if one.store_failed:
-        return Judgement(refuse_with(decision, "rate_limit_unavailable"))
     return Judgement(decision, one.taken.grant if one.taken else None)
 
 

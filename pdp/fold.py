@@ -11,7 +11,7 @@ from msgspec import structs
 from pdp.api.model import Decision, Effect, Reason
 from pdp.api.reasons import REASONS
 from pdp.checks import CheckFailure
-from pdp.limits import Taken
+from pdp.limits import ALL_SESSIONS, Taken
 from pdp.policy import Fault, PolicyAnswer
 
 APPROVALS_RULE = "mcp.approvals"
@@ -38,7 +38,7 @@ def fold(
     failure: CheckFailure | None,
     taken: Taken | None,
 ) -> Decision:
-    """The decision. `taken` is what the limits said, `None` when there was nothing to ask them."""
+    """The decision. `taken` is what the limits said, `None` when they were not or cannot be asked."""
     reason = refusal(answer, failure)
     if isinstance(answer, Fault):
         return _deny(decision_id, revision, reason or Reason(answer.code, ""))
@@ -54,7 +54,7 @@ def fold(
             retry_after_ms=taken.retry_after_ms,
             shadow=answer.shadow,
         )
-    return Decision(
+    allowed = Decision(
         decision_id=decision_id,
         effect=Effect.ALLOW,
         reason=answer.reason,
@@ -64,6 +64,9 @@ def fold(
         obligations=answer.obligations,
         shadow=answer.shadow,
     )
+    if taken is None and answer.limits:
+        return refuse_with(allowed, "rate_limit_unavailable")
+    return allowed
 
 
 def refuse_with(decision: Decision, code: str) -> Decision:
@@ -88,9 +91,8 @@ def _limit_reason(taken: Taken) -> Reason:
 
 
 def _limit_rule(answer: PolicyAnswer, taken: Taken) -> str:
-    """The rule that set the first limit that failed."""
+    """The rule that set the first limit that failed, itself or as its companion."""
     failed = next(result.name for result in taken.results if not result.passed)
-    for limit in answer.limits:
-        if failed.startswith(limit.name):
-            return limit.rule or answer.rule
-    return answer.rule
+    names = (failed, failed.removesuffix(ALL_SESSIONS))
+    rules = (limit.rule for limit in answer.limits if limit.name in names)
+    return next(rules, "") or answer.rule

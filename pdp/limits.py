@@ -19,6 +19,7 @@ from pdp.api.model import Call, LimitResult
 from pdp.policy import Limit
 
 SECOND = 1_000_000
+ALL_SESSIONS = " (all sessions)"
 
 Stamps = tuple[int, ...]
 
@@ -62,7 +63,7 @@ def budgets(limits: Iterable[Limit], call: Call, principal_factor: int) -> tuple
         if limit.scope == "session":
             companion = structs.replace(
                 limit,
-                name=f"{limit.name} (all sessions)",
+                name=limit.name + ALL_SESSIONS,
                 scope="principal",
                 max=limit.max * principal_factor,
             )
@@ -75,7 +76,8 @@ def take(wanted: Sequence[Budget], state: Mapping[str, Stamps], now: int) -> Tak
     results = tuple(_judge(budget, state.get(budget.key, ()), now) for budget in wanted)
     if not all(result.passed for result in results):
         return Taken(results, None)
-    return Taken(results, Grant(now, tuple((one.key, one.limit.cost) for one in wanted)))
+    left = tuple(structs.replace(one, remaining=one.remaining - one.cost) for one in results)
+    return Taken(left, Grant(now, tuple((one.key, one.limit.cost) for one in wanted)))
 
 
 def taken_state(
@@ -109,18 +111,18 @@ def clamp(stamps: Stamps, now: int) -> Stamps:
 
 
 def _judge(budget: Budget, stamps: Stamps, now: int) -> LimitResult:
+    """What one limit says; `remaining` is what is left before anything is taken."""
     limit = budget.limit
     held = live(stamps, limit.window, now)
     excess = len(held) + limit.cost - limit.max
     passed = excess <= 0
-    free = limit.max - len(held)
     return LimitResult(
         name=limit.name,
         scope=limit.scope,
         max=limit.max,
         window=limit.window,
         cost=limit.cost,
-        remaining=max(0, free - limit.cost if passed else free),
+        remaining=max(0, limit.max - len(held)),
         passed=passed,
         retry_after_ms=0 if passed else _wait_ms(limit, held, excess, now),
     )

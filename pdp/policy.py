@@ -13,10 +13,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
+from pdp.api import strict_json
 from pdp.api.model import Effect, Obligation, Reason, ShadowFinding
+from pdp.api.strict_json import StrictJsonError
 
 MAX_LIMIT = 10_000
 MAX_WINDOW = 366 * 24 * 3600
+MAX_COST = 1_000_000
 
 Scope = Literal["session", "principal", "tool", "server", "global"]
 
@@ -30,7 +33,7 @@ class Limit(Struct, frozen=True, forbid_unknown_fields=True):
     window: Annotated[int, Meta(ge=1, le=MAX_WINDOW)]
     rule: str = ""
     algorithm: Literal["sliding_log"] = "sliding_log"
-    cost: Annotated[int, Meta(ge=1)] = 1
+    cost: Annotated[int, Meta(ge=1, le=MAX_COST)] = 1
     on_store_error: Literal["deny"] = "deny"
 
 
@@ -40,6 +43,11 @@ class Check(Struct, frozen=True, forbid_unknown_fields=True):
     rule: str
     schema: Raw = field(default_factory=Raw)
     schema_ref: Literal["", "declared"] = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a check that says nothing, and one of which only a part would be held."""
+        if bool(self.schema) == bool(self.schema_ref):
+            raise ValueError("needs either `schema` or `schema_ref`")
 
 
 class PolicyAnswer(Struct, frozen=True):
@@ -73,6 +81,11 @@ class BatchAnswer(Struct, frozen=True):
     one_by_one: bool = False
 
 
+class _Reason(Struct, forbid_unknown_fields=True):
+    code: str
+    message: str
+
+
 class _Shadow(Struct, forbid_unknown_fields=True):
     effect: Effect
     code: str
@@ -82,7 +95,7 @@ class _Shadow(Struct, forbid_unknown_fields=True):
 
 class _Answer(Struct, forbid_unknown_fields=True):
     effect: Effect
-    reason: Reason
+    reason: _Reason
     rule: str
     hidden: bool
     limits: list[Limit]
@@ -105,6 +118,9 @@ class _Envelope(Struct):
     provenance: _Provenance | None = None
 
 
+# What reading bytes that are not an answer may raise.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StrictJsonError)
+
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_text = msgspec.json.Decoder(str).decode
@@ -116,7 +132,7 @@ def read(status: int, body: bytes, count: int) -> BatchAnswer:
         return _refused(status, body, count)
     try:
         envelope = _decode_envelope(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         return _all(Fault("policy_invalid_result", f"unreadable answer: {error}"), count)
     if envelope.warning is not None:
         return _all(Fault("policy_error", f"OPA warns: {bytes(envelope.warning)[:200]!r}"), count)
@@ -156,11 +172,11 @@ def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
     try:
         answer = _decode_answer(raw)
         obligations = tuple(_obligation(one) for one in answer.obligations)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         return Fault("policy_invalid_result", str(error))
     return PolicyAnswer(
         effect=answer.effect,
-        reason=answer.reason,
+        reason=Reason(answer.reason.code, answer.reason.message),
         rule=answer.rule,
         hidden=answer.hidden,
         limits=tuple(answer.limits),
@@ -177,4 +193,6 @@ def _obligation(members: dict[str, Raw]) -> Obligation:
     """An obligation without a type is kept with an empty one: no enforcement point knows it."""
     kind = _decode_text(members["type"]) if "type" in members else ""
     rest = {key: value for key, value in members.items() if key != "type"}
-    return Obligation(kind, msgspec.json.encode(rest))
+    properties = msgspec.json.encode(rest)
+    strict_json.loads(properties)
+    return Obligation(kind, properties)
