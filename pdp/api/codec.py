@@ -32,7 +32,8 @@ _EFFECT_TO_WIRE = {
     Effect.DENY: types_pb2.EFFECT_DENY,
     Effect.HOLD: types_pb2.EFFECT_HOLD,
 }
-_EFFECT_FROM_WIRE = {wire: effect for effect, wire in _EFFECT_TO_WIRE.items()}
+_EFFECT_FROM_WIRE: dict[int, Effect] = {wire: effect for effect, wire in _EFFECT_TO_WIRE.items()}
+_ERAS = frozenset(("", "legacy", "modern"))
 _PHASE_TO_WIRE = {Phase.CALL: types_pb2.PHASE_CALL, Phase.LIST: types_pb2.PHASE_LIST}
 _PHASE_FROM_WIRE = {
     types_pb2.PHASE_UNSPECIFIED: Phase.CALL,
@@ -66,6 +67,8 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         _check_text(field, getattr(message, field), longest, may_be_empty=may_be_empty)
     if message.phase not in _PHASE_FROM_WIRE:
         raise CodecError("phase", f"unknown value {message.phase}")
+    if message.protocol.era not in _ERAS:
+        raise CodecError("protocol.era", "neither legacy nor modern")
     return Call(
         request_id=message.request_id,
         server=message.server,
@@ -180,7 +183,7 @@ def _session(message: decision_pb2.DecideRequest) -> Session:
 
 
 def _effect(value: int) -> Effect:
-    effect = _EFFECT_FROM_WIRE.get(value)  # type: ignore[call-overload]
+    effect = _EFFECT_FROM_WIRE.get(value)
     if effect is None:
         raise CodecError("effect", f"unknown value {value}")
     return effect

@@ -1,19 +1,21 @@
 """Reading JSON so that no second parser can read it differently. Does no I/O.
 
 Refused, beyond what is not JSON at all: duplicate keys at any level (compared after unescaping),
-NaN and infinities, numbers beyond a double, text that is not UTF-8 or begins with a BOM, lone
-surrogates, and nesting deeper than `MAX_DEPTH`. Python's json, msgspec and OPA all silently keep
-the last of two equal keys; other parsers keep the first.
+NaN and infinities, numbers beyond the range of a double, text that is not UTF-8 or begins with a
+BOM, lone surrogates, and nesting deeper than `MAX_DEPTH`. Python's json, msgspec and OPA all
+silently keep the last of two equal keys; other parsers keep the first.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 MAX_DEPTH = 64
-MAX_NUMBER_LENGTH = 400
+MAX_INTEGER_LENGTH = 308  # shorter ones always fit a double
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 class StrictJsonError(ValueError):
@@ -44,18 +46,8 @@ def _check_depth(data: bytes) -> None:
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return
     depth = 0
-    in_string = escaped = False
-    for byte in data:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in b"[{":
+    for byte in _STRING.sub(b"", data):
+        if byte in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
                 raise StrictJsonError(f"nested deeper than {MAX_DEPTH}")
@@ -76,14 +68,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _float(text: str) -> float:
     value = float(text)
-    if not math.isfinite(value):
+    if not math.isfinite(value) or (not value and _significand(text)):
         raise StrictJsonError("a number beyond the range of a double")
     return value
 
 
+def _significand(text: str) -> str:
+    """The digits that matter before the exponent: a parser of more range would not read zero."""
+    return text.lower().partition("e")[0].strip("-.0")
+
+
 def _int(text: str) -> int:
-    if len(text) > MAX_NUMBER_LENGTH:
-        raise StrictJsonError("an integer of too many digits")
+    if len(text) > MAX_INTEGER_LENGTH:
+        _float(text)
     return int(text)
 
 
