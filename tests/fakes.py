@@ -1,0 +1,85 @@
+"""Stand-ins for the ports of `pdp.ports`: for the rules of the story, never as proof of an edge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pdp.errors import JournalError, StoreError
+from pdp.limits import Budget, Grant, Stamps, Taken, returned_state, take, taken_state
+from pdp.policy import BatchAnswer
+
+
+class FakeEngine:
+    """Answers as `answer` does, and keeps every question it was asked."""
+
+    def __init__(self, answer: Callable[[Sequence[dict[str, Any]]], BatchAnswer]) -> None:
+        self._answer = answer
+        self.asked: list[list[dict[str, Any]]] = []
+
+    async def ask(self, inputs: Sequence[bytes]) -> BatchAnswer:
+        questions = [json.loads(one) for one in inputs]
+        self.asked.append(questions)
+        return self._answer(questions)
+
+
+class DictStore:
+    """The pure step over a dict; `broken` makes every use of it fail."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, Stamps] = {}
+        self.asked: list[tuple[Budget, ...]] = []
+        self.broken = False
+
+    async def take(self, wanted: Sequence[tuple[Budget, ...]], now: int) -> list[Taken]:
+        self._check()
+        self.asked.extend(wanted)
+        return [self._take(budgets, now) for budgets in wanted]
+
+    async def give_back(self, grants: Sequence[Grant]) -> None:
+        self._check()
+        for grant in grants:
+            for key, cost in grant.costs:
+                self.state[key] = returned_state(self.state[key], grant.at, cost)
+
+    def units(self) -> int:
+        """How many units are taken in all."""
+        return sum(len(stamps) for stamps in self.state.values())
+
+    def _take(self, budgets: tuple[Budget, ...], now: int) -> Taken:
+        taken = take(budgets, self.state, now)
+        if taken.grant is not None:
+            self.state.update(taken_state(budgets, self.state, taken.grant))
+        return taken
+
+    def _check(self) -> None:
+        if self.broken:
+            raise StoreError("broken")
+
+
+class ListJournal:
+    """Keeps the lines; `broken` makes it refuse them."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.broken = False
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        if self.broken:
+            raise JournalError("broken")
+        self.lines.extend(lines)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The lines, read back."""
+        return [json.loads(line) for line in self.lines]
+
+
+class FixedClock:
+    """Says `now` until told otherwise; nanoseconds since the epoch."""
+
+    def __init__(self, now: int = 1_790_000_000_000_000_000) -> None:
+        self.now = now
+
+    def now_ns(self) -> int:
+        return self.now

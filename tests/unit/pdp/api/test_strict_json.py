@@ -1,0 +1,140 @@
+"""Strict JSON: what two parsers could read differently is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pdp.api.strict_json import MAX_DEPTH, StrictJsonError, loads
+
+WHOLE = st.text(st.characters(exclude_categories=("Cs",)))
+SCALARS = st.none() | st.booleans() | st.integers() | WHOLE
+DOCUMENTS = st.recursive(
+    SCALARS | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner) | st.dictionaries(WHOLE, inner),
+    max_leaves=20,
+)
+
+
+def escaped(text: str) -> str:
+    """`text` as a JSON string of nothing but \\u escapes."""
+    units = text.encode("utf-16-be").hex()
+    return '"' + "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)) + '"'
+
+
+@given(DOCUMENTS, st.booleans(), st.sampled_from([None, 1, "\t"]))
+def test_every_proper_document_is_read_as_json_reads_it(
+    value: Any, ascii_only: bool, indent: Any
+) -> None:
+    """Strictness refuses documents, it never reads one differently."""
+    data = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
+    assert loads(data) == json.loads(data) == value
+
+
+@given(st.binary() | st.text('[]{}:,"\\u0019dDeE+-. \n\x00aNInfty').map(str.encode))
+@example(b"[" * 100_000)
+@example(b'{"a":' * 100_000)
+@example(b'"\\u' + b"d" * 100)
+@example(b'"' + b"\\" * 99_999)
+@example(b"9" * 100_000)
+def test_no_bytes_raise_anything_but_its_own_error(data: bytes) -> None:
+    """The caller has one thing to catch, whatever came over the wire."""
+    try:
+        value = loads(data)
+    except StrictJsonError:
+        return
+    assert value == json.loads(data)
+
+
+@given(WHOLE, st.lists(st.sampled_from(["[", '{"a":']), max_size=20), SCALARS, SCALARS)
+def test_a_key_twice_is_refused_at_any_level_and_in_any_spelling(
+    key: str, nest: list[str], first: Any, second: Any
+) -> None:
+    """Keys are compared as they are after unescaping."""
+    close = "".join("]" if one == "[" else "}" for one in reversed(nest))
+    pair = f"{{{json.dumps(key)}:{json.dumps(first)},{escaped(key)}:{json.dumps(second)}}}"
+    with pytest.raises(StrictJsonError, match="duplicate key"):
+        loads(f"{''.join(nest)}{pair}{close}".encode())
+
+
+def test_the_first_key_that_comes_twice_is_named() -> None:
+    """Other keys stand before it; a long one is cut short."""
+    with pytest.raises(StrictJsonError, match="duplicate key 'b'$"):
+        loads(b'{"a":1,"b":2,"b":3}')
+    with pytest.raises(StrictJsonError, match=f"duplicate key '{'k' * 64}'$"):
+        loads(f'{{"{"k" * 99}":1,"{"k" * 99}":2}}'.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("NaN", "Infinity", "-Infinity", "[NaN]", '{"a":-Infinity}', "nan", "inf"),
+        *("1e400", "-1e400", "[1e309]", "1" + "0" * 309, "-" + "9" * 5000, "9" * 5000 + ".0"),
+        *("1e-400", "-0.00001e-999999999", "0.0000001E-330"),
+        *("", " ", "01", "1.", ".5", "+1", "0x1", "1_0", "'a'", "{a:1}", "[1,]", '{"a":1,}'),
+        *('"a', '"\t"', '"\\x41"', '"\\U00000041"', "tru", "True", "None", "1 2", "{}{}", "[1]]"),
+        *("// c\n1", "/**/1", "\x001", "1\x00", "\u00a01", "\ufeff1"),
+        *('"\\ud800"', '"\\udc00\\ud800"', '{"\\udfff":1}', '["\\ud83d","\\ude00"]', '"\\uD800x"'),
+    ],
+)
+def test_what_is_not_json_for_every_parser_is_refused(text: str) -> None:
+    """Numbers beyond a double, lone surrogates, comments, trailing data and the like."""
+    with pytest.raises(StrictJsonError):
+        loads(text.encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_only_utf_8_without_a_mark_is_read(encoding: str) -> None:
+    """`json.loads` guesses the encoding, other parsers do not."""
+    with pytest.raises(StrictJsonError):
+        loads('{"a":1}'.encode(encoding))
+
+
+@pytest.mark.parametrize(
+    "data", [b'"\xff"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"']
+)
+def test_bytes_that_are_not_utf_8_are_refused(data: bytes) -> None:
+    """Overlong forms, encoded surrogates and what lies beyond U+10FFFF too."""
+    with pytest.raises(StrictJsonError, match="not UTF-8"):
+        loads(data)
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}")])
+def test_nesting_ends_at_the_limit(opens: str, closes: str) -> None:
+    """`MAX_DEPTH` levels are read, one more is not."""
+    loads((opens * MAX_DEPTH + "1" + closes * MAX_DEPTH).encode())
+    with pytest.raises(StrictJsonError, match="nested deeper"):
+        loads((opens * (MAX_DEPTH + 1) + "1" + closes * (MAX_DEPTH + 1)).encode())
+
+
+def test_brackets_in_strings_and_side_by_side_are_not_depth() -> None:
+    """Only what encloses counts, and a quote may be escaped."""
+    text = '[\\"{' * 100
+    value = {"a": text, "b": [[]] * 100, "c\\": '"'}
+    assert loads(json.dumps(value).encode()) == value
+
+
+def test_the_largest_numbers_of_a_double_are_read() -> None:
+    """The bound is the double's, for integers and for fractions."""
+    assert loads(b"17976931348623157" + b"0" * 292) == 17976931348623157 * 10**292
+    assert loads(b"[1.7976931348623157e308,5e-324]") == [1.7976931348623157e308, 5e-324]
+    assert math.copysign(1, loads(b"-0.0")) == -1
+    assert loads(b"[0e999999,0.000,-0.0E-5]") == [0, 0, 0]
+
+
+def test_large_integers_keep_every_digit() -> None:
+    """A judgement on a rounded number would be about another call."""
+    assert loads(b"[9007199254740993,-123456789012345678901234567890]") == [
+        9007199254740993,
+        -123456789012345678901234567890,
+    ]
+
+
+def test_escapes_of_whole_characters_are_read() -> None:
+    """A pair of surrogates is one character."""
+    assert loads(b'"\\ud83d\\ude00\\u0000\\u0041"') == "\U0001f600\0A"
