@@ -1,0 +1,63 @@
+"""The ladder before the decision: what can be refused without asking anyone. Pure.
+
+Rungs, first failure wins: one strict message; header and body agree on the era; the method is in
+the table for that era; the mirrors repeat the body. Host, Origin, media type and size were checked
+when the header lines and the bytes came in.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
+from pep.headers import Front, check_mirrors, era_of, header_era
+from pep.jsonrpc import Message, Request, Response, meta_of, raw_param
+from pep.methods import LEGACY, MODERN, Method, Treatment, look_up, target_of
+
+
+class Admitted(Struct, frozen=True):
+    """A message that may be judged, or passed. `arguments` is JSON as it stands in the body."""
+
+    message: Message
+    era: str
+    row: Method | None = None
+    target: str = ""
+    arguments: bytes = b""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a decision is needed before it may go on."""
+        return self.row is not None and self.row.treatment is Treatment.JUDGE
+
+
+def admit(front: Front, message: Message) -> Admitted:
+    """Climb the ladder; raises a `ClientFault`."""
+    if isinstance(message, Response):
+        return _admit_response(front, message)
+    is_request = isinstance(message, Request)
+    era = era_of(front, meta_of(message), is_request=is_request)
+    row = look_up(message, era)
+    target = target_of(row, message.params)
+    check_mirrors(
+        front, row.name, target, required=era == MODERN and is_request, named=row.mirrored
+    )
+    arguments = raw_param(message.body, row.arguments) if row.arguments else b""
+    return Admitted(message, era, row, target, arguments)
+
+
+def _admit_response(front: Front, message: Response) -> Admitted:
+    """A client answers its server in the legacy era only (MCP 2026-07-28: no server requests)."""
+    if header_era(front) == MODERN:
+        raise InvalidRequest("Body must be a single JSON-RPC request or notification object")
+    if front.method or front.name is not None:
+        raise InvalidRequest("a response has no mcp-method and no mcp-name")
+    return Admitted(message, LEGACY)
+
+
+def status_of(fault: Exception, status: int, era: str) -> int:
+    """The HTTP status of a refusal: a legacy server answers what it does not know with 200.
+
+    A legacy client takes 404 for the end of its session.
+    """
+    unknown = isinstance(fault, MethodNotFound | InvalidParams)
+    return 200 if era == LEGACY and unknown else status

@@ -1,0 +1,80 @@
+"""The ASGI application: finds the server by the path, runs the exchange, and answers every failure.
+
+Raw ASGI: on this path every microsecond is paid by every call. The one `except Exception` of the
+proxy is here, and it means a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from pep.enforce import refuse
+from pep.errors import PathNotFound, Refusal, Unexpected, VerbNotAllowed
+from pep.exchange import Exchange, Parts
+from pep.intake import ClientGoneError
+from pep.ports import Receive, Send
+
+log = structlog.get_logger("pep")
+
+_PLAIN = [(b"content-type", b"application/json")]
+
+
+class App:
+    """All servers behind one ASGI callable."""
+
+    def __init__(self, parts: Parts, *, is_ready: Callable[[], bool]) -> None:
+        """Serve the servers of the configuration; `is_ready` answers `/healthz`."""
+        self._parts = parts
+        self._is_ready = is_ready
+        self._routes = {
+            f"/{server.name}/mcp{slash}".encode(): server
+            for server in parts.config.servers
+            for slash in ("", "/")
+        }
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        path = scope["raw_path"]
+        server = self._routes.get(path)
+        if server is None:
+            await self._elsewhere(path, scope["method"], send)
+            return
+        exchange = Exchange(self._parts, server, scope, send)
+        try:
+            await exchange.run(receive)
+        except Refusal as fault:
+            await exchange.refuse(fault)
+        except ClientGoneError:
+            log.info("client gone", server=server.name)
+        except Exception:  # the edge: whatever it was, nothing goes on
+            log.exception("unexpected fault", server=server.name)
+            if not exchange.has_begun:
+                await exchange.refuse(Unexpected("Internal error"))
+
+    async def _elsewhere(self, path: bytes, verb: str, send: Send) -> None:
+        """`/healthz`, and every path that leads nowhere."""
+        if path != b"/healthz":
+            answer = refuse(None, PathNotFound("Not Found"))
+        elif verb != "GET":
+            answer = refuse(None, VerbNotAllowed("Method Not Allowed"))
+        else:
+            ready = self._is_ready()
+            await _plain(
+                send, 200 if ready else 503, b'{"ready":true}' if ready else b'{"ready":false}'
+            )
+            return
+        await send(
+            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+        )
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _plain(send: Send, status: int, body: bytes) -> None:
+    lines = [*_PLAIN, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+    await send({"type": "http.response.body", "body": body})

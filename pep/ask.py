@@ -1,0 +1,225 @@
+"""Asks the decision service over one long-lived stream of batches. Edge: gRPC, asyncio.
+
+What queued while the previous write was in flight goes together in the next one. Every way of not
+getting a decision, and there are many, becomes a deny with the code `pdp_unavailable`; nothing here
+waits longer than its deadline. Nothing is asked twice: a lost call may have been counted.
+
+An allow that arrives after its caller has gone is given back, because the call will not be made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+import structlog
+
+from pdp.api.codec import CodecError, call_to_wire, decision_from_wire
+from pdp.api.model import Call, Decision, Effect, Reason
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc
+
+# Reconnect soon (the default backoff grows to 120 s), and let no answer be too large to read.
+_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    ("grpc.enable_retries", 0),
+)
+# The service reads messages of at most 4 MiB; one that is larger would end the stream for all.
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024 - 4096
+_MAX_BATCH = 128
+_PAUSE_SECONDS = 0.1
+_REFUNDS_AT_ONCE = 64
+
+log = structlog.get_logger("pep.ask")
+
+_Stream = Any  # grpc ships no types
+
+
+class DecisionClient:
+    """The decision service as the proxy sees it."""
+
+    def __init__(self, address: str, timeout_ms: int) -> None:
+        """Ask at `address` (`unix:/path` or `host:port`); wait `timeout_ms` at most."""
+        self._timeout = timeout_ms / 1000
+        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._waiting: dict[int, asyncio.Future[Decision]] = {}
+        self._unsent: dict[int, decision_pb2.StreamItem] = {}
+        self._woken = asyncio.Event()
+        self._last_item = 0
+        self._connected = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._runner: asyncio.Task[None] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the stream is up."""
+        return self._connected.is_set()
+
+    def start(self) -> None:
+        """Connect, and stay connected."""
+        self._runner = asyncio.ensure_future(self._run())
+
+    async def wait_connected(self, seconds: float) -> bool:
+        """Wait for the stream, `seconds` at most; whether it is up."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._connected.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Finish the refunds, briefly, and hang up."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._timeout)
+        tasks = [*self._tasks, *filter(None, [self._runner])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._channel.close()
+
+    async def decide(self, call: Call) -> Decision:
+        """The decision on `call`; a deny with the code `pdp_unavailable` when there is none."""
+        if not self._connected.is_set():
+            return _no_decision(call, "not connected")
+        request = call_to_wire(call)
+        if request.ByteSize() > MAX_MESSAGE_BYTES:
+            return _no_decision(call, "the call is too large to be judged")
+        self._last_item = item_id = self._last_item + 1
+        future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        self._waiting[item_id] = future
+        self._unsent[item_id] = decision_pb2.StreamItem(item_id=item_id, request=request)
+        self._woken.set()
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await future
+        except TimeoutError:
+            return _no_decision(call, "deadline exceeded")
+        except _NoDecisionError as error:
+            return _no_decision(call, str(error))
+        finally:
+            self._waiting.pop(item_id, None)
+            self._unsent.pop(item_id, None)
+
+    async def refund(self, decision_id: str) -> None:
+        """Give back what a decision took. Best effort: a failure is logged."""
+        request = decision_pb2.RefundRequest(decision_id=decision_id)
+        try:
+            await self._stub.Refund(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            log.warning("refund failed", decision_id=decision_id, status=error.code().name)
+
+    def refund_soon(self, decision: Decision) -> None:
+        """Refund without waiting; more than a bounded number at once are dropped and logged."""
+        if not decision.limits:
+            return
+        if len(self._tasks) >= _REFUNDS_AT_ONCE:
+            log.warning("refund dropped", decision_id=decision.decision_id)
+            return
+        task = asyncio.ensure_future(self.refund(decision.decision_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self) -> None:
+        """Keep one stream up."""
+        while True:
+            try:
+                await self._channel.channel_ready()
+                await self._converse(self._stub.StreamDecide())
+                reason = "the service ended the stream"
+            except grpc.aio.AioRpcError as error:
+                reason = f"{error.code().name}: {error.details()}"
+            except Exception as error:  # the stream must come back, whatever it was
+                reason = repr(error)
+                log.exception("stream failed")
+            self._fail_all(reason)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _converse(self, stream: _Stream) -> None:
+        """Write and read until either ends; raises what ended it."""
+        writer = asyncio.ensure_future(self._write(stream))
+        reader = asyncio.ensure_future(self._read(stream))
+        self._connected.set()
+        log.info("decision service connected")
+        try:
+            done, _ = await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._connected.clear()
+            stream.cancel()
+            for task in (writer, reader):
+                task.cancel()
+            await asyncio.gather(writer, reader, return_exceptions=True)
+
+    async def _write(self, stream: _Stream) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._unsent:
+                await stream.write(decision_pb2.StreamDecideRequest(items=self._next_batch()))
+
+    def _next_batch(self) -> Sequence[decision_pb2.StreamItem]:
+        """What has queued, as much as one message holds; always at least one item."""
+        batch: list[decision_pb2.StreamItem] = []
+        room = MAX_MESSAGE_BYTES
+        for item_id in list(self._unsent)[:_MAX_BATCH]:
+            room -= self._unsent[item_id].ByteSize() + 16
+            if batch and room < 0:
+                break
+            batch.append(self._unsent.pop(item_id))
+        return batch
+
+    async def _read(self, stream: _Stream) -> None:
+        while (response := await stream.read()) is not grpc.aio.EOF:
+            for reply in response.replies:
+                self._settle(reply)
+
+    def _settle(self, reply: decision_pb2.StreamReply) -> None:
+        future = self._waiting.pop(reply.item_id, None)
+        try:
+            decision = _decision(reply)
+        except _NoDecisionError as error:
+            if future is not None and not future.done():
+                future.set_exception(error)
+            return
+        if future is not None and not future.done():
+            future.set_result(decision)
+        elif decision.effect is Effect.ALLOW:
+            self.refund_soon(decision)
+
+    def _fail_all(self, reason: str) -> None:
+        waiting, self._waiting = self._waiting, {}
+        self._unsent.clear()
+        log.warning("decision service away", reason=reason, calls=len(waiting))
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(_NoDecisionError(reason))
+
+
+class _NoDecisionError(Exception):
+    """There is no decision; the message says why, for the log."""
+
+
+def _decision(reply: decision_pb2.StreamReply) -> Decision:
+    if reply.WhichOneof("outcome") != "decision":
+        raise _NoDecisionError(f"{reply.failure.reason or 'EMPTY'}: {reply.failure.message}")
+    try:
+        return decision_from_wire(reply.decision)
+    except CodecError as error:
+        raise _NoDecisionError(f"not a decision: {error}") from error
+
+
+def _no_decision(call: Call, reason: str) -> Decision:
+    """A deny of our own; it borrows the request's id, as the service has given it none."""
+    log.warning("no decision", request_id=call.request_id, server=call.server, reason=reason)
+    return Decision(
+        decision_id=call.request_id,
+        effect=Effect.DENY,
+        reason=Reason("pdp_unavailable", "The decision service did not answer."),
+    )

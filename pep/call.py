@@ -1,0 +1,79 @@
+"""From an admitted message and the facts around it to the `Call` that is judged. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pdp.api.codec import MAX_NAME
+from pdp.api.model import Call, Client, Principal, Protocol, Session
+from pep.admit import Admitted
+from pep.headers import Front
+from pep.jsonrpc import Request, meta_of
+from pep.session import Learnt
+
+_CLIENT_KEY = "io.modelcontextprotocol/clientInfo"
+# W3C Trace Context: version, trace id, parent id, flags.
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_NO_TRACE = "0" * 32
+
+
+def build(
+    admitted: Admitted,
+    front: Front,
+    *,
+    request_id: str,
+    server: str,
+    principal: Principal,
+    session: Session,
+    learnt: Learnt | None,
+) -> Call:
+    """The call to be judged. `admitted` is a request: nothing else is judged."""
+    message = admitted.message
+    assert isinstance(message, Request)  # noqa: S101 - the table has no judged notification
+    params, meta = message.params, meta_of(message)
+    return Call(
+        request_id=request_id,
+        server=server,
+        method=message.method,
+        target=admitted.target,
+        arguments=admitted.arguments or b"{}",
+        principal=principal,
+        session=session,
+        client=client_of(message.method, params, meta, learnt),
+        protocol=Protocol(admitted.era, _version(front, message)[:MAX_NAME]),
+        transport="http",
+        is_retry="inputResponses" in params or "requestState" in params,
+        trace_id=trace_id(front.traceparent, meta),
+    )
+
+
+def client_of(
+    method: str, params: dict[str, Any], meta: dict[str, Any], learnt: Learnt | None = None
+) -> Client:
+    """What the client says of itself, now or when its session began. Never to be trusted."""
+    info = params.get("clientInfo") if method == "initialize" else meta.get(_CLIENT_KEY)
+    if isinstance(info, dict):
+        return Client(_short(info.get("name")), _short(info.get("version")))
+    return learnt.client if learnt else Client()
+
+
+def trace_id(header: str, meta: dict[str, Any]) -> str:
+    """The trace id of a well-formed `traceparent`, from the header or from `_meta`; or ""."""
+    for candidate in (header, meta.get("traceparent")):
+        found = _TRACEPARENT.fullmatch(candidate) if isinstance(candidate, str) else None
+        if found and found[1] != _NO_TRACE:
+            return found[1]
+    return ""
+
+
+def _version(front: Front, message: Request) -> str:
+    """The version in use; before the handshake has settled it, the one that the client proposes."""
+    proposed = message.params.get("protocolVersion")
+    if front.version:
+        return front.version
+    return proposed if message.method == "initialize" and isinstance(proposed, str) else ""
+
+
+def _short(value: Any) -> str:
+    return value[:MAX_NAME] if isinstance(value, str) else ""

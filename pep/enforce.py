@@ -1,0 +1,181 @@
+"""From a message and its decision to what happens: the message goes on, or is refused. Pure.
+
+An allow goes on only when every obligation that comes with it is known here and met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from pdp.api.model import Decision, Effect, Obligation, Reason
+from pep.admit import status_of
+from pep.errors import (
+    WIRE,
+    ApprovalRequired,
+    DecisionAway,
+    Denial,
+    InvalidParams,
+    LimitReached,
+    PolicyDenied,
+    Refusal,
+)
+from pep.headers import Lines
+from pep.jsonrpc import Id, Request, render_error, render_result
+from pep.methods import LEGACY, MODERN
+
+DECISION_KEY = "tipstaff/decision"
+# How each known obligation is met: none exists yet.
+OBLIGATIONS: Mapping[str, Callable[[Obligation], None]] = MappingProxyType({})
+
+_JSON: Lines = [(b"content-type", b"application/json")]
+# Faults behind the decision, not rules: the same call may pass once they are mended.
+_PASSING_FAULTS = frozenset(
+    {
+        "policy_unavailable",
+        "policy_undefined",
+        "policy_stale",
+        "rate_limit_unavailable",
+        "journal_unavailable",
+    }
+)
+_UNKNOWN = MappingProxyType(
+    {
+        "tools/call": "Unknown tool",
+        "prompts/get": "Unknown prompt",
+        "resources/read": "Unknown resource",
+    }
+)
+
+
+class Forward(Struct, frozen=True):
+    """The judged bytes may go on."""
+
+
+class Refuse(Struct, frozen=True):
+    """The answer to give instead."""
+
+    status: int
+    headers: Lines
+    body: bytes
+
+
+Verdict = Forward | Refuse
+DenialStyle = Literal["result", "error"]
+
+
+def enforce(message: Request, decision: Decision, *, era: str, denial: DenialStyle) -> Verdict:
+    """What happens to the message. `denial` says how a refused tool call is shown."""
+    if decision.effect is Effect.ALLOW:
+        unknown = [one.type for one in decision.obligations if one.type not in OBLIGATIONS]
+        if not unknown:
+            return Forward()
+        decision = _with_unknown_obligation(decision, unknown[0])
+    if decision.reason.code == "pdp_unavailable":
+        away = DecisionAway("The decision service is away; the call was not made", _data(decision))
+        return refuse(message.id, away, era=era)
+    if decision.hidden:
+        return refuse(message.id, _as_unknown(message), era=era)
+    if message.method == "tools/call" and denial == "result":
+        body = render_result(message.id, _result(decision, era))
+        return _refuse(200, _retry_after(decision), body)
+    kind = _denial(decision)
+    return refuse(
+        message.id, kind(_sentence(decision), _data(decision)), era=era, decision=decision
+    )
+
+
+def refuse(
+    request_id: Id | None, fault: Refusal, *, era: str = LEGACY, decision: Decision | None = None
+) -> Refuse:
+    """A JSON-RPC error with the status that belongs to it."""
+    status = status_of(fault, WIRE[type(fault)].status, era)
+    headers = _retry_after(decision) if decision else []
+    return _refuse(status, headers, render_error(request_id, fault))
+
+
+def _refuse(status: int, headers: Lines, body: bytes) -> Refuse:
+    length = (b"content-length", b"%d" % len(body))
+    return Refuse(status, [*_JSON, length, *headers], body)
+
+
+def _result(decision: Decision, era: str) -> dict[str, Any]:
+    """A tool result that says no, so that the model reads why (design: what the agent sees)."""
+    facts: dict[str, Any] = {
+        "decision_id": decision.decision_id,
+        "code": decision.reason.code,
+        "rule": decision.rule,
+    }
+    if decision.retry_after_ms:
+        facts["retry_after_ms"] = decision.retry_after_ms
+    if failed := [limit.name for limit in decision.limits if not limit.passed]:
+        facts["limit"] = failed
+    result = {
+        "content": [{"type": "text", "text": _sentence(decision)}],
+        "isError": True,
+        "_meta": {DECISION_KEY: facts},
+    }
+    return {**result, "resultType": "complete"} if era == MODERN else result
+
+
+def _data(decision: Decision) -> dict[str, Any]:
+    return {
+        "decision_id": decision.decision_id,
+        "reason_code": decision.reason.code,
+        "rule": decision.rule,
+        "retry_after_ms": decision.retry_after_ms,
+    }
+
+
+def _sentence(decision: Decision) -> str:
+    reason = (decision.reason.message or decision.reason.code).rstrip(". ")
+    return f"Policy violation: {reason}. {_advice(decision)} (decision {decision.decision_id})"
+
+
+def _advice(decision: Decision) -> str:
+    if decision.retry_after_ms > 0:
+        return f"Try again in {_seconds(decision.retry_after_ms)} s."
+    if decision.reason.code in _PASSING_FAULTS:
+        return "This is a fault of the gateway, not of the call: try again later."
+    if _denial(decision) is ApprovalRequired:
+        return "Retrying will not help before a person has approved it."
+    return "Retrying will not help."
+
+
+def _denial(decision: Decision) -> type[Denial]:
+    if decision.effect is Effect.HOLD or decision.reason.code == "approval_required":
+        return ApprovalRequired
+    return LimitReached if decision.reason.code == "rate_limited" else PolicyDenied
+
+
+def _retry_after(decision: Decision) -> Lines:
+    """`Retry-After`, in whole seconds (RFC 9110 section 10.2.3), when waiting helps."""
+    if decision.retry_after_ms <= 0:
+        return []
+    return [(b"retry-after", b"%d" % _seconds(decision.retry_after_ms))]
+
+
+def _seconds(milliseconds: int) -> int:
+    return -(-milliseconds // 1000)
+
+
+def _as_unknown(message: Request) -> InvalidParams:
+    """What a server says of a name that it does not know."""
+    name = message.params.get("name", message.params.get("uri", ""))
+    return InvalidParams(f"{_UNKNOWN.get(message.method, 'Unknown target')}: {name}")
+
+
+def _with_unknown_obligation(decision: Decision, kind: str) -> Decision:
+    message = f"the allow asks for {kind!r}, which this enforcement point cannot do"
+    return Decision(
+        decision_id=decision.decision_id,
+        effect=Effect.DENY,
+        reason=Reason("unknown_obligation", message),
+        rule=decision.rule,
+        revision=decision.revision,
+        limits=decision.limits,
+        shadow=decision.shadow,
+    )

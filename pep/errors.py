@@ -1,0 +1,225 @@
+"""What can go wrong at the enforcement point, as one tree split by whose fault it is.
+
+    PepError
+    ├── StartError              the proxy cannot start                        (the operator's)
+    └── Refusal                 a message is answered here and not forwarded
+        ├── ClientFault         the message is not one that may be judged     (the client's)
+        │   ├── ParseError          not strict JSON
+        │   ├── InvalidRequest      not one JSON-RPC message
+        │   ├── InvalidParams       a parameter that names the target is missing or wrong
+        │   ├── HeaderMismatch      headers and body disagree
+        │   ├── MethodNotFound      a method this enforcement point does not know in this era
+        │   ├── PathNotFound        no server is registered under this path
+        │   ├── SessionNotFound     the session belongs to another caller
+        │   ├── VerbNotAllowed      an HTTP method that MCP does not use here
+        │   ├── BodyTooLarge        more bytes than are read
+        │   ├── BodyTooSlow         the bytes did not come in time
+        │   ├── MediaUnsupported    not JSON in UTF-8
+        │   ├── HostRefused         the Host is not one of ours (DNS rebinding)
+        │   └── OriginRefused       the Origin may not use this proxy
+        ├── Denial              the decision was no                           (nobody's)
+        │   ├── PolicyDenied        a rule, or the want of one
+        │   ├── LimitReached        a budget is used up
+        │   └── ApprovalRequired    a person must be asked first
+        ├── UpstreamFault       the server did not answer                     (the upstream's)
+        │   └── UpstreamAway
+        └── OurFault            no decision could be had                      (ours)
+            ├── DecisionAway
+            └── Unexpected
+
+Each class has a stable `code`; `WIRE` maps each to its JSON-RPC code and HTTP status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from msgspec import Struct
+
+
+class PepError(Exception):
+    """The root: never raised itself."""
+
+    code: ClassVar[str] = "internal"
+
+
+class StartError(PepError):
+    """The proxy cannot start; the message says what to do."""
+
+    code = "start_failed"
+
+
+class Refusal(PepError):
+    """A message that is answered here. `data` goes into the JSON-RPC error, if given."""
+
+    def __init__(self, message: str, data: Any = None) -> None:
+        """Keep what the answer says."""
+        super().__init__(message)
+        self.message = message
+        self.data = data
+
+
+class ClientFault(Refusal):
+    """The message is not one that may be judged."""
+
+
+class ParseError(ClientFault):
+    """The body is not JSON that every parser reads alike."""
+
+    code = "parse_error"
+
+
+class InvalidRequest(ClientFault):
+    """The body is not one JSON-RPC 2.0 message, or its framing is ambiguous."""
+
+    code = "invalid_request"
+
+
+class InvalidParams(ClientFault):
+    """A parameter that the protocol demands is missing or of the wrong type."""
+
+    code = "invalid_params"
+
+
+class HeaderMismatch(ClientFault):
+    """Headers and body disagree (MCP 2026-07-28, header validation)."""
+
+    code = "header_mismatch"
+
+
+class MethodNotFound(ClientFault):
+    """The method is not in the table for this era."""
+
+    code = "method_not_found"
+
+
+class PathNotFound(ClientFault):
+    """No server is registered under this path."""
+
+    code = "path_not_found"
+
+
+class SessionNotFound(ClientFault):
+    """The session belongs to another caller; not to be told from one that does not exist."""
+
+    code = "session_not_found"
+
+
+class VerbNotAllowed(ClientFault):
+    """The HTTP method is not used by MCP here."""
+
+    code = "verb_not_allowed"
+
+
+class BodyTooLarge(ClientFault):
+    """The body has more bytes than are read."""
+
+    code = "body_too_large"
+
+
+class BodyTooSlow(ClientFault):
+    """The body did not arrive in time."""
+
+    code = "body_too_slow"
+
+
+class MediaUnsupported(ClientFault):
+    """The body is not declared as plain JSON in UTF-8."""
+
+    code = "media_unsupported"
+
+
+class HostRefused(ClientFault):
+    """The Host header names a host that is not ours."""
+
+    code = "host_refused"
+
+
+class OriginRefused(ClientFault):
+    """The Origin header names a site that may not use this proxy."""
+
+    code = "origin_refused"
+
+
+class Denial(Refusal):
+    """The decision was no."""
+
+
+class PolicyDenied(Denial):
+    """A rule denies the call, or none permits it."""
+
+    code = "policy_denied"
+
+
+class LimitReached(Denial):
+    """A budget is used up."""
+
+    code = "limit_reached"
+
+
+class ApprovalRequired(Denial):
+    """A person must approve the call first."""
+
+    code = "approval_required"
+
+
+class UpstreamFault(Refusal):
+    """The upstream server is at fault."""
+
+
+class UpstreamAway(UpstreamFault):
+    """The upstream server did not answer."""
+
+    code = "upstream_away"
+
+
+class OurFault(Refusal):
+    """Tipstaff itself is at fault."""
+
+
+class DecisionAway(OurFault):
+    """No decision could be had."""
+
+    code = "decision_away"
+
+
+class Unexpected(OurFault):
+    """A fault nobody foresaw."""
+
+    code = "unexpected"
+
+
+class Wire(Struct, frozen=True):
+    """How a refusal looks: the JSON-RPC `code` and the HTTP `status`."""
+
+    code: int
+    status: int
+
+
+# Codes of our own are positive: -32000..-32019 are closed to new uses, and -32020..-32099 belong to
+# the specification (MCP 2026-07-28, error codes).
+WIRE: Mapping[type[Refusal], Wire] = MappingProxyType(
+    {
+        ParseError: Wire(-32700, 400),
+        InvalidRequest: Wire(-32600, 400),
+        InvalidParams: Wire(-32602, 400),
+        HeaderMismatch: Wire(-32020, 400),
+        MethodNotFound: Wire(-32601, 404),
+        PathNotFound: Wire(-32600, 404),
+        SessionNotFound: Wire(-32600, 404),
+        VerbNotAllowed: Wire(-32600, 405),
+        BodyTooLarge: Wire(-32600, 413),
+        BodyTooSlow: Wire(-32600, 408),
+        MediaUnsupported: Wire(-32600, 415),
+        HostRefused: Wire(-32600, 421),
+        OriginRefused: Wire(-32600, 403),
+        PolicyDenied: Wire(4030, 200),
+        LimitReached: Wire(4290, 200),
+        ApprovalRequired: Wire(4031, 200),
+        UpstreamAway: Wire(5020, 502),
+        DecisionAway: Wire(5030, 503),
+        Unexpected: Wire(-32603, 500),
+    }
+)

@@ -1,0 +1,212 @@
+"""One HTTP exchange: the message in, the decision, and either the judged bytes on or an answer.
+
+Edge, but without sockets of its own: ASGI callables on one side, two ports on the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+from msgspec import Struct
+
+from pdp.api.model import Call, Decision, Effect, Principal
+from pep import call, headers, jsonrpc, session
+from pep.admit import Admitted, admit
+from pep.config import PepConfig, Server
+from pep.enforce import Forward, Refuse, enforce, refuse
+from pep.errors import InvalidRequest, Refusal, UpstreamAway, VerbNotAllowed
+from pep.intake import read_body
+from pep.jsonrpc import Id, Request
+from pep.methods import LEGACY, MODERN
+from pep.ports import Answer, Decisions, LostError, NeverReachedError, Receive, Send, Upstreams
+from pep.session import Learnt, SessionBook
+
+log = structlog.get_logger("pep")
+
+
+class Parts(Struct, frozen=True):
+    """What every exchange uses."""
+
+    config: PepConfig
+    decisions: Decisions
+    upstreams: Upstreams
+    sessions: SessionBook
+    new_id: Callable[[], str]
+
+
+class Exchange:
+    """One request of a client to one server, until its answer has gone."""
+
+    def __init__(self, parts: Parts, server: Server, scope: dict[str, Any], send: Send) -> None:
+        """Begin with the header lines only; nothing has been read yet."""
+        self._parts = parts
+        self._server = server
+        self._scope = scope
+        self._send = send
+        self._front = headers.Front()
+        self._request_id: Id | None = None
+        self._era = LEGACY
+        self.has_begun = False
+
+    async def run(self, receive: Receive) -> None:
+        """Answer the request. Raises a `Refusal` when there is no answer but that."""
+        lines = self._scope["headers"]
+        self._front = headers.read(lines)
+        self._era = headers.header_era(self._front)
+        config = self._parts.config
+        headers.check_place(self._front, config.allowed_hosts, config.allowed_origins)
+        verb = self._scope["method"]
+        if verb == "POST":
+            headers.check_media(self._front)
+            body = await read_body(receive, self._front.length, config)
+            await _until_gone(receive, self._post(body))
+        elif verb in {"GET", "DELETE"} and self._era != MODERN:
+            await _until_gone(receive, self._pass_verb(verb))
+        else:
+            raise VerbNotAllowed("Method Not Allowed")
+
+    async def refuse(self, fault: Refusal) -> None:
+        """Answer with an error."""
+        log.info("refused", server=self._server.name, code=fault.code, reason=fault.message)
+        await self._answer(refuse(self._request_id, fault, era=self._era))
+
+    async def _post(self, body: bytes) -> None:
+        message = jsonrpc.parse(body)
+        if isinstance(message, Request):
+            self._request_id = message.id
+        admitted = admit(self._front, message)
+        principal = _principal(self._scope)
+        learnt = self._learnt(principal)
+        decision = None
+        if admitted.is_judged:
+            decision = await self._parts.decisions.decide(self._call(admitted, principal, learnt))
+            verdict = self._enforce(message, decision)
+            if not isinstance(verdict, Forward):
+                await self._answer(verdict)
+                return
+        answer = await self._forward("POST", body, decision)
+        if admitted.row is not None and admitted.row.name == "initialize":
+            self._learn(answer, principal, admitted)
+        await self._relay(answer)
+
+    async def _pass_verb(self, verb: str) -> None:
+        """GET opens the server's own stream, DELETE ends the session (legacy era)."""
+        if self._front.length or self._front.framing:
+            raise InvalidRequest(f"a {verb} has no body")
+        self._learnt(_principal(self._scope))
+        answer = await self._forward(verb, None, None)
+        if verb == "DELETE" and answer.status < 300:
+            self._parts.sessions.forget(self._server.name, self._front.session)
+        await self._relay(answer)
+
+    def _learnt(self, principal: Principal) -> Learnt | None:
+        if self._era != LEGACY or not self._front.session:
+            return None
+        return self._parts.sessions.find(self._server.name, self._front.session, principal)
+
+    def _learn(self, answer: Answer, principal: Principal, admitted: Admitted) -> None:
+        given = [value for name, value in answer.lines if name.lower() == b"mcp-session-id"]
+        if answer.status == 200 and len(given) == 1:
+            client = call.client_of("initialize", _params(admitted), {})
+            learnt = Learnt(principal.id, client)
+            self._parts.sessions.learn(self._server.name, given[0].decode("latin-1"), learnt)
+
+    def _call(self, admitted: Admitted, principal: Principal, learnt: Learnt | None) -> Call:
+        meta = _params(admitted).get("_meta", {})
+        key = session.cooperative_key(self._front.cooperative, meta)
+        return call.build(
+            admitted,
+            self._front,
+            request_id=self._parts.new_id(),
+            server=self._server.name,
+            principal=principal,
+            session=session.identify(
+                principal, self._server.name, legacy_id=self._front.session, learnt=learnt, key=key
+            ),
+            learnt=learnt,
+        )
+
+    def _enforce(self, message: jsonrpc.Message, decision: Decision) -> Forward | Refuse:
+        assert isinstance(message, Request)  # noqa: S101 - the table has no judged notification
+        verdict = enforce(message, decision, era=self._era, denial=self._server.denial)
+        if isinstance(verdict, Refuse) and decision.effect is Effect.ALLOW:
+            self._parts.decisions.refund_soon(decision)
+        return verdict
+
+    async def _forward(self, verb: str, body: bytes | None, decision: Decision | None) -> Answer:
+        """Send the judged bytes on; a call that never arrived is given back."""
+        server = self._server
+        passthrough = server.auth == "passthrough"
+        lines = headers.to_upstream(
+            self._scope["headers"], server.authority, passthrough=passthrough
+        )
+        try:
+            return await self._parts.upstreams.send(verb, server.url, lines, body)
+        except NeverReachedError as error:
+            if decision is not None:
+                self._parts.decisions.refund_soon(decision)
+            log.warning("upstream never reached", server=server.name, error=str(error))
+            raise UpstreamAway(f"The server {server.name!r} cannot be reached") from error
+        except LostError as error:
+            log.warning("upstream lost", server=server.name, error=str(error))
+            raise UpstreamAway(f"The server {server.name!r} ended the connection") from error
+
+    async def _relay(self, answer: Answer) -> None:
+        """Hand the answer on, chunk by chunk, as it comes."""
+        try:
+            await self._begin(answer.status, headers.to_client(answer.lines))
+            async for chunk in answer.chunks():
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        except LostError as error:
+            # The client must see a broken answer, not a short one: the response stays unfinished.
+            log.warning("upstream broke off", server=self._server.name, error=str(error))
+        finally:
+            answer.close()
+
+    async def _answer(self, verdict: Refuse) -> None:
+        await self._begin(verdict.status, verdict.headers)
+        await self._send({"type": "http.response.body", "body": verdict.body, "more_body": False})
+
+    async def _begin(self, status: int, lines: headers.Lines) -> None:
+        self.has_begun = True
+        await self._send({"type": "http.response.start", "status": status, "headers": lines})
+
+
+def _principal(scope: dict[str, Any]) -> Principal:
+    peer = scope.get("client")
+    return session.anonymous(peer[0] if peer else None)
+
+
+def _params(admitted: Admitted) -> dict[str, Any]:
+    assert isinstance(admitted.message, Request)  # noqa: S101 - asked for requests only
+    return admitted.message.params
+
+
+async def _until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    """Do `work`, and drop it the moment the client leaves.
+
+    Closing the stream is how a modern client cancels, and it may do so before the upstream has
+    sent a single header: so the connection is watched from the first moment on, not only while the
+    answer is being relayed.
+    """
+    main = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(_watch(receive))
+    try:
+        await asyncio.wait({main, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if not main.done():
+            log.info("client gone")
+            return
+        main.result()
+    finally:
+        for task in (main, watch):
+            task.cancel()
+        await asyncio.gather(main, watch, return_exceptions=True)
+
+
+async def _watch(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

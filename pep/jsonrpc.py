@@ -1,0 +1,182 @@
+"""JSON-RPC messages as bytes and back. Does no I/O and knows no MCP method.
+
+A message is parsed only to be judged: what is forwarded later is `body`, the bytes themselves. So
+the parse refuses whatever another parser could read differently: everything `pdp.api.strict_json`
+refuses, arrays of messages, a message that is both a request and a response, and keys that merely
+look like the keys of the protocol (`Params`, or `params` with a long s), because some parsers match keys loosely.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from pdp.api import strict_json
+from pep.errors import WIRE, InvalidRequest, ParseError, Refusal
+
+Id = str | int
+
+_ENVELOPE = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
+_PARAMS = frozenset(
+    {
+        "_meta", "name", "arguments", "uri", "taskId", "ref", "argument", "context", "cursor",
+        "level", "notifications", "inputResponses", "requestState", "protocolVersion",
+        "capabilities", "clientInfo", "requestId", "task",
+    }
+)  # fmt: skip
+_META = frozenset(
+    {
+        "io.modelcontextprotocol/protocolVersion",
+        "io.modelcontextprotocol/clientInfo",
+        "io.modelcontextprotocol/clientCapabilities",
+        "tipstaff/session",
+        "progressToken",
+        "traceparent",
+    }
+)
+_REF = frozenset({"type", "name", "uri"})
+
+
+class Request(Struct, frozen=True):
+    """Wants an answer. `params` is `{}` when absent."""
+
+    body: bytes
+    id: Id
+    method: str
+    params: dict[str, Any]
+
+
+class Notification(Struct, frozen=True):
+    """Wants no answer."""
+
+    body: bytes
+    method: str
+    params: dict[str, Any]
+
+
+class Response(Struct, frozen=True):
+    """A client's answer to a request of the server (legacy era only)."""
+
+    body: bytes
+    id: Id
+
+
+Message = Request | Notification | Response
+
+
+def parse(body: bytes) -> Message:
+    """Read one message; raises `ParseError` or `InvalidRequest`."""
+    try:
+        value = strict_json.loads(body)
+    except strict_json.StrictJsonError as error:
+        raise ParseError(f"Parse error: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidRequest("Body must be a single JSON-RPC message object")
+    _refuse_lookalikes(value, _ENVELOPE_FOLDED, _ENVELOPE)
+    if value.get("jsonrpc") != "2.0":
+        raise InvalidRequest('jsonrpc must be "2.0"')
+    if "method" not in value:
+        return _response(body, value)
+    return _call(body, value)
+
+
+def meta_of(message: Request | Notification) -> dict[str, Any]:
+    """The `_meta` of the parameters; `{}` when there is none."""
+    meta: dict[str, Any] = message.params.get("_meta", _NOTHING)
+    return meta
+
+
+def raw_param(body: bytes, member: str) -> bytes:
+    """The bytes of `params[member]` exactly as they stand in `body`; empty when absent."""
+    params = _RAW_DECODER.decode(body).params
+    return bytes(params.get(member, b""))
+
+
+def render_result(request_id: Id, result: dict[str, Any]) -> bytes:
+    """A response with a result."""
+    return _render({"jsonrpc": "2.0", "id": request_id, "result": result})
+
+
+def render_error(request_id: Id | None, error: Refusal) -> bytes:
+    """A response with an error, its code taken from `pep.errors.WIRE`."""
+    body: dict[str, Any] = {"code": WIRE[type(error)].code, "message": error.message}
+    if error.data is not None:
+        body["data"] = error.data
+    return _render({"jsonrpc": "2.0", "id": request_id, "error": body})
+
+
+class _RawEnvelope(Struct):
+    params: dict[str, Raw] = {}
+
+
+_RAW_DECODER = msgspec.json.Decoder(_RawEnvelope)
+_NOTHING: dict[str, Any] = {}
+
+
+def _call(body: bytes, value: dict[str, Any]) -> Request | Notification:
+    method = value["method"]
+    if not isinstance(method, str):
+        raise InvalidRequest("method must be a string")
+    if "result" in value or "error" in value:
+        raise InvalidRequest("a message with a method has no result and no error")
+    params = value.get("params", {})
+    if not isinstance(params, dict):
+        raise InvalidRequest("params must be an object")
+    _check_params(params)
+    if "id" not in value:
+        return Notification(body, method, params)
+    return Request(body, _id(value), method, params)
+
+
+def _response(body: bytes, value: dict[str, Any]) -> Response:
+    if ("result" in value) == ("error" in value):
+        raise InvalidRequest("a message without a method has either a result or an error")
+    return Response(body, _id(value))
+
+
+def _id(value: dict[str, Any]) -> Id:
+    request_id = value.get("id")
+    if isinstance(request_id, bool) or not isinstance(request_id, str | int):
+        raise InvalidRequest("id must be a string or an integer")
+    return request_id
+
+
+def _check_params(params: dict[str, Any]) -> None:
+    _refuse_lookalikes(params, _PARAMS_FOLDED, _PARAMS)
+    if "_meta" in params:
+        if not isinstance(params["_meta"], dict):
+            raise InvalidRequest("params._meta must be an object")
+        _refuse_lookalikes(params["_meta"], _META_FOLDED, _META)
+    if isinstance(params.get("ref"), dict):
+        _refuse_lookalikes(params["ref"], _REF_FOLDED, _REF)
+
+
+def _refuse_lookalikes(
+    value: dict[str, Any], folded: frozenset[str], known: frozenset[str]
+) -> None:
+    for key in value:
+        if key not in known and _fold(key) in folded:
+            raise InvalidRequest(f"the key {key[:64]!r} looks like another key of the protocol")
+
+
+def _fold(key: str) -> str:
+    """What a loose parser might take `key` for: no case, no compatibility forms, no controls."""
+    if not (key.isascii() and key.isprintable()):
+        key = unicodedata.normalize("NFKC", key)
+        key = "".join(one for one in key if one.isprintable())
+    return unicodedata.normalize("NFKC", key.casefold())
+
+
+def _render(value: dict[str, Any]) -> bytes:
+    # Not msgspec: it refuses integers beyond 64 bits, and the id is echoed as it came.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+_ENVELOPE_FOLDED = frozenset(map(_fold, _ENVELOPE))
+_PARAMS_FOLDED = frozenset(map(_fold, _PARAMS))
+_META_FOLDED = frozenset(map(_fold, _META))
+_REF_FOLDED = frozenset(map(_fold, _REF))

@@ -1,0 +1,131 @@
+"""The table of every MCP method a client may send, and how each is treated. Pure.
+
+A method that is not in the table for the era in use is refused: a new method of the protocol, or of
+a vendor, passes only after someone has said here where its target and its arguments are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from msgspec import Struct
+
+from pdp.api.codec import MAX_TARGET
+from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
+from pep.jsonrpc import Notification, Request
+
+LEGACY = "legacy"
+MODERN = "modern"
+
+
+class Treatment(Enum):
+    """What happens to a method of the table."""
+
+    JUDGE = "judge"
+    PASS = "pass"  # noqa: S105 - a verb
+
+
+class Target(Enum):
+    """Where the parameters name what the method is about."""
+
+    NONE = "none"
+    NAME = "name"
+    URI = "uri"
+    TASK = "taskId"
+    REF = "ref"
+
+
+class Method(Struct, frozen=True):
+    """One row. `arguments` is the parameter that holds the arguments; empty when there is none.
+
+    `mirrored` says whether a modern client must repeat the target in the header `Mcp-Name`.
+    """
+
+    name: str
+    eras: frozenset[str]
+    treatment: Treatment = Treatment.JUDGE
+    target: Target = Target.NONE
+    arguments: str = ""
+    is_notification: bool = False
+    mirrored: bool = False
+
+
+_BOTH = frozenset({LEGACY, MODERN})
+_LEGACY = frozenset({LEGACY})
+_MODERN = frozenset({MODERN})
+_PASS, _NAME, _URI, _TASK = Treatment.PASS, Target.NAME, Target.URI, Target.TASK
+
+_ROWS = (
+    # What agents do.
+    Method("tools/call", _BOTH, target=_NAME, arguments="arguments", mirrored=True),
+    Method("prompts/get", _BOTH, target=_NAME, arguments="arguments", mirrored=True),
+    Method("resources/read", _BOTH, target=_URI, mirrored=True),
+    Method("resources/subscribe", _LEGACY, target=_URI),
+    Method("resources/unsubscribe", _LEGACY, target=_URI),
+    Method("completion/complete", _BOTH, target=Target.REF, arguments="argument"),
+    Method("tasks/get", _BOTH, target=_TASK),
+    Method("tasks/result", _LEGACY, target=_TASK),
+    Method("tasks/update", _MODERN, target=_TASK, arguments="inputResponses"),
+    Method("tasks/cancel", _BOTH, target=_TASK),
+    # What the protocol itself needs: judged, and permitted unless a rule says otherwise.
+    Method("initialize", _LEGACY),
+    Method("server/discover", _MODERN),
+    Method("tools/list", _BOTH),
+    Method("prompts/list", _BOTH),
+    Method("resources/list", _BOTH),
+    Method("resources/templates/list", _BOTH),
+    Method("tasks/list", _LEGACY),
+    Method("logging/setLevel", _LEGACY),
+    Method("subscriptions/listen", _MODERN, arguments="notifications"),
+    # What carries nothing to judge.
+    Method("ping", _LEGACY, _PASS),
+    Method("notifications/initialized", _LEGACY, _PASS, is_notification=True),
+    Method("notifications/cancelled", _BOTH, _PASS, is_notification=True),
+    Method("notifications/progress", _BOTH, _PASS, is_notification=True),
+    Method("notifications/roots/list_changed", _LEGACY, _PASS, is_notification=True),
+    Method("notifications/tasks/status", _LEGACY, _PASS, is_notification=True),
+)
+METHODS: Mapping[str, Method] = MappingProxyType({row.name: row for row in _ROWS})
+
+
+def look_up(message: Request | Notification, era: str) -> Method:
+    """The row of the message; raises `MethodNotFound` or `InvalidRequest`."""
+    row = METHODS.get(message.method)
+    if row is None or era not in row.eras:
+        raise MethodNotFound("Method not found", message.method)
+    if row.is_notification and isinstance(message, Request):
+        raise InvalidRequest(f"{row.name} is a notification and takes no id")
+    if not row.is_notification and isinstance(message, Notification):
+        raise InvalidRequest(f"{row.name} is a request and needs an id")
+    return row
+
+
+def target_of(row: Method, params: dict[str, Any]) -> str:
+    """What the message is about, or ""; raises `InvalidParams`."""
+    if row.target is Target.NONE:
+        return ""
+    if row.target is Target.REF:
+        return _referenced(params.get("ref"))
+    return _text(params, row.target.value, row.target.value)
+
+
+def _referenced(ref: Any) -> str:
+    """The prompt or the resource template that a completion is for (MCP, completion/complete)."""
+    kind = ref.get("type") if isinstance(ref, dict) else None
+    if kind == "ref/prompt":
+        return _text(ref, "name", "ref.name")
+    if kind == "ref/resource":
+        return _text(ref, "uri", "ref.uri")
+    raise InvalidParams("ref must be a ref/prompt or a ref/resource")
+
+
+def _text(holder: dict[str, Any], member: str, shown: str) -> str:
+    value = holder.get(member)
+    if not isinstance(value, str) or not value:
+        raise InvalidParams(f"{shown} must be a string that is not empty")
+    if len(value) > MAX_TARGET:
+        raise InvalidParams(f"{shown} is longer than {MAX_TARGET} characters")
+    return value

@@ -1,0 +1,55 @@
+"""What an exchange needs from the outside, as small interfaces. No implementation is here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from pdp.api.model import Call, Decision
+from pep.headers import Lines
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class NeverReachedError(Exception):
+    """No connection was made: the server has not seen the request."""
+
+
+class LostError(Exception):
+    """The connection broke: the server may have seen the request."""
+
+
+class Answer(Protocol):
+    """An answer of an upstream that has begun."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def lines(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The header lines, raw and in order."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body's bytes as they arrive, still compressed if they were; raises `LostError`."""
+
+    def close(self) -> None:
+        """Done with it: a connection with unread bytes is closed at once, another is kept."""
+
+
+class Upstreams(Protocol):
+    """Where allowed messages go."""
+
+    async def send(self, method: str, url: str, lines: Lines, body: bytes | None) -> Answer:
+        """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`."""
+
+
+class Decisions(Protocol):
+    """Where decisions come from."""
+
+    async def decide(self, call: Call) -> Decision:
+        """The decision; a deny with the code `pdp_unavailable` when there is none."""
+
+    def refund_soon(self, decision: Decision) -> None:
+        """Give back what a decision took, without waiting."""

@@ -1,0 +1,104 @@
+"""Who calls, and in which agent session, as far as HTTP without authentication can tell.
+
+The session is the first that exists of: the legacy session that this upstream gave to this caller,
+a cooperative key the client sends, the caller itself. A caller can mint keys, so a key only ever
+narrows what is counted under the caller; it never widens it. `SessionBook` remembers, bounded, which
+session was given to whom; it holds no clock and does no I/O.
+
+A session the book does not know is passed on uncounted by itself: after a restart of the proxy the
+upstream still knows its sessions. A session the book knows to be another caller's is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import Any
+
+from msgspec import Struct
+
+from pdp.api.model import Client, Principal, Session
+from pep.errors import InvalidRequest, SessionNotFound
+
+MAX_KEY = 128
+META_KEY = "tipstaff/session"
+_MAPPED_IPV4 = "::ffff:"
+
+
+class Learnt(Struct, frozen=True):
+    """What an answer to `initialize` taught: whose the session is, and what its client says."""
+
+    principal: str
+    client: Client
+
+
+class SessionBook:
+    """The sessions that upstreams gave out, the least recently used forgotten first."""
+
+    def __init__(self, capacity: int = 20_000) -> None:
+        """Remember at most `capacity` sessions."""
+        self._capacity = capacity
+        self._learnt: OrderedDict[tuple[str, str], Learnt] = OrderedDict()
+
+    def learn(self, server: str, session: str, learnt: Learnt) -> None:
+        """Bind a session to the caller that it was given to."""
+        self._learnt[server, session] = learnt
+        self._learnt.move_to_end((server, session))
+        if len(self._learnt) > self._capacity:
+            self._learnt.popitem(last=False)
+
+    def forget(self, server: str, session: str) -> None:
+        """The session has ended."""
+        self._learnt.pop((server, session), None)
+
+    def find(self, server: str, session: str, principal: Principal) -> Learnt | None:
+        """What is known of the session; raises `SessionNotFound` when it is another caller's."""
+        learnt = self._learnt.get((server, session))
+        if learnt is None:
+            return None
+        if learnt.principal != principal.id:
+            raise SessionNotFound("Session not found")
+        self._learnt.move_to_end((server, session))
+        return learnt
+
+
+def anonymous(peer: str | None) -> Principal:
+    """The caller that has not authenticated, by the address it connects from."""
+    address = (peer or "local").removeprefix(_MAPPED_IPV4)
+    return Principal(id=f"anonymous:{address}", kind="anonymous")
+
+
+def cooperative_key(header: str, meta: dict[str, Any]) -> str:
+    """The key the client sends, or ""; raises `InvalidRequest` when it cannot be one.
+
+    The header `Tipstaff-Session` wins over `_meta["tipstaff/session"]`.
+    """
+    key = header or meta.get(META_KEY, "")
+    if not isinstance(key, str) or len(key) > MAX_KEY or not key.isprintable():
+        raise InvalidRequest(f"a session key is at most {MAX_KEY} printable characters")
+    return key
+
+
+def identify(
+    principal: Principal,
+    server: str,
+    *,
+    legacy_id: str = "",
+    learnt: Learnt | None = None,
+    key: str,
+) -> Session:
+    """The session to count by. The raw legacy id is a credential of the upstream: it stays here."""
+    if learnt is not None:
+        return Session(id=opaque(server, principal.id, legacy_id), kind="legacy")
+    if key:
+        return Session(id=key, kind="cooperative")
+    return Session(id=principal.id, kind="principal")
+
+
+def opaque(*parts: str) -> str:
+    """A key that tells nothing of its parts and cannot be forged from other parts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(4, "big") + data)
+    return digest.hexdigest()[:32]

@@ -1,0 +1,93 @@
+"""Sends a request to an upstream server and hands its answer back as it comes. Edge: aiohttp.
+
+One seam, `Upstream.send`. Nothing is added to the request and nothing is undone in the answer: no
+default headers, no cookies, no proxies from the environment, no redirects, no decompression. There
+is no limit on how long an answer may take, because a tool may; only on how long connecting may.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+
+import aiohttp
+from msgspec import Struct
+from multidict import CIMultiDict
+from yarl import URL
+
+from pep.headers import Lines
+from pep.ports import LostError, NeverReachedError
+
+# Shorter than the 5 s after which uvicorn, which most Python servers run on, closes an idle
+# connection: a request must not be sent into one that is just being closed.
+_KEEPALIVE_SECONDS = 3.0
+_MAX_HEADER_BYTES = 64 * 1024
+_LARGE_BYTES = 256 * 1024
+_NO_DEFAULTS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+class HttpAnswer(Struct, frozen=True):
+    """An answer that has begun."""
+
+    status: int
+    lines: tuple[tuple[bytes, bytes], ...]
+    source: aiohttp.ClientResponse
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body's bytes as they arrive, still compressed if they were; raises `LostError`."""
+        try:
+            async for chunk in self.source.content.iter_any():
+                yield chunk
+        except aiohttp.ClientError as error:
+            raise LostError(repr(error)) from error
+
+    def close(self) -> None:
+        """Done with it: a connection with unread bytes is closed at once, another is kept."""
+        self.source.close()
+
+
+class Upstream:
+    """All upstream servers."""
+
+    def __init__(self, connect_timeout_ms: int) -> None:
+        """Make a pool without a limit; a call must never wait for another."""
+        seconds = connect_timeout_ms / 1000
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=None, connect=seconds, sock_read=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_NO_DEFAULTS,
+            auto_decompress=False,
+            trust_env=False,
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
+        )
+
+    async def send(self, method: str, url: str, lines: Lines, body: bytes | None) -> HttpAnswer:
+        """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`.
+
+        Cancelling closes the connection.
+        """
+        headers = CIMultiDict((name.decode(), value.decode()) for name, value in lines)
+        try:
+            source = await self._session.request(
+                method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=_payload(body),
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NeverReachedError(str(error)) from error
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise LostError(repr(error)) from error
+        return HttpAnswer(source.status, source.raw_headers, source)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A large body is written piece by piece, so that it does not hold up the other calls."""
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE_BYTES else body

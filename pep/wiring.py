@@ -1,0 +1,123 @@
+"""Builds the proxy from its parts and runs it until it is told to stop. The only maker of edges."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+
+import structlog
+import uvicorn
+
+from pep.app import App
+from pep.ask import DecisionClient
+from pep.config import PepConfig, listen_address
+from pep.errors import StartError
+from pep.exchange import Parts
+from pep.session import SessionBook
+from pep.upstream import Upstream
+
+_BACKLOG = 2048
+# How long the start waits for the decision service; without it the proxy starts, and refuses.
+_PATIENCE_SECONDS = 5.0
+
+log = structlog.get_logger("pep")
+
+
+async def serve(
+    config: PepConfig,
+    *,
+    pdp_address: str,
+    stop: asyncio.Event,
+    ready: Callable[[], None] | None = None,
+) -> None:
+    """Run until `stop` is set. `ready` is called once clients can connect.
+
+    `pdp_address` is `unix:/path` or `host:port`. Raises `StartError` when it cannot listen. Open
+    streams get `shutdown_grace_ms` to end, then they are cut.
+    """
+    listener = _listen(config.listen)
+    decisions = DecisionClient(pdp_address, config.decision_timeout_ms)
+    upstream = Upstream(config.upstream_connect_timeout_ms)
+    parts = Parts(
+        config=config,
+        decisions=decisions,
+        upstreams=upstream,
+        sessions=SessionBook(),
+        new_id=lambda: secrets.token_hex(16),
+    )
+    app = App(parts, is_ready=lambda: decisions.is_connected)
+    decisions.start()
+    try:
+        if not await decisions.wait_connected(_PATIENCE_SECONDS):
+            log.warning("decision service not there yet: refusing calls", address=pdp_address)
+        await _run(_Server(_uvicorn_config(app, config), ready or _nothing), listener, stop)
+    finally:
+        listener.close()
+        await decisions.close()
+        await upstream.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without its hold on the process's signals, telling when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+async def _run(server: _Server, listener: socket.socket, stop: asyncio.Event) -> None:
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        server.should_exit = True
+        await serving
+
+
+def _uvicorn_config(app: App, config: PepConfig) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=max(1, config.shutdown_grace_ms // 1000),
+    )
+
+
+def _listen(address: str) -> socket.socket:
+    host, port = listen_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            hint = "the port is in use. Stop what listens there, or set [pep] listen to another"
+        else:
+            hint = error.strerror or str(error)
+        raise StartError(f"cannot listen on {address}: {hint}") from error
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
