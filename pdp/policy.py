@@ -114,7 +114,7 @@ class _Provenance(Struct):
 
 class _Envelope(Struct):
     result: dict[str, Raw] | None = None
-    warning: Raw | None = None
+    warning: Raw = field(default_factory=Raw)
     provenance: _Provenance | None = None
 
 
@@ -134,7 +134,7 @@ def read(status: int, body: bytes, count: int) -> BatchAnswer:
         envelope = _decode_envelope(body)
     except _UNREADABLE as error:
         return _all(Fault("policy_invalid_result", f"unreadable answer: {error}"), count)
-    if envelope.warning is not None:
+    if envelope.warning:
         return _all(Fault("policy_error", f"OPA warns: {bytes(envelope.warning)[:200]!r}"), count)
     if envelope.result is None:
         return _all(Fault("policy_undefined", "OPA has no policy that answers"), count)
