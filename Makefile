@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OPA := .tools/opa-1.22.2/opa
-LIBRARY_CHECK := --strict --bundle --capabilities rego/capabilities.json --schema rego/schemas
+LIBRARY_CHECK := --strict --capabilities rego/capabilities.json --schema rego/schemas
 T ?= tests
 
 .DEFAULT_GOAL := help

@@ -1,0 +1,78 @@
+# METADATA
+# title: What the rules found
+# description: >
+#   Every element that a rule contributes, of the library and of the site. The library's rules are
+#   named here one by one, because looking them up by pattern doubles the cost of a decision; the
+#   site's packages are found by pattern, so that a new one needs no edit anywhere.
+# schemas:
+#   - input: schema.input
+package mcp.lib.findings
+
+import data.mcp.lib.defaults
+import data.mcp.rules.catalog.changed
+import data.mcp.rules.methods.protocol
+import data.mcp.rules.servers.limits
+import data.mcp.rules.servers.unknown
+import data.mcp.rules.tools.action
+import data.mcp.rules.tools.arguments
+import data.mcp.rules.tools.rate_limit
+
+# METADATA
+# description: Denials, and what is hidden, for to hide is to deny.
+denials := ((action.deny | action.hidden) | (unknown.deny | changed.deny)) | _site_denials
+
+# METADATA
+# description: Demands for approval.
+holds := action.require_approval | _site_holds
+
+# METADATA
+# description: Permits.
+permits := (action.permit | protocol.permit) | _site_permits
+
+# METADATA
+# description: Budgets, complete; a site's without a name is named after its package.
+budgets := (rate_limit.limit | limits.limit) | _site_budgets
+
+# METADATA
+# description: Argument schemas.
+checks := arguments.check | _site_checks
+
+# METADATA
+# description: What the enforcement point must do with an allow.
+obligations contains _plain(element) if some element in data.site[_].obligation
+
+_site_denials contains object.union(_named(name), element) if {
+	some name
+	some element in data.site[name].deny
+}
+
+_site_denials contains object.union_n([_named(name), element, {"hidden": true}]) if {
+	some name
+	some element in data.site[name].hidden
+}
+
+_site_holds contains object.union(_named(name), element) if {
+	some name
+	some element in data.site[name].require_approval
+}
+
+_site_permits contains object.union(_named(name), element) if {
+	some name
+	some element in data.site[name].permit
+}
+
+_site_budgets contains budget if {
+	some name
+	some element in data.site[name].limit
+	rule := _named(name)
+	budget := object.union_n([defaults.limit, rule, {"name": rule.rule}, _plain(element)])
+}
+
+_site_checks contains object.union(_named(name), _plain(element)) if {
+	some name
+	some element in data.site[name].check
+}
+
+_named(name) := {"rule": concat(".", ["site", name])}
+
+_plain(element) := object.remove(element, ["code", "message"])

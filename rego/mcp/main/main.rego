@@ -1,0 +1,92 @@
+# METADATA
+# title: The decision
+# description: >
+#   Folds what all rules say into one decision: any deny denies; else any demand for approval holds;
+#   else one permit allows; else nothing permits the call and it is denied.
+# schemas:
+#   - input: schema.input
+package mcp.main
+
+import data.mcp.lib.findings
+
+# METADATA
+# description: What may happen to the call. Always has a value; every failure to reach one is a denial.
+# entrypoint: true
+# custom:
+#   code: no_permit
+default decision := {
+	"effect": "deny",
+	"reason": {"code": "no_permit", "message": "no rule permits this call"},
+	"rule": "mcp.main",
+	"hidden": false,
+	"limits": [],
+	"checks": [],
+	"obligations": [],
+	"shadow": [],
+}
+
+decision := {
+	"effect": "deny",
+	"reason": _reason(denial),
+	"rule": denial.rule,
+	"hidden": object.get(denial, "hidden", false),
+	"limits": [],
+	"checks": [],
+	"obligations": [],
+	"shadow": _shadow,
+} if {
+	denial := min(_denials)
+}
+
+decision := object.union(_demands, {
+	"effect": "hold",
+	"reason": _reason(hold),
+	"rule": hold.rule,
+}) if {
+	_denials == set()
+	hold := min(_holds)
+}
+
+decision := object.union(_demands, {
+	"effect": "allow",
+	"reason": _reason(permit),
+	"rule": permit.rule,
+}) if {
+	_denials == set()
+	_holds == set()
+	permit := min(findings.permits)
+}
+
+# METADATA
+# description: One decision per call of a batch, by the call's place; a list would shift on a gap.
+# scope: document
+# schemas:
+#   - input: {}
+decisions := {index: answer | some index, call in input.calls; answer := decision with input as call}
+
+_demands := {
+	"hidden": false,
+	"limits": findings.budgets,
+	"checks": findings.checks,
+	"obligations": findings.obligations,
+	"shadow": _shadow,
+}
+
+# A site's element that says `shadow: true` is recorded and not enforced; nothing else is.
+_denials := {denial | some denial in findings.denials; object.get(denial, "shadow", false) != true}
+
+_holds := {hold | some hold in findings.holds; object.get(hold, "shadow", false) != true}
+
+_shadow := array.concat(
+	[_finding("deny", element) | some element in findings.denials; element.shadow == true],
+	[_finding("hold", element) | some element in findings.holds; element.shadow == true],
+)
+
+_finding(effect, element) := {
+	"effect": effect,
+	"code": element.code,
+	"message": element.message,
+	"rule": element.rule,
+}
+
+_reason(element) := {"code": element.code, "message": element.message}

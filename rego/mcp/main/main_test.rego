@@ -1,0 +1,115 @@
+package mcp.main_test
+
+import data.mcp.lib.calls_test as calls
+import data.mcp.main
+
+servers(rule) := {"files": {"default": "deny", "tools": {"read": rule}}}
+
+decide(rule, site) := answer if {
+	answer := main.decision with input as calls.call with data.servers as servers(rule) with data.site as site
+}
+
+shape := {"effect", "reason", "rule", "hidden", "limits", "checks", "obligations", "shadow"}
+
+test_effect[note] if {
+	some note, tc in {
+		"a rule allows": {"rule": {}, "site": {}, "want": ["allow", "allowed"]},
+		"a rule denies": {"rule": {"action": "deny"}, "site": {}, "want": ["deny", "denied_by_rule"]},
+		"a rule hides": {"rule": {"action": "hide"}, "site": {}, "want": ["deny", "hidden"]},
+		"a rule holds": {"rule": {"action": "require_approval"}, "site": {}, "want": ["hold", "approval_required"]},
+		"a site's deny overrides an allow": {
+			"rule": {},
+			"site": {"pay": {"deny": [{"code": "too_much", "message": "m"}]}},
+			"want": ["deny", "too_much"],
+		},
+		"a site's permit does not override a deny": {
+			"rule": {"action": "deny"},
+			"site": {"pay": {"permit": [{"code": "fine", "message": "m"}]}},
+			"want": ["deny", "denied_by_rule"],
+		},
+		"a deny overrides a demand for approval": {
+			"rule": {"action": "require_approval"},
+			"site": {"pay": {"deny": [{"code": "too_much", "message": "m"}]}},
+			"want": ["deny", "too_much"],
+		},
+		"a demand for approval overrides an allow": {
+			"rule": {},
+			"site": {"pay": {"require_approval": [{"code": "ask", "message": "m"}]}},
+			"want": ["hold", "ask"],
+		},
+		"a denial that is only a shadow does not": {
+			"rule": {},
+			"site": {"pay": {"deny": [{"code": "too_much", "message": "m", "shadow": true}]}},
+			"want": ["allow", "allowed"],
+		},
+		"a shadow that is not literally true is enforced": {
+			"rule": {},
+			"site": {"pay": {"deny": [{"code": "too_much", "message": "m", "shadow": "yes"}]}},
+			"want": ["deny", "too_much"],
+		},
+		"a denial without a message denies": {
+			"rule": {},
+			"site": {"pay": {"deny": [{"code": "odd"}]}},
+			"want": ["deny", "no_permit"],
+		},
+	}
+	answer := decide(tc.rule, tc.site)
+	[answer.effect, answer.reason.code] == tc.want
+	object.keys(answer) == shape
+}
+
+test_nothing_permits[note] if {
+	some note, tc in {
+		"an empty input": {"input": {}, "servers": servers({})},
+		"an unlisted tool": {"input": calls.with_fields({"target": "other"}), "servers": servers({})},
+		"tools that are null": {"input": calls.call, "servers": {"files": {"tools": null}}},
+		"a tool that is no rule": {"input": calls.call, "servers": servers(5)},
+		"a server that is a number": {"input": calls.call, "servers": {"files": 5}},
+		"a default of another kind": {"input": calls.call, "servers": {"files": {"default": ["allow"]}}},
+		"no servers": {"input": calls.call, "servers": {}},
+	}
+	answer := main.decision with input as tc.input with data.servers as tc.servers
+	answer.effect == "deny"
+	object.keys(answer) == shape
+}
+
+test_a_sites_permit_opens_a_server_that_denies_by_default if {
+	answer := main.decision with input as calls.with_fields({"target": "other"})
+		with data.servers as servers({})
+		with data.site as {"pay": {"permit": [{"code": "fine", "message": "m"}]}}
+	answer.effect == "allow"
+	answer.rule == "site.pay"
+}
+
+test_an_allow_and_a_hold_carry_their_budgets_and_checks[effect] if {
+	some effect, act in {"allow": "allow", "hold": "require_approval"}
+	rule := {"action": act, "rate_limit": {"max": 1, "window": 1}, "arguments": {"type": "object"}}
+	answer := decide(rule, {})
+	answer.effect == effect
+	[count(answer.limits), count(answer.checks)] == [1, 1]
+}
+
+test_a_deny_carries_none if {
+	answer := decide({"action": "deny", "rate_limit": {"max": 1, "window": 1}}, {})
+	[count(answer.limits), count(answer.checks)] == [0, 0]
+}
+
+test_shadows_are_recorded_with_what_they_would_have_done if {
+	finding := {"code": "c", "message": "m", "shadow": true}
+	answer := decide({}, {"pay": {"deny": [finding], "require_approval": [finding]}})
+	answer.shadow == [
+		{"effect": "deny", "code": "c", "message": "m", "rule": "site.pay"},
+		{"effect": "hold", "code": "c", "message": "m", "rule": "site.pay"},
+	]
+}
+
+test_a_hidden_target_is_marked if {
+	decide({"action": "hide"}, {}).hidden == true
+	decide({"action": "deny"}, {}).hidden == false
+}
+
+test_every_call_of_a_batch_is_answered_in_its_place if {
+	answers := main.decisions with input as {"calls": [calls.call, {}, calls.with_fields({"target": "other"})]}
+		with data.servers as servers({})
+	[answers[index].effect | some index in [0, 1, 2]] == ["allow", "deny", "deny"]
+}

@@ -1,0 +1,46 @@
+# METADATA
+# title: Action of a YAML rule
+# description: What `action` says, and what `default` says of everything without a rule.
+# schemas:
+#   - input: schema.input
+package mcp.rules.tools.action
+
+import data.mcp.lib.rules
+
+# METADATA
+# description: A rule allows the call.
+# custom:
+#   code: allowed
+permit contains {"code": "allowed", "message": "a rule permits this call", "rule": rules.applicable.path} if {
+	_action == "allow"
+}
+
+# METADATA
+# description: A rule denies the call. A default of deny needs no rule; nothing permits the call then.
+# custom:
+#   code: denied_by_rule
+deny contains {"code": "denied_by_rule", "message": message, "rule": rules.applicable.path} if {
+	_action == "deny"
+	not rules.applicable.is_default
+	message := object.get(rules.applicable.rule, "reason", "a rule of this server denies this call")
+}
+
+# METADATA
+# description: A rule hides the target.
+# custom:
+#   code: hidden
+hidden contains {"code": "hidden", "message": message, "rule": rules.applicable.path, "hidden": true} if {
+	_action == "hide"
+	message := object.get(rules.applicable.rule, "reason", "the target is hidden from this caller")
+}
+
+# METADATA
+# description: A rule wants a person to approve the call.
+# custom:
+#   code: approval_required
+require_approval contains {"code": "approval_required", "message": message, "rule": rules.applicable.path} if {
+	_action == "require_approval"
+	message := object.get(rules.applicable.rule, "reason", "a person must approve this call first")
+}
+
+_action := object.get(rules.applicable.rule, "action", "allow")

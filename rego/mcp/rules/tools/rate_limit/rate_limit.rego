@@ -1,0 +1,33 @@
+# METADATA
+# title: Rate limit of a YAML rule
+# description: The budgets of the tool's rule, one or a list.
+# schemas:
+#   - input: schema.input
+# custom:
+#   code: rate_limited
+package mcp.rules.tools.rate_limit
+
+import data.mcp.lib.defaults
+import data.mcp.lib.rules
+
+# METADATA
+# description: Each budget by its place in the list; the first has the name of the tool alone.
+limit contains object.union_n([defaults.limit, budget, {"name": name, "rule": rules.applicable.path}]) if {
+	input.phase == "call"
+	some index, budget in _budgets
+	name := concat("", [input.server, "/", input.target, _suffix(index)])
+}
+
+_budgets := [limits] if {
+	limits := rules.applicable.rule.rate_limit
+	is_object(limits)
+}
+
+_budgets := limits if {
+	limits := rules.applicable.rule.rate_limit
+	not is_object(limits)
+}
+
+_suffix(0) := ""
+
+_suffix(index) := sprintf("#%d", [index]) if index > 0
