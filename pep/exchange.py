@@ -156,11 +156,15 @@ class Exchange:
 
     async def _relay(self, answer: Answer) -> None:
         """Hand the answer on, chunk by chunk, as it comes."""
+        left = _declared_length(answer.lines)
         try:
             await self._begin(answer.status, headers.to_client(answer.lines))
             async for chunk in answer.chunks():
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+                left -= len(chunk)
+                await self._body(chunk, more=left != 0)
+                if left == 0:
+                    return
+            await self._body(b"", more=False)
         except LostError as error:
             # The client must see a broken answer, not a short one: the response stays unfinished.
             log.warning("upstream broke off", server=self._server.name, error=str(error))
@@ -169,11 +173,19 @@ class Exchange:
 
     async def _answer(self, verdict: Refuse) -> None:
         await self._begin(verdict.status, verdict.headers)
-        await self._send({"type": "http.response.body", "body": verdict.body, "more_body": False})
+        await self._body(verdict.body, more=False)
 
     async def _begin(self, status: int, lines: headers.Lines) -> None:
         self.has_begun = True
         await self._send({"type": "http.response.start", "status": status, "headers": lines})
+
+    async def _body(self, data: bytes, *, more: bool) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+def _declared_length(lines: tuple[tuple[bytes, bytes], ...]) -> int:
+    """The Content-Length of an answer; -1 when there is none."""
+    return next((int(value) for name, value in lines if name.lower() == b"content-length"), -1)
 
 
 def _principal(scope: dict[str, Any]) -> Principal:
@@ -193,20 +205,24 @@ async def _until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None
     sent a single header: so the connection is watched from the first moment on, not only while the
     answer is being relayed.
     """
-    main = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_watch(receive))
+    main = asyncio.current_task()
+    assert main is not None  # noqa: S101 - a coroutine runs in a task
+    is_gone = False
+
+    async def watch() -> None:
+        nonlocal is_gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        is_gone = True
+        main.cancel()
+
+    watcher = asyncio.ensure_future(watch())
     try:
-        await asyncio.wait({main, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not main.done():
-            log.info("client gone")
-            return
-        main.result()
+        await work
+    except asyncio.CancelledError:
+        # Somebody else may have cancelled us too: the server does when it stops.
+        if not is_gone or main.uncancel() > 0:
+            raise
+        log.info("client gone")
     finally:
-        for task in (main, watch):
-            task.cancel()
-        await asyncio.gather(main, watch, return_exceptions=True)
-
-
-async def _watch(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        watcher.cancel()

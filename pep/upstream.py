@@ -8,7 +8,8 @@ is no limit on how long an answer may take, because a tool may; only on how long
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from functools import lru_cache
 
 import aiohttp
 from msgspec import Struct
@@ -23,7 +24,6 @@ from pep.ports import LostError, NeverReachedError
 _KEEPALIVE_SECONDS = 3.0
 _MAX_HEADER_BYTES = 64 * 1024
 _LARGE_BYTES = 256 * 1024
-_NO_DEFAULTS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
 class HttpAnswer(Struct, frozen=True):
@@ -46,6 +46,13 @@ class HttpAnswer(Struct, frozen=True):
         self.source.close()
 
 
+class _PlainRequest(aiohttp.ClientRequest):
+    """A request with the caller's header lines and no others."""
+
+    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
+        """Add nothing: no User-Agent, no Accept, no Accept-Encoding."""
+
+
 class Upstream:
     """All upstream servers."""
 
@@ -56,7 +63,7 @@ class Upstream:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=None, connect=seconds, sock_read=None),
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=_NO_DEFAULTS,
+            request_class=_PlainRequest,
             auto_decompress=False,
             trust_env=False,
             max_line_size=_MAX_HEADER_BYTES,
@@ -72,7 +79,7 @@ class Upstream:
         try:
             source = await self._session.request(
                 method,
-                URL(url, encoded=True),
+                _parsed(url),
                 headers=headers,
                 data=_payload(body),
                 allow_redirects=False,
@@ -91,3 +98,9 @@ class Upstream:
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
     """A large body is written piece by piece, so that it does not hold up the other calls."""
     return io.BytesIO(body) if body is not None and len(body) > _LARGE_BYTES else body
+
+
+@lru_cache(maxsize=1024)
+def _parsed(url: str) -> URL:
+    """The URL as configured, not normalised."""
+    return URL(url, encoded=True)
