@@ -168,16 +168,15 @@ def _stage(text: PolicyText, staged: Path) -> None:
 
 
 async def _check(opa: Path, staged: Path, library: Path) -> None:
+    """All of it against the capabilities; the site's rules, annotated or not, against the input."""
+    capabilities = f"--capabilities={library / 'capabilities.json'}"
+    schemas = library / "schemas"
     await _run(
-        opa,
-        "check",
-        "--strict",
-        "--bundle",
-        f"--capabilities={library / 'capabilities.json'}",
-        f"--schema={library / 'schemas'}",
-        ".",
-        cwd=staged,
+        opa, "check", "--strict", "--bundle", capabilities, f"--schema={schemas}", ".", cwd=staged
     )
+    if (staged / "site").is_dir():
+        schema = f"--schema={schemas / 'input.json'}"
+        await _run(opa, "check", "--strict", capabilities, schema, "site", cwd=staged)
 
 
 async def _run(opa: Path, *arguments: str, cwd: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import grpc
 import structlog
@@ -33,7 +34,7 @@ _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
 
 log = structlog.get_logger("pdp.service")
 
-Context = grpc.aio.ServicerContext
+Context: TypeAlias = Any  # grpc.aio.ServicerContext: grpc ships no types
 
 
 def status_of(error: BaseException) -> tuple[int, str, str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -102,21 +101,19 @@ def arguments(sidecar: Sidecar) -> list[str]:
     ]
 
 
-async def supervise(sidecar: Sidecar, changed: Callable[[bool], None]) -> None:
-    """Keep OPA running until cancelled; `changed` is told when it has started and when it died."""
+async def supervise(sidecar: Sidecar) -> None:
+    """Keep OPA running until cancelled."""
     _prepare(sidecar)
     pause = _FIRST_PAUSE
     loop = asyncio.get_running_loop()
     while True:
         started = loop.time()
         process = await _start(sidecar)
-        changed(True)
         try:
             code = await process.wait()
         except asyncio.CancelledError:
             await _stop(process)
             raise
-        changed(False)
         pause = _FIRST_PAUSE if loop.time() - started > _STEADY_AFTER else pause
         log.error("opa died", exit_code=code, restart_in_seconds=pause)
         await asyncio.sleep(pause)

@@ -144,7 +144,7 @@ async def _policy(
         activated=lambda catalogue: setattr(parts, "catalogue", catalogue),
     )
     bundle = await reloader.load()
-    await _background(stack, supervise(sidecar, lambda _: None))
+    await _background(stack, supervise(sidecar))
     await reloader.confirm(bundle)
     return parts, reloader
 

@@ -50,10 +50,10 @@ def _ask(address: str, arguments: argparse.Namespace) -> Decision:
 
 
 def _explain(error: grpc.RpcError, address: str) -> str:
-    code = error.code()  # type: ignore[attr-defined]
+    code = error.code()
     if code is grpc.StatusCode.UNAVAILABLE:
         return f"no decision service answers at {address}: is `tipstaff up` running?"
-    return f"the decision service refused the question: {error.details()}"  # type: ignore[attr-defined]
+    return f"the decision service refused the question: {error.details()}"
 
 
 def _plain(decision: Decision) -> dict[str, Any]:

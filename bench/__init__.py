@@ -1,0 +1,1 @@
+"""What Tipstaff costs, measured beside a direct call and a plain reverse proxy."""
