@@ -71,7 +71,9 @@ def compile_schema(schema: Any, *, known_formats_only: bool = False) -> Any:
             mask="the value",
         )
     except (ValueError, jsonschema_rs.ReferencingError) as error:
-        raise SchemaError(str(error).partition("\n")[0]) from error
+        where = ".".join(str(part) for part in getattr(error, "instance_path", ()))
+        message = str(error).partition("\n")[0]
+        raise SchemaError(f"{where}: {message}" if where else message) from error
 
 
 def unknown_keyword(schema: Any, path: str = "") -> tuple[str, str] | None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import grpc
 import structlog
@@ -28,7 +29,7 @@ from pdp.clock import SteadyClock
 from pdp.config import PdpConfig
 from pdp.decide import Parts, judge
 from pdp.desk import Desk
-from pdp.errors import ConfigError, PolicyTextError, SidecarError
+from pdp.errors import ConfigError
 from pdp.journal import FileJournal
 from pdp.opa import OpaEngine
 from pdp.ports import StateStore
@@ -61,8 +62,7 @@ async def serve(
     Raises `ConfigError`, `PolicyTextError`, `SidecarError`, `StoreError` or `JournalError` when it
     cannot start.
     """
-    run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    run_folder.chmod(0o700)
+    _make_private(run_folder)
     async with AsyncExitStack() as stack:
         clock = SteadyClock()
         store = _store(config, clock, stack)
@@ -85,6 +85,17 @@ async def serve(
 def new_decision_id() -> str:
     """An identifier that sorts by time: milliseconds, then 80 random bits."""
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+def _make_private(folder: Path) -> None:
+    """A folder that nobody else can look into; raises `ConfigError` when it is not ours to close."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.is_symlink():
+            raise ConfigError(f"{folder} is a link; sockets are made in a folder of our own only")
+        folder.chmod(0o700)
+    except OSError as error:
+        raise ConfigError(f"cannot use {folder} for sockets: {error.strerror}") from error
 
 
 def _store(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -> StateStore:
@@ -210,9 +221,9 @@ async def _watch_health_once(
         await health.set(name, states.SERVING if is_ready else states.NOT_SERVING)
 
 
-async def _background(stack: AsyncExitStack, work: object) -> None:
-    """Run `work` until the stack unwinds; a background task that fails stops the service."""
-    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+async def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until the stack unwinds."""
+    task = asyncio.ensure_future(work)
 
     async def cancel() -> None:
         task.cancel()
@@ -220,5 +231,3 @@ async def _background(stack: AsyncExitStack, work: object) -> None:
 
     stack.push_async_callback(cancel)
 
-
-__all__ = ["PolicyTextError", "SidecarError", "new_decision_id", "serve"]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pdp.rules import starter_rules
-
 from pdp.errors import ConfigError
+from pdp.rules import starter_rules
 from tipstaff import console
 from tipstaff.config import starter
 

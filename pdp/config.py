@@ -1,0 +1,81 @@
+"""What the decision service can be told: one frozen structure per section of the configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class Opa(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[opa]`: the policy engine."""
+
+    path: str = ""
+    """The opa binary. Empty: `--opa`, `TIPSTAFF_OPA`, or the one that `tipstaff opa install` got."""
+    timeout_ms: Positive = 1000
+    """Milliseconds to wait for OPA before the call is denied."""
+    gogc: Positive = 400
+    """OPA's garbage collection target, in percent; higher is faster and takes more memory."""
+    memory_limit: str = "200MiB"
+    """OPA's soft memory limit, as in GOMEMLIMIT."""
+
+
+class Policy(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[policy]`: the rules."""
+
+    dir: str = "policy"
+    """The folder of the rules."""
+    poll_seconds: Annotated[float, Meta(gt=0)] = 0.5
+    """Seconds between two looks for changed files."""
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[limits]`: where budgets are kept."""
+
+    store: Literal["sqlite", "memory"] = "sqlite"
+    """`sqlite` survives a restart, `memory` does not."""
+    path: str = ""
+    """The SQLite file. Empty: `limits.db` in the state folder."""
+    principal_factor: Positive = 10
+    """How many times a limit per session all sessions of one principal may take together."""
+
+
+class Journal(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[journal]`: the records."""
+
+    path: str = ""
+    """The file of the records. Empty: `decisions.jsonl` in the state folder."""
+
+
+class Batching(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[batching]`: how calls share queries."""
+
+    max_calls: Positive = 32
+    """Most calls in one query."""
+    in_flight: Positive = 2
+    """Most queries at a time."""
+    max_waiting: Positive = 10_000
+    """Most calls that wait; more are refused at once."""
+
+
+class PdpConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[pdp]`, with the sections of its parts."""
+
+    listen: str = ""
+    """Where the decision service listens: `unix:PATH` or `127.0.0.1:PORT`. Empty: a private socket."""
+    reflection: bool = False
+    """Whether gRPC reflection is served, for tools such as grpcurl."""
+    labels: dict[str, str] = {}
+    """Written into every record, for example the name of the environment."""
+    opa: Opa = field(default_factory=Opa)
+    """The policy engine."""
+    policy: Policy = field(default_factory=Policy)
+    """The rules."""
+    limits: Limits = field(default_factory=Limits)
+    """Where budgets are kept."""
+    journal: Journal = field(default_factory=Journal)
+    """The records."""
+    batching: Batching = field(default_factory=Batching)
+    """How calls share queries."""

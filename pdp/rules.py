@@ -1,0 +1,222 @@
+"""The rules of one server, `servers/<server>/data.yaml`, validated before they are loaded. Pure.
+
+Whatever is not exactly a rule is an error that names the file, the line, the key and the nearest
+valid one, so that a slip of the pen never becomes a silent allow. All problems are told at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from pdp.checks import KEYWORDS, SchemaError, compile_schema, unknown_keyword
+from pdp.errors import PolicyTextError
+from pdp.located import Located, Path, load, name_of
+from pdp.policy import MAX_LIMIT, MAX_WINDOW
+
+ACTIONS = ("allow", "deny", "hide", "require_approval")
+CATEGORIES = ("Read", "Write", "Execute", "Destructive", "Financial")
+SCOPES = ("session", "principal", "tool", "server", "global")
+_SERVER_KEYS = ("default", "tools", "categories", "limits")
+_RULE_KEYS = ("action", "reason", "rate_limit", "arguments")
+_LIMIT_KEYS = ("name", "max", "window", "scope", "algorithm", "cost", "on_store_error")
+_UNREACHED = ("rate_limit", "arguments")
+
+
+def validate(
+    text: str, source: str, server: str, catalogue: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The rules of `server` as plain data; raises `PolicyTextError`.
+
+    `catalogue` is what is known of the server's tools, `{"tools": {name: …}}`, or `None`.
+    """
+    located = load(text, source)
+    tools = None if catalogue is None else catalogue.get("tools", {})
+    check = _Check(located, [], tools)
+    value = {} if located.value is None else located.value
+    if check.is_mapping(value, ()):
+        check.server(value)
+    if check.problems:
+        raise PolicyTextError("\n".join(check.problems))
+    return dict(value)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint at what may have been meant, or what there is."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    listed = ", ".join(known[:8])
+    return f"known are: {listed}{', …' if len(known) > 8 else ''}" if known else "none is known"
+
+
+def starter_rules(server: str) -> str:
+    """Commented rules to begin with: nothing passes until it is named."""
+    return f"""\
+# What agents may do with the server {server}. An edit takes effect at once, and `tipstaff check`
+# tells what is wrong with it. A key that is not known here is an error, never ignored.
+
+# Everything that has no rule of its own: allow, deny, hide or require_approval.
+default: deny
+
+tools: {{}}
+#  list_things:                    # a rule that says nothing allows
+#    rate_limit: {{max: 10, window: 60}}          # at most 10 calls in any 60 s, per agent session
+#  create_thing:
+#    arguments:                    # JSON Schema (2020-12) that the arguments must meet
+#      properties:
+#        size: {{enum: [small, medium]}}
+#      required: [size]
+#  delete_thing:
+#    action: deny
+#    reason: Things are deleted by the platform team only.
+
+limits:
+  - {{name: everything, scope: principal, max: 600, window: 60}}
+"""
+
+
+class _Check(Struct):
+    """One file on its way through validation; `problems` are sentences."""
+
+    located: Located
+    problems: list[str]
+    tools: Mapping[str, Any] | None
+
+    def fail(self, path: Path, message: str) -> None:
+        line = self.located.line(path)
+        where = f"{name_of(path)}: " if path else ""
+        self.problems.append(f"{self.located.source}:{line}: {where}{message}")
+
+    def is_mapping(self, value: Any, path: Path) -> bool:
+        if not isinstance(value, dict):
+            self.fail(path, "must be a mapping of keys to values")
+        return isinstance(value, dict)
+
+    def keys(self, value: Mapping[str, Any], path: Path, known: tuple[str, ...]) -> None:
+        for key in value:
+            if key not in known:
+                self.fail((*path, key), f"there is no key `{key}` here; {nearest(key, known)}")
+
+    def one_of(self, value: Any, path: Path, known: tuple[str, ...]) -> None:
+        if value not in known:
+            self.fail(path, f"must be one of {', '.join(known)}; {nearest(str(value), known)}")
+
+    def server(self, value: Mapping[str, Any]) -> None:
+        self.keys(value, (), _SERVER_KEYS)
+        if "default" in value:
+            self.one_of(value["default"], ("default",), ACTIONS)
+        for section in ("tools", "categories"):
+            rules = value.get(section, {})
+            if self.is_mapping(rules, (section,)):
+                for name, rule in rules.items():
+                    self.name(section, name)
+                    self.rule(rule, (section, name), name if section == "tools" else None)
+        self.server_limits(value.get("limits", []))
+
+    def name(self, section: str, name: str) -> None:
+        known = CATEGORIES if section == "categories" else self.tools
+        if known is not None and name not in known:
+            what = "category" if section == "categories" else "tool in the catalogue"
+            self.fail((section, name), f"there is no such {what}; {nearest(name, known)}")
+
+    def rule(self, rule: Any, path: Path, tool: str | None) -> None:
+        if rule is None:
+            self.fail(path, "is empty: write {} for a rule that just allows")
+            return
+        if not self.is_mapping(rule, path):
+            return
+        self.keys(rule, path, _RULE_KEYS)
+        action = rule.get("action", "allow")
+        self.one_of(action, (*path, "action"), ACTIONS)
+        if "reason" in rule and not (isinstance(rule["reason"], str) and rule["reason"].strip()):
+            self.fail((*path, "reason"), "must be a sentence")
+        if "reason" in rule and action == "allow":
+            self.fail((*path, "reason"), "an action of allow gives no reason; is `action` missing?")
+        for key in _UNREACHED:
+            if key in rule and action in ("deny", "hide"):
+                self.fail((*path, key), f"has no effect beside action: {action}")
+        if "rate_limit" in rule:
+            self.rate_limit(rule["rate_limit"], (*path, "rate_limit"))
+        if "arguments" in rule:
+            self.arguments(rule["arguments"], (*path, "arguments"), tool)
+
+    def rate_limit(self, value: Any, path: Path) -> None:
+        if not isinstance(value, list):
+            self.limit(value, path, named=False)
+            return
+        if not value:
+            self.fail(path, "is empty: give a limit, or leave the key out")
+        for index, limit in enumerate(value):
+            self.limit(limit, (*path, index), named=False)
+
+    def server_limits(self, limits: Any) -> None:
+        if not isinstance(limits, list):
+            self.fail(("limits",), "must be a list of limits")
+            return
+        seen: set[Any] = set()
+        for index, limit in enumerate(limits):
+            path: Path = ("limits", index)
+            self.limit(limit, path, named=True)
+            name = limit.get("name") if isinstance(limit, dict) else None
+            if isinstance(name, str) and name in seen:
+                self.fail((*path, "name"), f"two limits are called {name}")
+            seen.add(name if isinstance(name, str) else None)
+
+    def limit(self, limit: Any, path: Path, *, named: bool) -> None:
+        if not self.is_mapping(limit, path):
+            return
+        self.keys(limit, path, _LIMIT_KEYS if named else _LIMIT_KEYS[1:])
+        if named and not (isinstance(limit.get("name"), str) and limit["name"]):
+            self.fail(path, "needs a name")
+        most = self.whole(limit, path, "max", MAX_LIMIT, needed=True)
+        self.whole(limit, path, "window", MAX_WINDOW, needed=True)
+        cost = self.whole(limit, path, "cost", MAX_LIMIT, needed=False)
+        if most is not None and cost is not None and cost > most:
+            self.fail((*path, "cost"), f"exceeds max ({most}), so that no call could ever pass")
+        for key, known in (
+            ("scope", SCOPES),
+            ("algorithm", ("sliding_log",)),
+            ("on_store_error", ("deny",)),
+        ):
+            if key in limit:
+                self.one_of(limit[key], (*path, key), known)
+
+    def whole(
+        self, limit: Mapping[str, Any], path: Path, key: str, most: int, *, needed: bool
+    ) -> int | None:
+        """The whole number at `key`, if it is a proper one."""
+        if key not in limit:
+            if needed:
+                self.fail(path, f"needs `{key}`")
+            return None
+        value = limit[key]
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+            unit = " of seconds" if key == "window" else ""
+            self.fail((*path, key), f"must be a whole number{unit} from 1 to {most}, not {value!r}")
+            return None
+        return value
+
+    def arguments(self, schema: Any, path: Path, tool: str | None) -> None:
+        if schema == "declared":
+            known = (self.tools or {}).get(tool, {}) if tool else {}
+            if self.tools is not None and tool in self.tools and "input_schema" not in known:
+                self.fail(path, "the catalogue holds no schema of this tool")
+            return
+        if not isinstance(schema, dict):
+            self.fail(path, "must be a JSON Schema, or the word `declared`")
+            return
+        unknown = unknown_keyword(schema)
+        if unknown is not None:
+            where, word = unknown
+            at = f"{where}: " if where else ""
+            self.fail(path, f"{at}`{word}` checks nothing; {nearest(word, KEYWORDS)}")
+            return
+        try:
+            compile_schema(schema, known_formats_only=True)
+        except SchemaError as error:
+            self.fail(path, f"not a JSON Schema: {error}")

@@ -1,0 +1,243 @@
+"""The configuration: one TOML file, its sections named after what they tell.
+
+Unknown keys are refused with the file, the line and the nearest known key. Relative paths are
+relative to the file's folder. `state_dir` holds what must survive: records, limits, sockets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+
+from pdp.config import Batching, Journal, Limits, Opa, PdpConfig, Policy
+from pdp.errors import ConfigError
+from pdp.rules import nearest
+from pep.config import PepConfig, Server
+
+_MAX_SOCKET_PATH = 90
+_PARTS: dict[str, type[Struct]] = {
+    "opa": Opa,
+    "policy": Policy,
+    "limits": Limits,
+    "journal": Journal,
+    "batching": Batching,
+}
+_OWN_KEYS = {"pdp": {"listen", "reflection", "labels"}}
+_SECTIONS = ("state_dir", "pdp", "pep", "servers", *_PARTS)
+
+
+class Config(Struct, frozen=True):
+    """The resolved configuration: absolute paths, every default filled in."""
+
+    source: Path
+    state_dir: Path
+    run_folder: Path
+    pdp: PdpConfig
+    pep: PepConfig
+
+
+def load(source: Path) -> Config:
+    """Read and check `source`; raises `ConfigError`."""
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"cannot read {source}: {error}; `tipstaff init` writes a configuration"
+        ) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: not TOML: {error}") from error
+    return _Reader(source, text).read(data)
+
+
+def as_json(config: Config) -> dict[str, Any]:
+    """The configuration as plain data, in the sections of the file."""
+    plain: dict[str, Any] = msgspec.to_builtins(config.pdp)
+    parts = {name: plain.pop(name) for name in _PARTS}
+    pep: dict[str, Any] = msgspec.to_builtins(config.pep)
+    servers = {server.pop("name"): server for server in pep.pop("servers")}
+    return {
+        "state_dir": str(config.state_dir),
+        "pdp": plain,
+        "pep": pep,
+        **parts,
+        "servers": servers,
+    }
+
+
+def show(config: Config) -> str:
+    """The configuration as TOML."""
+    data = as_json(config)
+    lines = [f"state_dir = {_toml(data.pop('state_dir'))}"]
+    servers = data.pop("servers")
+    sections = {**data, **{f"servers.{name}": server for name, server in servers.items()}}
+    for name, section in sections.items():
+        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in section.items())]
+    return "\n".join(lines) + "\n"
+
+
+def starter(servers: Sequence[tuple[str, str]]) -> str:
+    """A commented configuration to begin with; raises `ConfigError` for a server that cannot be."""
+    for name, url in servers:
+        try:
+            Server(name, url)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+    named = "".join(f"\n[servers.{name}]\nurl = {_toml(url)}\n" for name, url in servers)
+    example = '\n# [servers.example]\n# url = "http://127.0.0.1:9000/mcp"\n'
+    return f"""\
+# Tipstaff. `tipstaff check` shows every setting with its value; relative paths begin here.
+state_dir = ".tipstaff"            # records, limits, sockets
+
+[pep]
+listen = "127.0.0.1:8700"          # MCP clients connect to http://127.0.0.1:8700/NAME/mcp
+
+[policy]
+dir = "policy"                     # servers/NAME/data.yaml and site/NAME/NAME.rego
+
+# One section per MCP server to stand in front of.
+# auth = "passthrough" hands the client's Authorization header on; it is kept back otherwise.
+# denial = "error" refuses tool calls with a JSON-RPC error instead of a result the model reads.
+{named or example}"""
+
+
+class _Reader:
+    """Turns the data of one file into a `Config`, knowing where it came from."""
+
+    def __init__(self, source: Path, text: str) -> None:
+        self._source = source
+        self._lines = text.splitlines()
+        self._folder = source.resolve().parent
+
+    def read(self, data: dict[str, Any]) -> Config:
+        self._known(data, "", _SECTIONS)
+        state = self._path(data.get("state_dir", ".tipstaff"), "state_dir")
+        run_folder = _run_folder(state)
+        parts = {name: self._section(data, name, kind) for name, kind in _PARTS.items()}
+        pdp = self._section(data, "pdp", PdpConfig, allowed=_OWN_KEYS["pdp"])
+        servers = tuple(self._servers(data.get("servers", {})))
+        pep = self._convert({**data.get("pep", {}), "servers": ()}, PepConfig, "pep")
+        pdp = structs.replace(
+            pdp,
+            listen=pdp.listen or f"unix:{run_folder / 'pdp.sock'}",
+            **self._resolved(parts, state),
+        )
+        self._check_listen(pdp.listen)
+        pep = self._rebuilt(pep, servers)
+        return Config(self._source.resolve(), state, run_folder, pdp, pep)
+
+    def _resolved(self, parts: dict[str, Any], state: Path) -> dict[str, Any]:
+        limits, journal, policy = parts["limits"], parts["journal"], parts["policy"]
+        limits_path = self._folder / limits.path if limits.path else state / "limits.db"
+        journal_path = self._folder / journal.path if journal.path else state / "decisions.jsonl"
+        return {
+            **parts,
+            "limits": structs.replace(limits, path=str(limits_path)),
+            "journal": structs.replace(journal, path=str(journal_path)),
+            "policy": structs.replace(policy, dir=str(self._folder / policy.dir)),
+        }
+
+    def _section(
+        self, data: dict[str, Any], name: str, kind: type[Any], allowed: set[str] | None = None
+    ) -> Any:
+        return self._convert(data.get(name, {}), kind, name, allowed)
+
+    def _servers(self, servers: Any) -> list[Server]:
+        if not isinstance(servers, dict):
+            raise self._error("servers", "", "must be sections: [servers.NAME]")
+        found = []
+        for name, section in servers.items():
+            if not isinstance(section, dict):
+                raise self._error("servers", name, f"must be a section: [servers.{name}]")
+            if "name" in section:
+                raise self._error(f"servers.{name}", "name", "the section's title is the name")
+            where = f"servers.{name}"
+            allowed = {field for field in Server.__struct_fields__ if field != "name"}
+            found.append(
+                self._convert({**section, "name": name}, Server, where, {*allowed, "name"})
+            )
+        return found
+
+    def _rebuilt(self, pep: PepConfig, servers: tuple[Server, ...]) -> PepConfig:
+        try:
+            return structs.replace(pep, servers=servers)
+        except ValueError as error:
+            raise self._error("servers", "", str(error)) from error
+
+    def _convert(
+        self, section: Any, kind: type[Any], where: str, allowed: set[str] | None = None
+    ) -> Any:
+        if not isinstance(section, dict):
+            raise self._error(where, "", f"must be a section: [{where}]")
+        self._known(section, where, sorted(allowed or kind.__struct_fields__))
+        try:
+            return msgspec.convert(section, kind)
+        except (msgspec.ValidationError, ValueError) as error:
+            message, _, key = str(error).partition(" - at `$.")
+            key = key.rstrip("`").partition("[")[0]
+            raise self._error(where, key, message) from error
+
+    def _known(self, section: dict[str, Any], where: str, known: Sequence[str]) -> None:
+        for key in section:
+            if key not in known:
+                what = "section or key" if not where else "key"
+                raise self._error(where, key, f"there is no such {what}; {nearest(key, known)}")
+
+    def _path(self, value: Any, key: str) -> Path:
+        if not isinstance(value, str) or not value:
+            raise self._error("", key, "must be a path")
+        return self._folder / value
+
+    def _check_listen(self, listen: str) -> None:
+        if not re.fullmatch(r"unix:.+|(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", listen):
+            raise self._error("pdp", "listen", "must be unix:PATH or HOST:PORT")
+
+    def _error(self, where: str, key: str, message: str) -> ConfigError:
+        name = ".".join(part for part in (where, key) if part)
+        return ConfigError(f"{self._source}:{self._line(where, key)}: {name}: {message}")
+
+    def _line(self, where: str, key: str) -> int:
+        """The line at which the key, else its section, stands; a guess good enough for a person."""
+        start = 0
+        if where:
+            title = re.compile(rf"\s*\[\s*{re.escape(where)}\s*[\].]")
+            start = next((i for i, line in enumerate(self._lines) if title.match(line)), 0)
+        wanted = re.compile(rf"\s*(\[\s*)?[\"']?{re.escape(key or where)}[\"']?\s*[=.\]]")
+        for index in range(start, len(self._lines)):
+            if wanted.match(self._lines[index]):
+                return index + 1
+        return start + 1
+
+
+def _run_folder(state: Path) -> Path:
+    """Where sockets stand: in the state folder, or, when its path is too long for one, beside it.
+
+    A unix socket's path may have about 100 characters.
+    """
+    folder = state / "run"
+    if len(str(folder)) <= _MAX_SOCKET_PATH - len("/opa/opa.sock"):
+        return folder
+    digest = hashlib.sha256(str(state).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"tipstaff-{os.getuid()}-{digest}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return str(value)
