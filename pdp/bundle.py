@@ -154,7 +154,7 @@ def _server_rules(path: Path, server: str, catalogue: Mapping[str, Any]) -> byte
     if not _SERVER_NAME.match(server):
         raise PolicyTextError(f"{path}: {server!r} is no server name: [a-z][a-z0-9_]{{0,62}}")
     text = path.read_text(encoding="utf-8")
-    data = rules.validate(text, str(path), server, catalogue.get(server))
+    data = rules.validate(text, str(path), catalogue.get(server))
     return json.dumps(data, sort_keys=True).encode()
 
 

@@ -55,6 +55,7 @@ def name_of(path: Path) -> str:
 
 
 def _refuse_aliases(text: str, source: str) -> None:
+    event: Any
     for event in yaml.parse(text, Loader=_Loader):
         if getattr(event, "anchor", None):
             line = event.start_mark.line + 1

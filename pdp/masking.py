@@ -44,9 +44,9 @@ _SECRET_VALUE = re.compile(_VALUES, re.ASCII)
 _SECRET_WORD = re.compile(rf"[\w.-]{{0,64}}?(?:{_KEYS})[\w.-]{{0,64}}:?", re.IGNORECASE | re.ASCII)
 # In a query string, an assignment, a header or a command the secret stands behind its key, in one
 # and the same text.
-_KEY_END = r"[\w.\[\]-]{0,64}[\"'`\\\]]{0,4}\s{0,8}(?:=>|[=:>]{1,3})\s{0,8}"
+_KEY_END = r"[\w.\[\]-]{0,64}[\"'`\\\]]{0,8}\s{0,8}(?:=>|[=:>]{1,3})\s{0,8}"
 # A value in quotes ends with them; a list or an object, of which this is no parser, with the text.
-_QUOTED = r"(?P<quote>[\"'`])(?:\\[\s\S]|(?!(?P=quote))[\s\S])*+(?:(?P=quote)|\Z)"
+_QUOTED = r"\\{0,7}(?P<quote>[\"'`])(?:\\[\s\S]|(?!(?P=quote))[\s\S])*+(?:(?P=quote)|\Z)"
 _VALUE = rf"(?:{_QUOTED}|(?!{re.escape(MASK)})[\[{{][\s\S]*|[^\s&;]+)"
 _HEADER = re.compile(
     rf"((?:authorization|cookie){_KEY_END})(?:{_QUOTED}|[^\r\n]+)", re.IGNORECASE | re.ASCII

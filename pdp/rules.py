@@ -26,10 +26,8 @@ _LIMIT_KEYS = ("name", "max", "window", "scope", "algorithm", "cost", "on_store_
 _UNREACHED = ("rate_limit", "arguments")
 
 
-def validate(
-    text: str, source: str, server: str, catalogue: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """The rules of `server` as plain data; raises `PolicyTextError`.
+def validate(text: str, source: str, catalogue: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The rules of one server as plain data; raises `PolicyTextError`, which names `source`.
 
     `catalogue` is what is known of the server's tools, `{"tools": {name: …}}`, or `None`.
     """

@@ -230,4 +230,3 @@ async def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) ->
         await asyncio.gather(task, return_exceptions=True)
 
     stack.push_async_callback(cancel)
-

@@ -46,7 +46,7 @@ class DecisionClient:
         """Ask at `address` (`unix:/path` or `host:port`); wait `timeout_ms` at most."""
         self._timeout = timeout_ms / 1000
         self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
-        self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)
         self._waiting: dict[int, asyncio.Future[Decision]] = {}
         self._unsent: dict[int, decision_pb2.StreamItem] = {}
         self._woken = asyncio.Event()

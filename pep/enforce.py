@@ -16,12 +16,15 @@ from pep.admit import status_of
 from pep.errors import (
     WIRE,
     ApprovalRequired,
+    BodyTooLarge,
+    BodyTooSlow,
     DecisionAway,
     Denial,
     InvalidParams,
     LimitReached,
     PolicyDenied,
     Refusal,
+    VerbNotAllowed,
 )
 from pep.headers import Lines
 from pep.jsonrpc import Id, Request, render_error, render_result
@@ -32,6 +35,15 @@ DECISION_KEY = "tipstaff/decision"
 OBLIGATIONS: Mapping[str, Callable[[Obligation], None]] = MappingProxyType({})
 
 _JSON: Lines = [(b"content-type", b"application/json")]
+# RFC 9110 sections 10.2.1 and 15.5.9: what else these statuses must say. A body that was not read
+# to its end leaves the connection unusable.
+_EXTRA_LINES: Mapping[type[Refusal], Lines] = MappingProxyType(
+    {
+        VerbNotAllowed: [(b"allow", b"GET, POST, DELETE")],
+        BodyTooLarge: [(b"connection", b"close")],
+        BodyTooSlow: [(b"connection", b"close")],
+    }
+)
 # Faults behind the decision, not rules: the same call may pass once they are mended.
 _PASSING_FAULTS = frozenset(
     {
@@ -93,7 +105,7 @@ def refuse(
 ) -> Refuse:
     """A JSON-RPC error with the status that belongs to it."""
     status = status_of(fault, WIRE[type(fault)].status, era)
-    headers = _retry_after(decision) if decision else []
+    headers = _retry_after(decision) if decision else _EXTRA_LINES.get(type(fault), [])
     return _refuse(status, headers, render_error(request_id, fault))
 
 
