@@ -53,6 +53,7 @@ rego: dev
 	$(OPA) fmt --list --fail rego demo/policy
 	$(OPA) check $(LIBRARY_CHECK) rego/mcp
 	$(BIN)/python tools/rego_coverage.py $(OPA) rego
+	$(OPA) test --fail-on-empty rego/mcp demo/policy
 
 proto-check: dev
 	$(BIN)/buf lint && $(BIN)/buf format --diff --exit-code
