@@ -17,7 +17,7 @@ from pdp.checks import CheckFailure
 from pdp.errors import JournalError, StoreError
 from pdp.facts import policy_input
 from pdp.fold import fold, refusal, refuse_with
-from pdp.limits import Grant, Taken, budgets
+from pdp.limits import Claim, Grant, Taken, budgets
 from pdp.policy import BatchAnswer, Fault, PolicyAnswer
 from pdp.ports import Clock, Journal, PolicyEngine, StateStore
 
@@ -103,17 +103,18 @@ def _check(one: _Judged, tool: Tool) -> CheckFailure | None:
 
 async def _take_budgets(judged: Sequence[_Judged], parts: Parts) -> None:
     """Ask the limits of every call that nothing has refused yet, in one step of the store."""
-    asking, wanted = [], []
+    asking, claims = [], []
     for one in judged:
         if isinstance(one.answer, Fault) or refusal(one.answer, one.failure) is not None:
             continue
         if one.answer.limits:
             asking.append(one)
-            wanted.append(budgets(one.answer.limits, one.call, parts.principal_factor))
+            wanted = budgets(one.answer.limits, one.call, parts.principal_factor)
+            claims.append(Claim(one.call.request_id, wanted))
     if not asking:
         return
     try:
-        results = await parts.store.take(wanted, parts.clock.now_ns() // 1000)
+        results = await parts.store.take(claims, parts.clock.now_ns() // 1000)
     except StoreError:
         return  # limits that were not asked refuse the call: see `fold`
     for one, taken in zip(asking, results, strict=True):

@@ -31,9 +31,17 @@ class Budget(Struct, frozen=True):
     limit: Limit
 
 
-class Grant(Struct, frozen=True):
-    """What a call took: `cost` units at instant `at` from each key."""
+class Claim(Struct, frozen=True):
+    """What a request wants to take: all of it, or nothing."""
 
+    request_id: str
+    budgets: tuple[Budget, ...]
+
+
+class Grant(Struct, frozen=True):
+    """What a request took: `cost` units at instant `at` from each key."""
+
+    request_id: str
     at: int
     costs: tuple[tuple[str, int], ...]
 
@@ -71,13 +79,26 @@ def budgets(limits: Iterable[Limit], call: Call, principal_factor: int) -> tuple
     return tuple(Budget(key, limit) for key, limit in found.items())
 
 
-def take(wanted: Sequence[Budget], state: Mapping[str, Stamps], now: int) -> Taken:
+def take(claim: Claim, state: Mapping[str, Stamps], now: int) -> Taken:
     """Judge all budgets at `now` (microseconds). Writes nothing: see `taken_state`."""
-    results = tuple(_judge(budget, state.get(budget.key, ()), now) for budget in wanted)
+    results = _results(claim, state, now)
     if not all(result.passed for result in results):
         return Taken(results, None)
     left = tuple(structs.replace(one, remaining=one.remaining - one.cost) for one in results)
-    return Taken(left, Grant(now, tuple((one.key, one.limit.cost) for one in wanted)))
+    return Taken(left, Grant(claim.request_id, now, costs(claim)))
+
+
+def taken_before(claim: Claim, state: Mapping[str, Stamps], grant: Grant, now: int) -> Taken:
+    """The answer to a repeat of a request that was granted: the same grant, and nothing more."""
+    passed = (
+        structs.replace(one, passed=True, retry_after_ms=0) for one in _results(claim, state, now)
+    )
+    return Taken(tuple(passed), grant)
+
+
+def costs(claim: Claim) -> tuple[tuple[str, int], ...]:
+    """What is taken from each key."""
+    return tuple((one.key, one.limit.cost) for one in claim.budgets)
 
 
 def taken_state(
@@ -108,6 +129,10 @@ def live(stamps: Stamps, window: int, now: int) -> Stamps:
 def clamp(stamps: Stamps, now: int) -> Stamps:
     """`stamps` with none in the future, so that a clock set back locks out for one window at most."""
     return tuple(min(stamp, now) for stamp in stamps)
+
+
+def _results(claim: Claim, state: Mapping[str, Stamps], now: int) -> tuple[LimitResult, ...]:
+    return tuple(_judge(budget, state.get(budget.key, ()), now) for budget in claim.budgets)
 
 
 def _judge(budget: Budget, stamps: Stamps, now: int) -> LimitResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from pdp.limits import Budget, Grant, Taken
+from pdp.limits import Claim, Grant, Taken
 from pdp.policy import BatchAnswer
 
 
@@ -20,10 +20,11 @@ class PolicyEngine(Protocol):
 class StateStore(Protocol):
     """Keeps what has been taken from the limits."""
 
-    async def take(self, wanted: Sequence[tuple[Budget, ...]], now: int) -> list[Taken]:
-        """Take, call by call and in order, all budgets of a call or none. Raises `StoreError`.
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken]:
+        """Take, claim by claim and in order, all budgets of a claim or none. Raises `StoreError`.
 
-        All of it is one atomic step, and it is durable before this returns.
+        All of it is one atomic step. A store that outlives the process has made it durable before
+        this returns, and then answers a repeated request with its first grant.
         """
         ...
 

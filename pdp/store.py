@@ -11,33 +11,62 @@ import sqlite3
 from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
 
 from pdp.errors import StoreError
-from pdp.limits import Budget, Grant, Stamps, Taken, clamp, returned_state, take, taken_state
+from pdp.limits import (
+    Claim,
+    Grant,
+    Stamps,
+    Taken,
+    clamp,
+    costs,
+    returned_state,
+    take,
+    taken_before,
+    taken_state,
+)
 
 MAX_MEMORY_KEYS = 1_000_000
 _SWEEP_BATCH = 500
+# How long a lost reply may be asked for again, in microseconds.
+_GRANT_LIFE = 60_000_000
+_encode = msgspec.json.Encoder().encode
+_decode_costs = msgspec.json.Decoder(tuple[tuple[str, int], ...]).decode
 
 
 def step(
-    wanted: Sequence[tuple[Budget, ...]], state: Mapping[str, Stamps], now: int
+    claims: Sequence[Claim],
+    state: Mapping[str, Stamps],
+    now: int,
+    granted: Mapping[str, Grant] = MappingProxyType({}),
 ) -> tuple[list[Taken], dict[str, Stamps]]:
-    """Apply the calls in order to `state`: what each took, and the keys that changed."""
+    """Apply the claims in order to `state`: what each took, and the keys that changed.
+
+    `granted` are the grants of earlier requests, by request id. Only a claim to the very same
+    units is a repeat of such a request.
+    """
     changed: dict[str, Stamps] = {}
-    view = {key: state[key] for budgets in wanted for key in _keys(budgets) if key in state}
+    view = {key: state[key] for key in _keys(claims) if key in state}
     results = []
-    for budgets in wanted:
-        taken = take(budgets, view, now)
+    for claim in claims:
+        earlier = granted.get(claim.request_id)
+        if earlier is not None and earlier.costs == costs(claim):
+            results.append(taken_before(claim, view, earlier, now))
+            continue
+        taken = take(claim, view, now)
         if taken.grant is not None:
-            after = taken_state(budgets, view, taken.grant)
+            after = taken_state(claim.budgets, view, taken.grant)
             view.update(after)
             changed.update(after)
         results.append(taken)
     return results, changed
 
 
-def _keys(budgets: tuple[Budget, ...]) -> list[str]:
-    return [budget.key for budget in budgets]
+def _keys(claims: Sequence[Claim]) -> set[str]:
+    return {budget.key for claim in claims for budget in claim.budgets}
 
 
 class MemoryStore:
@@ -48,13 +77,13 @@ class MemoryStore:
         self._stamps: dict[str, Stamps] = {}
         self._expires: dict[str, int] = {}
 
-    async def take(self, wanted: Sequence[tuple[Budget, ...]], now: int) -> list[Taken]:
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken]:
         """See `StateStore.take`."""
         if len(self._stamps) >= MAX_MEMORY_KEYS:
             self._sweep(now)
-        results, changed = step(wanted, self._stamps, now)
+        results, changed = step(claims, self._stamps, now)
         self._stamps.update(changed)
-        self._expires.update(_expiries(wanted, changed))
+        self._expires.update(_expiries(claims, changed))
         return results
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
@@ -75,11 +104,9 @@ class MemoryStore:
             raise StoreError(f"more than {MAX_MEMORY_KEYS} limit keys in use")
 
 
-def _expiries(
-    wanted: Sequence[tuple[Budget, ...]], changed: Mapping[str, Stamps]
-) -> dict[str, int]:
+def _expiries(claims: Sequence[Claim], changed: Mapping[str, Stamps]) -> dict[str, int]:
     """When each changed key holds nothing that counts any more."""
-    windows = {budget.key: budget.limit.window for budgets in wanted for budget in budgets}
+    windows = {budget.key: budget.limit.window for claim in claims for budget in claim.budgets}
     return {key: stamps[-1] + windows[key] * 1_000_000 for key, stamps in changed.items()}
 
 
@@ -96,13 +123,14 @@ class SqliteStore:
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"cannot use {path}: {error}") from error
 
-    async def take(self, wanted: Sequence[tuple[Budget, ...]], now: int) -> list[Taken]:
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken]:
         """See `StateStore.take`."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                results, changed = step(wanted, self._load(wanted), now)
-                self._save(changed, _expiries(wanted, changed))
+                results, changed = step(claims, self._load(claims), now, self._granted(claims))
+                self._save(changed, _expiries(claims, changed))
+                self._remember([one.grant for one in results if one.grant is not None])
                 self._forget(now)
                 self._db.execute("COMMIT")
             except BaseException:
@@ -119,6 +147,7 @@ class SqliteStore:
             try:
                 for grant in grants:
                     self._return(grant)
+                    self._db.execute("DELETE FROM grants WHERE request_id = ?", (grant.request_id,))
                 self._db.execute("COMMIT")
             except BaseException:
                 self._rollback()
@@ -142,6 +171,11 @@ class SqliteStore:
             " units BLOB NOT NULL) WITHOUT ROWID"
         )
         self._db.execute("CREATE INDEX IF NOT EXISTS stamps_expires ON stamps (expires)")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS grants (request_id TEXT PRIMARY KEY, at INTEGER NOT NULL,"
+            " costs BLOB NOT NULL) WITHOUT ROWID"
+        )
+        self._db.execute("CREATE INDEX IF NOT EXISTS grants_at ON grants (at)")
         self._pull_back(now)
 
     def _pull_back(self, now: int) -> None:
@@ -152,12 +186,30 @@ class SqliteStore:
             if stamps and stamps[-1] > now:
                 ends = expires - (stamps[-1] - now)
                 self._save({key: clamp(stamps, now)}, {key: ends})
+        self._db.execute("UPDATE grants SET at = ? WHERE at > ?", (now, now))
 
-    def _load(self, wanted: Sequence[tuple[Budget, ...]]) -> dict[str, Stamps]:
-        keys = list({budget.key for budgets in wanted for budget in budgets})
-        marks = ",".join("?" * len(keys))
-        rows = self._db.execute(f"SELECT key, units FROM stamps WHERE key IN ({marks})", keys)  # noqa: S608
+    def _load(self, claims: Sequence[Claim]) -> dict[str, Stamps]:
+        keys = list(_keys(claims))
+        rows = self._db.execute(
+            f"SELECT key, units FROM stamps WHERE key IN ({_marks(keys)})",  # noqa: S608
+            keys,
+        )
         return {key: _unpack(units) for key, units in rows}
+
+    def _granted(self, claims: Sequence[Claim]) -> dict[str, Grant]:
+        """The grants of requests that come again, as after a reply that was lost."""
+        ids = [claim.request_id for claim in claims]
+        rows = self._db.execute(
+            f"SELECT request_id, at, costs FROM grants WHERE request_id IN ({_marks(ids)})",  # noqa: S608
+            ids,
+        )
+        return {row[0]: Grant(row[0], row[1], _decode_costs(row[2])) for row in rows}
+
+    def _remember(self, grants: Sequence[Grant]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO grants VALUES (?, ?, ?)",
+            [(one.request_id, one.at, _encode(one.costs)) for one in grants],
+        )
 
     def _save(self, changed: Mapping[str, Stamps], expires: Mapping[str, int]) -> None:
         self._db.executemany(
@@ -177,15 +229,24 @@ class SqliteStore:
                 )
 
     def _forget(self, now: int) -> None:
-        """Drop a few keys that hold nothing any more, so that the file does not grow for ever."""
+        """Drop a few rows that hold nothing any more, so that the file does not grow for ever."""
         self._db.execute(
             "DELETE FROM stamps WHERE key IN (SELECT key FROM stamps WHERE expires <= ? LIMIT ?)",
             (now, _SWEEP_BATCH),
+        )
+        self._db.execute(
+            "DELETE FROM grants WHERE request_id IN"
+            " (SELECT request_id FROM grants WHERE at <= ? LIMIT ?)",
+            (now - _GRANT_LIFE, _SWEEP_BATCH),
         )
 
     def _rollback(self) -> None:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _unpack(units: bytes) -> Stamps:

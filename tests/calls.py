@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 from pdp.api.model import Call, Client, Principal, Protocol, Session
+from pdp.limits import Budget, Claim
+
+_numbers = itertools.count()
 
 
 def call(
@@ -28,3 +34,8 @@ def call(
         protocol=Protocol("modern", "2026-07-28"),
         transport="http",
     )
+
+
+def claims(wanted: Iterable[Iterable[Budget]]) -> list[Claim]:
+    """Claims of as many requests, each with an id of its own."""
+    return [Claim(f"claim-{next(_numbers)}", tuple(budgets)) for budgets in wanted]

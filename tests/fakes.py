@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pdp.errors import JournalError, StoreError
-from pdp.limits import Budget, Grant, Stamps, Taken, returned_state, take, taken_state
+from pdp.limits import Budget, Claim, Grant, Stamps, Taken, returned_state, take, taken_state
 from pdp.policy import BatchAnswer
 
 
@@ -32,10 +32,10 @@ class DictStore:
         self.asked: list[tuple[Budget, ...]] = []
         self.broken = False
 
-    async def take(self, wanted: Sequence[tuple[Budget, ...]], now: int) -> list[Taken]:
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken]:
         self._check()
-        self.asked.extend(wanted)
-        return [self._take(budgets, now) for budgets in wanted]
+        self.asked.extend(claim.budgets for claim in claims)
+        return [self._take(claim, now) for claim in claims]
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         self._check()
@@ -47,10 +47,10 @@ class DictStore:
         """How many units are taken in all."""
         return sum(len(stamps) for stamps in self.state.values())
 
-    def _take(self, budgets: tuple[Budget, ...], now: int) -> Taken:
-        taken = take(budgets, self.state, now)
+    def _take(self, claim: Claim, now: int) -> Taken:
+        taken = take(claim, self.state, now)
         if taken.grant is not None:
-            self.state.update(taken_state(budgets, self.state, taken.grant))
+            self.state.update(taken_state(claim.budgets, self.state, taken.grant))
         return taken
 
     def _check(self) -> None:

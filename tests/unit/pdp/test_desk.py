@@ -17,7 +17,7 @@ from pdp.errors import Overloaded, RequestError
 from pdp.limits import Budget
 from pdp.policy import Limit
 from pdp.store import MemoryStore
-from tests.calls import call
+from tests.calls import call, claims
 
 BUDGET = Budget("k", Limit(name="k", scope="global", max=2, window=60))
 
@@ -35,7 +35,7 @@ class Office:
     async def judge(self, calls: Sequence[Call]) -> list[Judgement]:
         if self.fail:
             raise RuntimeError("broken")
-        taken = await self.store.take([(BUDGET,)] * len(calls), now=1)
+        taken = await self.store.take(claims([(BUDGET,)] * len(calls)), now=1)
         found = []
         for one, result in zip(calls, taken, strict=True):
             self.judged += 1

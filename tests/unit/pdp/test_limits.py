@@ -14,6 +14,7 @@ from pdp.limits import (
     ALL_SESSIONS,
     SECOND,
     Budget,
+    Claim,
     Grant,
     Stamps,
     Taken,
@@ -65,7 +66,7 @@ class World:
 
     def take(self, wanted: tuple[Budget, ...]) -> Taken:
         before = dict(self.state)
-        taken = take(wanted, self.state, self.now)
+        taken = take(Claim("r", wanted), self.state, self.now)
         fits = [self.ledger.fits(one, self.now) for one in wanted]
         assert [result.passed for result in taken.results] == fits
         assert (taken.grant is not None) == all(fits)
@@ -93,8 +94,8 @@ class World:
             assert any(one.limit.cost > one.limit.max for one in wanted)
             return
         assert wait > 0
-        assert take(wanted, self.state, self.now + wait * 1000).grant is not None
-        assert take(wanted, self.state, self.now + (wait - 1) * 1000).grant is None
+        assert take(Claim("r", wanted), self.state, self.now + wait * 1000).grant is not None
+        assert take(Claim("r", wanted), self.state, self.now + (wait - 1) * 1000).grant is None
 
     def check(self, known: tuple[Budget, ...]) -> None:
         for one in known:
@@ -164,7 +165,7 @@ def test_what_is_left_after_a_call_is_said() -> None:
 def test_a_result_says_which_limit_and_how_much() -> None:
     """Every member of the limit that the caller or the journal wants to know."""
     one = Budget("k", limit("files/read", 3, 10, scope="server", cost=2))
-    (result,) = take((one,), {}, START).results
+    (result,) = take(Claim("r", (one,)), {}, START).results
     assert structs.asdict(result) == {
         "name": "files/read",
         "scope": "server",
@@ -196,7 +197,7 @@ def test_the_longest_wait_of_all_limits_is_said() -> None:
 def test_a_call_that_passes_need_not_wait() -> None:
     """Nor does one that no limit counts."""
     assert World().take((budget(),)).retry_after_ms == 0
-    assert take((), {}, START) == Taken((), Grant(START, ()))
+    assert take(Claim("r", ()), {}, START) == Taken((), Grant("r", START, ()))
 
 
 def test_a_refund_gives_back_the_units_of_its_own_grant_only() -> None:
@@ -238,7 +239,7 @@ def test_a_clock_set_back_locks_out_for_one_window_at_most(stamps: Stamps, now: 
     assert list(pulled) == sorted(pulled)
     assert all(stamp <= now for stamp in pulled)
     assert live(pulled, 10, now + 10 * SECOND) == ()
-    taken = take((budget(most=1, window=10),), {"k": pulled}, now)
+    taken = take(Claim("r", (budget(most=1, window=10),)), {"k": pulled}, now)
     assert taken.retry_after_ms <= 10_000
 
 
@@ -351,7 +352,7 @@ def test_a_full_limit_frees_one_unit_at_a_time(most: int) -> None:
     """The wait is until the oldest unit leaves, and for more units until more have left."""
     stamps = tuple(START + at * 1000 for at in range(most))
     now = START + SECOND
-    (one,) = take((budget(most=most),), {"k": stamps}, now).results
+    (one,) = take(Claim("r", (budget(most=most),)), {"k": stamps}, now).results
     assert one.retry_after_ms == 9_000
-    (all_of_them,) = take((budget(most=most, cost=most),), {"k": stamps}, now).results
+    (all_of_them,) = take(Claim("r", (budget(most=most, cost=most),)), {"k": stamps}, now).results
     assert all_of_them.retry_after_ms == 9_000 + most - 1
