@@ -1,0 +1,215 @@
+"""The whole gateway as its users run it: `tipstaff up` as a child process, on ports of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import grpc
+import yaml
+
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
+from pdp.sidecar import bound_to_this_process
+from tests.proxy_rig import META, free_port
+
+READY = "Stop with Ctrl-C."
+MODERN = "2026-07-28"
+
+
+class Gateway:
+    """A configuration in a folder, and the process that runs it."""
+
+    def __init__(self, folder: Path, servers: Mapping[str, str], settings: str = "") -> None:
+        """Write the configuration; start nothing."""
+        self.folder = folder
+        self.port = free_port()
+        self.config = folder / "tipstaff.toml"
+        self.process: asyncio.subprocess.Process | None = None
+        self.log: list[str] = []
+        sections = "".join(f'[servers.{name}]\nurl = "{url}"\n' for name, url in servers.items())
+        listen = f'[pep]\nlisten = "127.0.0.1:{self.port}"\n'
+        self.config.write_text(f'state_dir = "state"\n{settings}\n{listen}\n{sections}')
+
+    def rules(self, server: str, rules: Any) -> None:
+        """Write the rules of a server: text as it is, anything else as YAML."""
+        path = self.folder / "policy" / "servers" / server / "data.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(rules if isinstance(rules, str) else yaml.safe_dump(rules))
+
+    def url(self, server: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{server}/mcp"
+
+    @property
+    def address(self) -> str:
+        """Where the decision service listens."""
+        return f"unix:{self.folder / 'state' / 'run' / 'pdp.sock'}"
+
+    def records(self) -> list[dict[str, Any]]:
+        path = self.folder / "state" / "decisions.jsonl"
+        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+    def judged(self, method: str = "tools/call") -> list[dict[str, Any]]:
+        """The records of calls, without what a client does to begin and end a session."""
+        return [record for record in self.records() if record["method"] == method]
+
+    async def start(self) -> None:
+        """Run `tipstaff up` and wait until it says that it is."""
+        self.process = await asyncio.create_subprocess_exec(
+            *bound_to_this_process(
+                [sys.executable, "-m", "tipstaff", "up", "--config", str(self.config)]
+            ),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
+        )
+        assert self.process.stdout is not None
+        while line := (await self.process.stdout.readline()).decode():
+            self.log.append(line.rstrip())
+            if READY in line:
+                self._reading = asyncio.ensure_future(self._keep_reading())
+                return
+        await self.process.wait()
+        raise AssertionError("the gateway did not start:\n" + "\n".join(self.log))
+
+    async def stop(self) -> int:
+        """Ask it to stop, as Ctrl-C does; returns the exit code."""
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT)
+        code = await asyncio.wait_for(self.process.wait(), 20)
+        await self._reading
+        return code
+
+    async def _keep_reading(self) -> None:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        while line := (await self.process.stdout.readline()).decode():
+            self.log.append(line.rstrip())
+
+    def descendants(self) -> dict[int, str]:
+        """Every process below it, with its command line."""
+        assert self.process is not None
+        found: dict[int, str] = {}
+        wanted = {self.process.pid}
+        processes = [one for one in _processes() if one[0] != self.process.pid]
+        while fresh := [one for one in processes if one[1] in wanted and one[0] not in found]:
+            found.update({pid: command for pid, _, command in fresh})
+            wanted |= set(found)
+        return found
+
+    def kill(self, what: str) -> int:
+        """SIGKILL the one descendant whose command line holds `what`; returns its pid."""
+        (pid,) = [pid for pid, command in self.descendants().items() if what in command]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    async def revision(self) -> str:
+        """The revision that decides, or "" while there is no decision service."""
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            async with grpc.aio.insecure_channel(self.address) as channel:
+                stub = policy_pb2_grpc.PolicyServiceStub(channel)
+                status = await stub.GetStatus(policy_pb2.GetStatusRequest(), timeout=1)
+                return str(status.revision) if status.ready else ""
+        return ""
+
+    async def wait_for_change(self, before: str, seconds: float = 10) -> None:
+        """Wait until rules other than `before` decide."""
+        await eventually(lambda: self._differs(before), seconds)
+
+    async def _differs(self, before: str) -> bool:
+        return await self.revision() not in {"", before}
+
+
+@contextlib.asynccontextmanager
+async def gateway(
+    folder: Path,
+    servers: Mapping[str, str],
+    rules: Mapping[str, Any],
+    settings: str = "",
+) -> AsyncIterator[Gateway]:
+    """A running gateway in front of `servers` (name: URL) with `rules` (name: rules)."""
+    one = Gateway(folder, servers, settings)
+    for server, text in rules.items():
+        one.rules(server, text)
+    await one.start()
+    try:
+        yield one
+    finally:
+        below = one.descendants()
+        await one.stop()
+        left = {pid for pid, _, _ in _processes()} & set(below)
+        assert not left, f"left behind: {[below[pid] for pid in left]}"
+
+
+async def eventually(holds: Any, seconds: float = 10) -> float:
+    """Wait until `holds()` (a coroutine function) is true; returns how long that took."""
+    began = time.monotonic()
+    while not await holds():
+        assert time.monotonic() - began < seconds, f"not within {seconds} s"
+        await asyncio.sleep(0.02)
+    return time.monotonic() - began
+
+
+def tool_call(
+    name: str, arguments: Any = None, *, request_id: Any = 1, key: str = ""
+) -> dict[str, Any]:
+    """A call of the modern era, as JSON."""
+    meta = {**META, "tipstaff/session": key} if key else META
+    params = {"name": name, "arguments": arguments or {}, "_meta": meta}
+    return {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": params}
+
+
+def call_headers(name: str) -> dict[str, str]:
+    """The headers that go with `tool_call`."""
+    return {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": MODERN,
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": name,
+    }
+
+
+def question(
+    server: str, target: str, request_id: str, session: str = "s", **more: Any
+) -> decision_pb2.DecideRequest:
+    """A call as the decision service is asked about it."""
+    return decision_pb2.DecideRequest(
+        request_id=request_id,
+        server=server,
+        method="tools/call",
+        target=target,
+        principal=types_pb2.Principal(id="anonymous:127.0.0.1", kind="anonymous"),
+        session=types_pb2.Session(id=session, kind="cooperative"),
+        **{"arguments_json": b"{}", **more},
+    )
+
+
+@contextlib.asynccontextmanager
+async def decisions(address: str) -> AsyncIterator[decision_pb2_grpc.DecisionServiceStub]:
+    """A client of the decision service."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        yield decision_pb2_grpc.DecisionServiceStub(channel)
+
+
+def _processes() -> list[tuple[int, int, str]]:
+    """Pid, parent and command line of every process that is not a zombie."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if state != "Z":
+                    found.append((int(folder.name), int(parent), command))
+    return found
