@@ -12,7 +12,7 @@ from msgspec import Struct
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.headers import Front, check_mirrors, era_of, header_era
 from pep.jsonrpc import Message, Request, Response, meta_of, raw_param
-from pep.methods import LEGACY, MODERN, Method, Treatment, look_up, target_of
+from pep.methods import LEGACY, MODERN, Method, Treatment, check_arguments, look_up, target_of
 
 
 class Admitted(Struct, frozen=True):
@@ -41,7 +41,10 @@ def admit(front: Front, message: Message) -> Admitted:
     check_mirrors(
         front, row.name, target, required=era == MODERN and is_request, named=row.mirrored
     )
-    arguments = raw_param(message.body, row.arguments) if row.arguments else b""
+    arguments = b""
+    if row.arguments:
+        check_arguments(row, message.params)
+        arguments = raw_param(message.body, row.arguments)
     return Admitted(message, era, row, target, arguments)
 
 

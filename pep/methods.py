@@ -112,6 +112,15 @@ def target_of(row: Method, params: dict[str, Any]) -> str:
     return _text(params, row.target.value, row.target.value)
 
 
+def check_arguments(row: Method, params: dict[str, Any]) -> None:
+    """Raises `InvalidParams` for arguments that are no object.
+
+    A schema for an object's members says nothing about other values, so it would let them pass.
+    """
+    if not isinstance(params.get(row.arguments, {}), dict):
+        raise InvalidParams(f"{row.arguments} must be an object")
+
+
 def _referenced(ref: Any) -> str:
     """The prompt or the resource template that a completion is for (MCP, completion/complete)."""
     kind = ref.get("type") if isinstance(ref, dict) else None

@@ -54,7 +54,9 @@ class Gateway:
 
     def records(self) -> list[dict[str, Any]]:
         path = self.folder / "state" / "decisions.jsonl"
-        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+        return (
+            [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+        )
 
     def judged(self, method: str = "tools/call") -> list[dict[str, Any]]:
         """The records of calls, without what a client does to begin and end a session."""

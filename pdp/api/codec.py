@@ -74,7 +74,7 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         server=message.server,
         method=message.method,
         target=message.target,
-        arguments=_json("arguments_json", message.arguments_json),
+        arguments=_object("arguments_json", message.arguments_json),
         principal=_principal(message.principal),
         session=_session(message),
         client=Client(message.client.name[:MAX_NAME], message.client.version[:MAX_NAME]),
@@ -153,23 +153,27 @@ def _check_text(field: str, text: str, longest: int, *, may_be_empty: bool) -> N
         raise CodecError(field, f"longer than {longest} characters")
 
 
-def _json(field: str, data: bytes) -> bytes:
-    """The bytes as they came, proven to be strict JSON: they are spliced into the policy query."""
+def _object(field: str, data: bytes) -> bytes:
+    """The bytes as they came, proven to be one strict JSON object.
+
+    Strict, because they are spliced into the policy query. An object, because the keywords of JSON
+    Schema that speak of members hold for every value that is none: a list would pass each check.
+    """
     if not data:
         return b"{}"
     try:
-        strict_json.loads(data)
+        value = strict_json.loads(data)
     except strict_json.StrictJsonError as error:
         raise CodecError(field, str(error)) from error
+    if not isinstance(value, dict):
+        raise CodecError(field, "not an object")
     return data
 
 
 def _principal(message: types_pb2.Principal) -> Principal:
     _check_text("principal.id", message.id, MAX_NAME * 2, may_be_empty=False)
     _check_text("principal.kind", message.kind, MAX_NAME, may_be_empty=False)
-    claims = _json("principal.claims_json", message.claims_json)
-    if not claims.lstrip().startswith(b"{"):
-        raise CodecError("principal.claims_json", "not an object")
+    claims = _object("principal.claims_json", message.claims_json)
     return Principal(message.id, message.kind, claims)
 
 

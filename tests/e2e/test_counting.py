@@ -33,7 +33,9 @@ TOOLS = [*RULES["tools"], "unheard_of"]  # type: ignore[misc]
 async def test_admitted_equals_forwarded_equals_recorded(tmp_path: Path) -> None:
     """2,000 mixed calls, 32 at a time; counted by the clients, at the server, in the records."""
     upstream, chance = Counting(), random.Random(5)
-    calls = [(chance.choice(TOOLS), chance.choice("sl"), str(number % 7)) for number in range(CALLS)]
+    calls = [
+        (chance.choice(TOOLS), chance.choice("sl"), str(number % 7)) for number in range(CALLS)
+    ]
     async with (
         asgi_upstream(upstream) as url,
         gateway(tmp_path, {"s": url}, {"s": RULES}) as tipstaff,

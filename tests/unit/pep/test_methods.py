@@ -9,7 +9,17 @@ from mcp_types.methods import CLIENT_NOTIFICATIONS, CLIENT_REQUESTS
 
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.jsonrpc import Notification, Request
-from pep.methods import LEGACY, METHODS, MODERN, Target, Treatment, look_up, target_of
+from pep.methods import (
+    LEGACY,
+    METHODS,
+    MODERN,
+    Method,
+    Target,
+    Treatment,
+    check_arguments,
+    look_up,
+    target_of,
+)
 
 
 def request(method: str, **params: Any) -> Request:
@@ -117,3 +127,13 @@ def test_only_named_targets_are_mirrored() -> None:
     mirrored = {row.name for row in METHODS.values() if row.mirrored}
     assert mirrored == {"tools/call", "prompts/get", "resources/read"}
     assert all(METHODS[name].target is not Target.NONE for name in mirrored)
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 1, True])
+@pytest.mark.parametrize("row", [row for row in METHODS.values() if row.arguments])
+def test_arguments_that_are_no_object_are_refused(row: Method, value: Any) -> None:
+    """Absent is fine; anything else would meet every schema of an object."""
+    check_arguments(row, {})
+    check_arguments(row, {row.arguments: {}})
+    with pytest.raises(InvalidParams, match="must be an object"):
+        check_arguments(row, {row.arguments: value})
