@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import grpc
@@ -44,7 +45,7 @@ async def test_a_hundred_racing_clients_are_admitted_exactly_ten_times(
                 ]
             return [one.json()["result"].get("isError", False) for one in answers]
 
-        refused = sum(await asyncio.gather(*map(race, range(CLIENTS))), [])
+        refused = list(chain.from_iterable(await asyncio.gather(*map(race, range(CLIENTS)))))
         records = tipstaff.judged()
     assert Counter(refused) == {False: 10, True: 190}
     assert upstream.names() == ["spend"] * 10
@@ -73,7 +74,8 @@ async def test_ten_are_admitted_though_the_decision_service_is_killed_meanwhile(
                             reply = await service.Decide(request, timeout=5)
                         return bool(reply.decision.effect == types_pb2.EFFECT_ALLOW)
                     except grpc.aio.AioRpcError as error:
-                        assert error.code() is grpc.StatusCode.UNAVAILABLE, error
+                        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                            raise
                         await asyncio.sleep(0.05)
 
             racing = asyncio.gather(*map(ask, range(CLIENTS)))
