@@ -104,8 +104,9 @@ class Recorder:
         writer.write(head % len(body) + body)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
+        """One request per connection: enough for a record."""
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = 0
                 for line in head.lower().split(b"\r\n"):
@@ -116,16 +117,12 @@ class Recorder:
                 answering = asyncio.ensure_future(self.answer(writer))
                 leaving = asyncio.ensure_future(reader.read(1))
                 await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                if leaving.done():
-                    self.gone.set()
-                    answering.cancel()
-                    return
-                # Connections are used once here: a request per connection is enough for a record.
-                await writer.drain()
+                answering.cancel()
+                await asyncio.gather(answering, return_exceptions=True)
                 await leaving
-                self.gone.set()
-                return
-        writer.close()
+        finally:
+            self.gone.set()
+            writer.close()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Recorder]:
@@ -179,9 +176,8 @@ async def proxy(
 ) -> AsyncIterator[Proxy]:
     """Run the proxy in front of `servers`; `options` go into its configuration."""
     service, port, stop, ready = ScriptedService(), free_port(), asyncio.Event(), asyncio.Event()
-    config = PepConfig(
-        listen=f"127.0.0.1:{port}", servers=servers, shutdown_grace_ms=1000, **options
-    )
+    listen = options.pop("listen", f"127.0.0.1:{port}")
+    config = PepConfig(listen=listen, servers=servers, shutdown_grace_ms=1000, **options)
     with tempfile.TemporaryDirectory(prefix="pep") as folder:
         address = f"unix:{Path(folder) / 'pdp.sock'}"
         async with contextlib.AsyncExitStack() as stack:
