@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pdp.errors import PdpError
+from pep.errors import PepError
 from tipstaff import console
 
 # Children are started with exec, so gRPC need not keep itself usable across a fork.
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
-    except PdpError as error:
+    except (PdpError, PepError) as error:
         return console.fail(str(error))
 
 

@@ -56,7 +56,9 @@ def load(source: Path) -> Config:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: not TOML: {error}") from error
+        found = re.search(r"at line (\d+)", str(error))
+        line = found[1] if found else str(max(1, text.count("\n") + 1))
+        raise ConfigError(f"{source}:{line}: not TOML: {error}") from error
     return _Reader(source, text).read(data)
 
 

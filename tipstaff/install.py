@@ -56,11 +56,15 @@ def cached_path(cache: Path) -> Path:
 
 
 def find_opa(named: str | None, cache: Path | None = None) -> Path | None:
-    """The binary that was named, or the cached one, or `None`; raises `OpaInstallError`."""
+    """The binary that was named, or the cached one, or `None`; raises `OpaInstallError`.
+
+    The named one is asked for its version; the cached one was when it was put there.
+    """
     if named:
         path = shutil.which(named)
         if path is None:
             raise OpaInstallError(f"{named} is not an executable file")
+        _check_version(Path(path))
         return Path(path).resolve()
     cached = cached_path(cache or cache_folder())
     return cached if cached.exists() else None
@@ -78,7 +82,6 @@ def install_opa(
     cache = cache or cache_folder()
     found = find_opa(named, cache)
     if found is not None:
-        _check_version(found)
         return found
     tried = []
     for what, get in (
