@@ -1,0 +1,207 @@
+"""The rules of a server: what is not exactly a rule is refused, with the place and what was meant."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pdp.errors import PolicyTextError
+from pdp.rules import ACTIONS, CATEGORIES, SCOPES, nearest, starter_rules, validate
+
+CATALOGUE: dict[str, Any] = {"tools": {"read": {"input_schema": {}}, "write": {}}}
+EVERYTHING = """\
+default: hide
+tools:
+  read: {}
+  write:
+    action: require_approval
+    reason: Ask first.
+    rate_limit:
+      - {max: 10, window: 60}
+      - {max: 100, window: 3600, scope: principal, algorithm: sliding_log, cost: 2}
+    arguments: {properties: {path: {type: string, pattern: "^/tmp/"}}, required: [path]}
+categories:
+  Execute: {rate_limit: {max: 1, window: 1, on_store_error: deny}, arguments: declared}
+limits:
+  - {name: everything, scope: global, max: 600, window: 60}
+"""
+
+
+def problems(text: str, catalogue: Any = None) -> list[str]:
+    """What is wrong with the text, problem by problem."""
+    with pytest.raises(PolicyTextError) as caught:
+        validate(text, "data.yaml", catalogue)
+    return str(caught.value).splitlines()
+
+
+def rule(text: str) -> str:
+    return f"tools:\n  read: {{{text}}}\n"
+
+
+def test_everything_the_language_can_say_is_accepted() -> None:
+    """And comes out as plain data, unchanged."""
+    assert validate(EVERYTHING, "s", CATALOGUE) == yaml.safe_load(EVERYTHING)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
+def test_an_empty_file_has_no_rules(text: str) -> None:
+    """Everything is then denied, which is no error."""
+    assert validate(text, "s", None) == {}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_action_is_known(action: str) -> None:
+    """Of a tool and as the default."""
+    validate(f"default: {action}\n" + rule(f"action: {action}"), "s", None)
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_every_category_is_known(category: str) -> None:
+    """By its name in the catalogue."""
+    validate(f"categories: {{{category}: {{action: deny}}}}", "s", None)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_every_scope_is_known(scope: str) -> None:
+    """Of a tool's limit and of a server's."""
+    limit = f"max: 1, window: 1, scope: {scope}"
+    validate(rule(f"rate_limit: {{{limit}}}") + f"limits: [{{name: n, {limit}}}]\n", "s", None)
+
+
+WRONG = {
+    "a list": ("[]", "1: must be a mapping"),
+    "a section that is none": ("tool: {}", "1: tool: there is no key `tool` here; did you mean"),
+    "a key that is none": (rule("acton: deny"), "2: tools.read.acton: there is no key `acton`"),
+    "nothing like a key": (rule("zzz: 1"), "known are: action, arguments, rate_limit, reason"),
+    "an action that is none": (rule("action: denny"), "tools.read.action: must be one of"),
+    "a flag as an action": (rule("action: yes"), "must be one of"),
+    "an empty rule": ("tools:\n  read:\n", "2: tools.read: is empty: write {}"),
+    "a rule that is text": ("tools: {read: deny}", "tools.read: must be a mapping"),
+    "tools that are a list": ("tools: [read]", "tools: must be a mapping"),
+    "a reason for an allow": (rule("reason: Because."), "is `action` missing?"),
+    "a reason without words": (rule('action: deny, reason: " "'), "must be a sentence"),
+    "a limit that a denial makes void": (
+        rule("action: deny, rate_limit: {max: 1, window: 1}"),
+        "rate_limit: has no effect beside action: deny",
+    ),
+    "a check that hiding makes void": (
+        rule("action: hide, arguments: {type: object}"),
+        "arguments: has no effect beside action: hide",
+    ),
+    "a limit without max": (rule("rate_limit: {window: 1}"), "needs `max`"),
+    "a limit without window": (rule("rate_limit: {max: 1}"), "needs `window`"),
+    "a max of zero": (rule("rate_limit: {max: 0, window: 1}"), "from 1 to"),
+    "a negative max": (rule("rate_limit: {max: -1, window: 1}"), "not -1"),
+    "half a max": (rule("rate_limit: {max: 1.5, window: 1}"), "not 1.5"),
+    "a max that is true": (rule("rate_limit: {max: true, window: 1}"), "not True"),
+    "a max that is text": (rule("rate_limit: {max: '1', window: 1}"), "not '1'"),
+    "a window in words": (rule("rate_limit: {max: 1, window: 1m}"), "whole number of seconds"),
+    "a cost above the max": (
+        rule("rate_limit: {max: 1, window: 1, cost: 2}"),
+        "exceeds max (1), so that no call could ever pass",
+    ),
+    "no limits in a list": (rule("rate_limit: []"), "is empty: give a limit"),
+    "a limit that is a number": (rule("rate_limit: 10"), "must be a mapping"),
+    "a second limit that is wrong": (
+        rule("rate_limit: [{max: 1, window: 1}, {max: 1, windw: 1}]"),
+        "rate_limit.1.windw: there is no key `windw` here; did you mean `window`?",
+    ),
+    "a name on a tool's limit": (
+        rule("rate_limit: {name: n, max: 1, window: 1}"),
+        "there is no key `name`",
+    ),
+    "a scope that is none": (
+        rule("rate_limit: {max: 1, window: 1, scope: sesion}"),
+        "did you mean `session`?",
+    ),
+    "an algorithm to come": (
+        rule("rate_limit: {max: 1, window: 1, algorithm: gcra}"),
+        "must be one of sliding_log",
+    ),
+    "an open door for a dead store": (
+        rule("rate_limit: {max: 1, window: 1, on_store_error: allow}"),
+        "must be one of deny",
+    ),
+    "limits without a name": ("limits: [{max: 1, window: 1}]", "limits.0: needs a name"),
+    "limits that are a mapping": ("limits: {max: 1}", "limits: must be a list"),
+    "two limits of one name": (
+        "limits: [{name: n, max: 1, window: 1}, {name: n, max: 2, window: 1}]",
+        "limits.1.name: two limits are called n",
+    ),
+    "a category that is none": ("categories: {Reed: {}}", "did you mean `Read`?"),
+    "arguments that are a list": (rule("arguments: [a]"), "must be a JSON Schema, or the word"),
+    "a word of a schema that is none": (
+        rule("arguments: {properties: {a: {maxLenght: 1}}}"),
+        "`maxLenght` checks nothing; did you mean `maxLength`?",
+    ),
+    "a schema that is none": (rule("arguments: {type: strng}"), "not a JSON Schema"),
+    "a pattern that is none": (rule("arguments: {pattern: '('}"), "not a JSON Schema"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_no_rule_is_refused_with_its_place(case: str) -> None:
+    """File, line, key, and what to do."""
+    text, said = WRONG[case]
+    found = problems(text)
+    assert any(said in one for one in found), found
+    assert all(one.startswith("data.yaml:") for one in found)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    """A person mends them in one go."""
+    assert len(problems("tools: {a: {acton: x}, b: {action: x}}\nlimit: []\n")) == 3
+
+
+def test_a_tool_that_the_catalogue_does_not_know_is_refused() -> None:
+    """A rule for a misspelt tool would silently protect nothing."""
+    (found,) = problems("tools: {raed: {action: deny}}", CATALOGUE)
+    assert "there is no such tool in the catalogue; did you mean `read`?" in found
+    validate("tools: {raed: {action: deny}}", "s", None)
+
+
+def test_declared_needs_a_schema_in_the_catalogue() -> None:
+    """Where there is a catalogue; a server without one is checked when it is called."""
+    validate(rule("arguments: declared"), "s", CATALOGUE)
+    validate("tools: {write: {arguments: declared}}", "s", None)
+    (found,) = problems("tools: {write: {arguments: declared}}", CATALOGUE)
+    assert "the catalogue holds no schema of this tool" in found
+
+
+def test_the_starter_rules_are_rules() -> None:
+    """Also with every example taken out of its comment."""
+    text = starter_rules("files")
+    assert validate(text, "s", None)["default"] == "deny"
+    open_ = text.replace("tools: {}", "tools:").replace("\n#  ", "\n  ")
+    assert set(validate(open_, "s", None)["tools"]) == {
+        "list_things",
+        "create_thing",
+        "delete_thing",
+    }
+
+
+def test_nothing_near_is_no_guess() -> None:
+    """Then what there is, is listed, and not too much of it."""
+    assert nearest("zzz", []) == "none is known"
+    assert nearest("zzz", ["b", "a"]) == "known are: a, b"
+    assert nearest("zzz", [f"k{n}" for n in range(20)]).endswith(", …")
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+    | st.sampled_from([*ACTIONS, "declared"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(
+        st.sampled_from(["tools", "limits", "default", "action", "rate_limit", "arguments", "read"])
+        | st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+))  # fmt: skip
+def test_whatever_is_written_is_rules_or_a_clear_refusal(value: Any) -> None:
+    """No other exception, and no rule whose keys are unknown."""
+    with contextlib.suppress(PolicyTextError):
+        found = validate(yaml.safe_dump(value), "data.yaml", None)
+        assert set(found) <= {"default", "tools", "categories", "limits"}
