@@ -1,0 +1,162 @@
+"""The story of a batch: every step that fails denies, costs nothing, and is on record."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from pdp.api.model import Call, Effect, Reason
+from pdp.catalogue import Catalogue
+from pdp.decide import Judgement, Parts, give_back, judge
+from pdp.limits import Grant
+from pdp.policy import BatchAnswer, Check, Fault, Limit, PolicyAnswer
+from tests.calls import call
+from tests.fakes import DictStore, FakeEngine, FixedClock, ListJournal
+
+LIMIT = Limit("files/read", "session", 2, 60, rule="servers.files.tools.read")
+ALLOW = PolicyAnswer(Effect.ALLOW, Reason("allowed", "fine"), "servers.files.tools.read")
+LIMITED = msgspec.structs.replace(ALLOW, limits=(LIMIT,))
+DENY = msgspec.structs.replace(LIMITED, effect=Effect.DENY, reason=Reason("no", "No."))
+CHECKED = msgspec.structs.replace(
+    LIMITED, checks=(Check("servers.files.tools.read", msgspec.Raw(b'{"required":["path"]}')),)
+)
+
+
+class Bench:
+    """The story over stand-ins for its ports; the policy answers `answer` to every call."""
+
+    def __init__(self, answer: PolicyAnswer | Fault = LIMITED) -> None:
+        self.answer: Callable[[dict[str, Any]], PolicyAnswer | Fault] = lambda question: answer
+        self.one_by_one = False
+        self.engine = FakeEngine(self._answer)
+        self.store, self.journal = DictStore(), ListJournal()
+        numbers = itertools.count(1)
+        self.parts = Parts(
+            engine=self.engine,
+            store=self.store,
+            journal=self.journal,
+            clock=FixedClock(),
+            new_id=lambda: f"d{next(numbers)}",
+            catalogue=Catalogue(),
+            labels={"site": "lab"},
+        )
+
+    def _answer(self, questions: Sequence[dict[str, Any]]) -> BatchAnswer:
+        if self.one_by_one and len(questions) > 1:
+            fault = Fault("policy_undefined", "conflict")
+            return BatchAnswer((fault,) * len(questions), "", one_by_one=True)
+        return BatchAnswer(tuple(self.answer(one) for one in questions), "rev")
+
+    async def judge(self, *calls: Call) -> list[Judgement]:
+        return await judge(calls, self.parts)
+
+    async def effects(self, *calls: Call) -> list[tuple[str, str]]:
+        found = await self.judge(*calls)
+        return [(one.decision.effect.value, one.decision.reason.code) for one in found]
+
+
+async def test_calls_of_a_batch_are_judged_by_one_question_in_order() -> None:
+    """And each gets an identifier, a revision and a record of its own."""
+    bench = Bench()
+    found = await bench.judge(call("a"), call("b"), call("c"))
+    assert len(bench.engine.asked) == 1
+    assert [one["request_id"] for one in bench.engine.asked[0]] == ["a", "b", "c"]
+    assert [one.decision.effect for one in found] == [Effect.ALLOW, Effect.ALLOW, Effect.DENY]
+    assert [one.decision.reason.code for one in found] == ["allowed", "allowed", "rate_limited"]
+    records = bench.journal.records()
+    assert [one["decision_id"] for one in records] == ["d1", "d2", "d3"]
+    assert [one["request_id"] for one in records] == ["a", "b", "c"]
+    assert {one["labels"]["site"] for one in records} == {"lab"}
+
+
+async def test_a_denied_call_takes_nothing() -> None:
+    """Not even when its rule has a limit."""
+    bench = Bench(DENY)
+    assert await bench.effects(call()) == [("deny", "no")]
+    assert bench.store.units() == 0
+
+
+async def test_arguments_that_fail_the_check_take_nothing() -> None:
+    """The check comes before the limits."""
+    bench = Bench(CHECKED)
+    bad, good = call("a"), call("b", arguments=b'{"path":"/"}')
+    assert await bench.effects(bad, good) == [("deny", "arguments_invalid"), ("allow", "allowed")]
+    assert bench.store.units() == 2  # one for the session, one for its principal
+
+
+async def test_a_fault_of_the_policy_is_a_denial_and_its_detail_is_for_operators() -> None:
+    """The caller gets the code, the record the detail."""
+    bench = Bench(Fault("policy_unavailable", "socket gone"))
+    (found,) = await bench.judge(call())
+    assert found.decision.reason.code == "policy_unavailable"
+    assert "socket" not in found.decision.reason.message
+    assert bench.journal.records()[0]["fault"] == "socket gone"
+    assert bench.store.units() == 0
+
+
+async def test_an_error_of_one_call_does_not_fail_its_neighbours() -> None:
+    """The batch is asked again, each call alone."""
+    bench = Bench()
+    bench.one_by_one = True
+    bench.answer = lambda question: (
+        Fault("policy_undefined", "conflict") if question["request_id"] == "b" else ALLOW
+    )
+    assert await bench.effects(call("a"), call("b"), call("c")) == [
+        ("allow", "allowed"),
+        ("deny", "policy_undefined"),
+        ("allow", "allowed"),
+    ]
+    assert [len(asked) for asked in bench.engine.asked] == [3, 1, 1, 1]
+
+
+async def test_a_store_that_fails_denies_only_what_has_limits() -> None:
+    """Absence of an answer is no answer; a call without limits does not need one."""
+    bench = Bench()
+    bench.store.broken = True
+    bench.answer = lambda question: LIMITED if question["request_id"] == "a" else ALLOW
+    assert await bench.effects(call("a"), call("b")) == [
+        ("deny", "rate_limit_unavailable"),
+        ("allow", "allowed"),
+    ]
+
+
+async def test_what_cannot_be_recorded_is_denied_and_costs_nothing() -> None:
+    """The whole batch: a record that is half written is none."""
+    bench = Bench()
+    bench.journal.broken = True
+    found = await bench.judge(call("a"), call("b"))
+    assert {one.decision.reason.code for one in found} == {"journal_unavailable"}
+    assert {one.grant for one in found} == {None}
+    assert bench.store.units() == 0
+
+
+async def test_the_grant_of_a_judgement_can_be_given_back() -> None:
+    """It is what a refund returns."""
+    bench = Bench()
+    (found,) = await bench.judge(call())
+    assert found.grant is not None
+    assert bench.store.units() == 2
+    assert await give_back([found.grant], bench.store)
+    assert bench.store.units() == 0
+
+
+async def test_giving_back_nothing_or_to_a_dead_store_is_no_refund() -> None:
+    """The units stay taken, which is the safe side."""
+    bench = Bench()
+    assert not await give_back([], bench.store)
+    bench.store.broken = True
+    assert not await give_back([Grant("r", 1, (("k", 1),))], bench.store)
+
+
+@pytest.mark.parametrize("effect", [Effect.ALLOW, Effect.DENY, Effect.HOLD])
+async def test_every_effect_is_recorded_with_its_rule_and_revision(effect: Effect) -> None:
+    """A held call is recorded as what it is as long as nobody can approve: denied."""
+    bench = Bench(msgspec.structs.replace(ALLOW, effect=effect))
+    await bench.judge(call())
+    (record,) = bench.journal.records()
+    assert record["effect"] == ("allow" if effect is Effect.ALLOW else "deny")
+    assert (record["rule"], record["revision"]) == ("servers.files.tools.read", "rev")
