@@ -1,0 +1,89 @@
+"""The ladder every message climbs before it may be judged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pep.admit import admit, status_of
+from pep.errors import (
+    HeaderMismatch,
+    InvalidParams,
+    InvalidRequest,
+    MethodNotFound,
+    ParseError,
+    Refusal,
+)
+from pep.headers import Front
+from pep.jsonrpc import parse
+from pep.methods import LEGACY, MODERN
+
+VERSION = "2026-07-28"
+META = {"io.modelcontextprotocol/protocolVersion": VERSION}
+FRONT = Front(version=VERSION, method="tools/call", name="add")
+
+
+def message(method: str = "tools/call", **changes: Any) -> Any:
+    value = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"name": "add", "_meta": META}}
+    value |= changes
+    return parse(json.dumps({key: one for key, one in value.items() if one is not ...}).encode())
+
+
+def test_a_tool_call_is_judged_with_its_target_and_arguments() -> None:
+    """The arguments are bytes of the body."""
+    found = admit(FRONT, message(params={"name": "add", "arguments": {"a": 1}, "_meta": META}))
+    assert found.is_judged
+    assert (found.era, found.target, found.arguments) == (MODERN, "add", b'{"a": 1}')
+
+
+def test_a_notification_passes_unjudged() -> None:
+    """It asks for nothing."""
+    front = Front(version=VERSION, method="notifications/cancelled")
+    found = admit(front, message("notifications/cancelled", id=..., params={"requestId": 1}))
+    assert not found.is_judged
+
+
+def test_a_legacy_client_answers_its_server() -> None:
+    """The modern era has no requests of servers, so no answers either."""
+    answer = parse(b'{"jsonrpc":"2.0","id":1,"result":{}}')
+    assert not admit(Front(), answer).is_judged
+    for front in (Front(version=VERSION), Front(method="tools/call"), Front(name="")):
+        with pytest.raises(InvalidRequest):
+            admit(front, answer)
+
+
+@pytest.mark.parametrize(
+    ("front", "changes", "fault"),
+    [
+        (Front(version=VERSION, name="add"), {}, HeaderMismatch),
+        (Front(version=VERSION, method="tools/call"), {}, HeaderMismatch),
+        (Front(version=VERSION, method="ping", name="add"), {}, HeaderMismatch),
+        (Front(version=VERSION, method="tools/call", name="other"), {}, HeaderMismatch),
+        (Front(version="2025-11-25"), {}, HeaderMismatch),
+        (Front(), {}, HeaderMismatch),
+        (Front(version="2027-01-01", method="tools/call", name="add"), {}, HeaderMismatch),
+        (FRONT, {"params": {"name": "add"}}, InvalidParams),
+        (FRONT, {"params": {"name": "add", "_meta": META, "arguments": None}}, InvalidParams),
+        (Front(), {"method": "tools/explode", "params": {}}, MethodNotFound),
+        (Front(), {"params": {}}, InvalidParams),
+        (Front(), {"params": {"name": 7}}, InvalidParams),
+        (Front(), {"params": {"name": ""}}, InvalidParams),
+        (Front(), {"params": {"name": "add", "arguments": "x"}}, InvalidParams),
+        (Front(), {"id": ..., "params": {"name": "add"}}, InvalidRequest),
+    ],
+)
+def test_what_headers_and_body_do_not_agree_on_is_refused(
+    front: Front, changes: dict[str, Any], fault: type[Refusal]
+) -> None:
+    """Before anything is judged."""
+    with pytest.raises(fault):
+        admit(front, message(**changes))
+
+
+def test_a_legacy_server_answers_what_it_does_not_know_with_200() -> None:
+    """A legacy client takes 404 for the end of its session."""
+    assert status_of(MethodNotFound("x", "m"), 404, LEGACY) == 200
+    assert status_of(MethodNotFound("x", "m"), 404, MODERN) == 404
+    assert status_of(ParseError("x"), 400, LEGACY) == 400
