@@ -177,10 +177,25 @@ async def _check(opa: Path, staged: Path, library: Path) -> None:
     if (staged / "site").is_dir():
         schema = f"--schema={schemas / 'input.json'}"
         await _run(opa, "check", "--strict", capabilities, schema, "site", cwd=staged)
+        _check_packages(json.loads(await _run(opa, "inspect", "--format=json", ".", cwd=staged)))
 
 
-async def _run(opa: Path, *arguments: str, cwd: Path) -> None:
-    """Run OPA in `cwd`; its complaints become a `PolicyTextError` with paths as people know them."""
+def _check_packages(inspected: Mapping[str, Any]) -> None:
+    """A site's file adds to its own package: one in the library's would rewrite how rules combine."""
+    for package, files in inspected["namespaces"].items():
+        for name in files:
+            folder, _, rest = name.removeprefix("site/").partition("/")
+            own = f"data.site.{folder}"
+            if name.startswith("site/") and not (rest and f"{package}.".startswith(f"{own}.")):
+                wanted = f"`package site.{folder}`" if rest else "it to site/NAME/NAME.rego"
+                raise PolicyTextError(
+                    f"{name}: its package is {package.removeprefix('data.')}; "
+                    f"{'write' if rest else 'move'} {wanted}"
+                )
+
+
+async def _run(opa: Path, *arguments: str, cwd: Path) -> str:
+    """What OPA, run in `cwd`, prints; its complaints become a `PolicyTextError`."""
     process = await asyncio.create_subprocess_exec(
         str(opa),
         *arguments,
@@ -192,6 +207,7 @@ async def _run(opa: Path, *arguments: str, cwd: Path) -> None:
     output, _ = await process.communicate()
     if process.returncode != 0:
         raise PolicyTextError(_readable(output.decode(errors="replace").splitlines()))
+    return output.decode()
 
 
 def _readable(lines: Iterable[str]) -> str:

@@ -31,7 +31,11 @@ _PARTS: dict[str, type[Struct]] = {
     "journal": Journal,
     "batching": Batching,
 }
-_OWN_KEYS = {"pdp": {"listen", "reflection", "labels"}}
+# The keys of a section whose other fields are sections of their own.
+_OWN_KEYS = {
+    "pdp": set(PdpConfig.__struct_fields__) - set(_PARTS),
+    "pep": set(PepConfig.__struct_fields__) - {"servers"},
+}
 _SECTIONS = ("state_dir", "pdp", "pep", "servers", *_PARTS)
 
 
@@ -128,7 +132,7 @@ class _Reader:
         parts = {name: self._section(data, name, kind) for name, kind in _PARTS.items()}
         pdp = self._section(data, "pdp", PdpConfig, allowed=_OWN_KEYS["pdp"])
         servers = tuple(self._servers(data.get("servers", {})))
-        pep = self._convert({**data.get("pep", {}), "servers": ()}, PepConfig, "pep")
+        pep = self._section(data, "pep", PepConfig, allowed=_OWN_KEYS["pep"])
         pdp = structs.replace(
             pdp,
             listen=pdp.listen or f"unix:{run_folder / 'pdp.sock'}",

@@ -1,0 +1,131 @@
+"""The configuration file: resolved, shown, and refused with its place."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pdp.errors import ConfigError
+from tipstaff.config import as_json, load, show, starter
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "tipstaff.toml"
+    path.write_text(text)
+    return path
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(written(folder, text))
+    return str(caught.value)
+
+
+def test_an_empty_file_is_all_defaults_beside_it(tmp_path: Path) -> None:
+    """Whatever is relative is relative to the file, not to where one stands."""
+    config = load(written(tmp_path, ""))
+    assert config.state_dir == tmp_path / ".tipstaff"
+    assert config.pdp.policy.dir == str(tmp_path / "policy")
+    assert config.pdp.journal.path == str(tmp_path / ".tipstaff" / "decisions.jsonl")
+    assert config.pdp.limits.path == str(tmp_path / ".tipstaff" / "limits.db")
+    assert config.pep.listen == "127.0.0.1:8700"
+    assert config.pep.servers == ()
+
+
+def test_what_is_set_is_kept(tmp_path: Path) -> None:
+    """Absolute paths too."""
+    config = load(
+        written(
+            tmp_path,
+            """
+            state_dir = "/var/lib/tipstaff"
+            [pdp]
+            listen = "127.0.0.1:9000"
+            labels = {site = "lab"}
+            [journal]
+            path = "/var/log/decisions.jsonl"
+            [servers.files]
+            url = "http://127.0.0.1:9/mcp"
+            denial = "error"
+            """,
+        )
+    )
+    assert config.pdp.listen == "127.0.0.1:9000"
+    assert config.pdp.labels == {"site": "lab"}
+    assert config.pdp.journal.path == "/var/log/decisions.jsonl"
+    assert config.pdp.limits.path == "/var/lib/tipstaff/limits.db"
+    (server,) = config.pep.servers
+    assert (server.name, server.denial) == ("files", "error")
+
+
+def test_what_is_shown_is_a_configuration_that_means_the_same(tmp_path: Path) -> None:
+    """Every setting with its value, ready to be pasted."""
+    first = load(written(tmp_path, starter([("files", "http://x/mcp")])))
+    again = load(written(tmp_path, show(first)))
+    assert as_json(again) == as_json(first)
+
+
+def test_the_starter_is_toml_with_and_without_servers(tmp_path: Path) -> None:
+    """What `tipstaff init` writes."""
+    assert tomllib.loads(starter([]))["pep"]["listen"] == "127.0.0.1:8700"
+    config = load(written(tmp_path, starter([("a", "http://x/mcp"), ("b", "https://y/mcp")])))
+    assert [server.name for server in config.pep.servers] == ["a", "b"]
+    with pytest.raises(ConfigError):
+        starter([("A", "http://x")])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1\n", ":1: x: there is no such section or key"),
+        (
+            "\n[pdp]\nlisten_ = 'a'\n",
+            ":3: pdp.listen_: there is no such key; did you mean `listen`",
+        ),
+        ("[limits]\nstore = 'sqlit'\n", ":2: limits.store: Invalid enum value"),
+        ("[limits]\nprincipal_factor = 0\n", ":2: limits.principal_factor: Expected `int` >= 1"),
+        ("[opa]\ntimeout_ms = 1.5\n", ":2: opa.timeout_ms: Expected `int`"),
+        ("pep = 1\n", ":1: pep: must be a section"),
+        ("servers = 1\n", ":1: servers: must be sections"),
+        ("[servers]\na = 1\n", ":2: servers.a: must be a section"),
+        ("[servers.a]\nname = 'b'\n", ":2: servers.a.name: the section's title is the name"),
+        ("[servers.a]\n", ":1: servers.a:"),
+        ("[servers.a]\nurl = 'x'\n", ":1: servers.a:"),
+        ("[servers.a]\nurl = 'http://x'\nauth = 'both'\n", ":3: servers.a.auth:"),
+        ("state_dir = 1\n", ":1: state_dir: must be a path"),
+        ("state_dir = ''\n", ":1: state_dir: must be a path"),
+        ("[pdp]\nlisten = 'x'\n", ":2: pdp.listen: must be unix:PATH or HOST:PORT"),
+        ("[pep]\nlisten = 'x'\n", "write HOST:PORT"),
+        ("a = [\n", ":2: not TOML"),
+        ("\n\na = = 1\n", ":3: not TOML"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_place(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    """File, line, key, and what to do."""
+    found = refusal(tmp_path, text)
+    assert said in found
+    assert str(tmp_path / "tipstaff.toml") in found
+
+
+def test_a_file_that_is_not_there_or_not_text_says_what_makes_one(tmp_path: Path) -> None:
+    """`tipstaff init`."""
+    with pytest.raises(ConfigError, match="tipstaff init"):
+        load(tmp_path / "tipstaff.toml")
+    (tmp_path / "tipstaff.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="cannot read"):
+        load(tmp_path / "tipstaff.toml")
+
+
+def test_sockets_of_a_deep_folder_stand_elsewhere(tmp_path: Path) -> None:
+    """A unix socket's path may have about a hundred characters; each state folder has its own."""
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    config = load(written(deep, ""))
+    other = load(written(deep, "state_dir = 'other'\n"))
+    assert len(config.pdp.listen) < 100
+    assert config.run_folder != other.run_folder
+    assert not str(config.run_folder).startswith(str(deep))

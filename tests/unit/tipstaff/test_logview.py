@@ -1,0 +1,41 @@
+"""One record as one line that people read, and that no caller can forge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tipstaff.logview import summary
+
+RECORD: dict[str, Any] = {
+    "timestamp": "2026-09-21T14:13:20.123456Z",
+    "effect": "deny",
+    "reason": {"code": "denied_by_rule", "message": "No."},
+    "server": "files",
+    "method": "tools/call",
+    "target": "read",
+    "arguments": {"path": "/x"},
+    "session": {"id": "a" * 40, "kind": "legacy"},
+    "rule": "servers.files.tools.read",
+    "timings": {"policy_us": 1, "total_us": 2500},
+}
+
+
+def test_a_line_says_when_what_why_who_and_how_long() -> None:
+    """A long session id is cut."""
+    assert summary(RECORD).plain == (
+        "14:13:20.123 deny  denied_by_rule       files tools/call read "
+        '{"path": "/x"} legacy:aaaaaaaaaaaa servers.files.tools.read 2.5 ms'
+    )
+
+
+def test_no_text_of_a_caller_moves_the_cursor_or_begins_a_line() -> None:
+    """Control characters are shown, not sent."""
+    forged = {**RECORD, "target": "x\n14:00 allow\x1b[2J", "arguments": {"a": "\x1b]0;x\x07"}}
+    text = summary(forged).plain
+    assert text.isprintable()
+    assert "x\\u000a14:00" in text
+
+
+def test_long_arguments_are_cut() -> None:
+    """A line stays a line."""
+    assert len(summary({**RECORD, "arguments": {"a": "x" * 1000}}).plain) < 300
