@@ -77,16 +77,16 @@ def _tell(one: Row | Fact) -> None:
 
 def _show(told: list[Row | Fact], seconds: float) -> None:
     table = Table(title="What came of every call", title_justify="left", box=SIMPLE)
-    for column in ("era", "tool", "effect", "code", "rule"):
+    for column in ("", "era", "tool", "effect", "code", "rule"):
         table.add_column(column, no_wrap=True)
     for column in ("reached", "ms"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("")
     for row in (one for one in told if isinstance(one, Row)):
         last, count = row.outcomes[-1], len(row.outcomes)
         reached = sum(one.reached for one in row.outcomes)
         milliseconds = sum(one.milliseconds for one in row.outcomes) / count
         table.add_row(
+            "[green]✓[/]" if row.is_right else "[bold red]✗[/]",
             "legacy" if row.era == LEGACY else "modern",
             f"{last.tool} x{count}" if count > 1 else last.tool,
             f"[{_STYLE[last.effect]}]{last.effect}[/]",
@@ -94,7 +94,6 @@ def _show(told: list[Row | Fact], seconds: float) -> None:
             last.rule,
             f"{reached} of {count}",
             f"{milliseconds:.1f}",
-            "[green]✓[/]" if row.is_right else "[bold red]✗ wrong[/]",
         )
     console.print()
     Console(highlight=False, width=max(console.width, 140)).print(table)

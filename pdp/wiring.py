@@ -98,6 +98,14 @@ def _make_private(folder: Path) -> None:
         raise ConfigError(f"cannot use {folder} for sockets: {error.strerror}") from error
 
 
+def _write_private(path: Path, text: str) -> Path:
+    """A file that only we can read, made anew."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def _store(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -> StateStore:
     if config.limits.store == "memory":
         return MemoryStore()
@@ -117,10 +125,7 @@ async def _policy(
 ) -> tuple[Parts, Reloader]:
     """Build the rules, start OPA, and wait until OPA says that it decides by them."""
     token, key = secrets.token_urlsafe(32), secrets.token_hex(32)
-    key_file = run_folder / "bundle.key"
-    key_file.unlink(missing_ok=True)
-    key_file.touch(mode=0o600)
-    key_file.write_text(key, encoding="utf-8")
+    key_file = _write_private(run_folder / "bundle.key", key)
     server = BundleServer(token)
     url = await server.start()
     stack.push_async_callback(server.stop)
