@@ -9,10 +9,12 @@ so a bearer token would add nothing: who can open the socket could read the toke
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
 
+import msgspec
 import structlog
 from msgspec import Struct
 
@@ -44,7 +46,17 @@ if os.getppid() != int(sys.argv[1]):
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
+_LONGEST_LINE = 1024 * 1024
+_LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "fatal": logging.ERROR}
+
 log = structlog.get_logger("pdp.sidecar")
+
+
+class _Said(Struct):
+    """One line of OPA's log."""
+
+    msg: str
+    level: str = ""
 
 
 class Sidecar(Struct, frozen=True):
@@ -109,11 +121,15 @@ async def supervise(sidecar: Sidecar) -> None:
     while True:
         started = loop.time()
         process = await _start(sidecar)
+        relay = asyncio.ensure_future(_relay(process))
         try:
             code = await process.wait()
         except asyncio.CancelledError:
+            # What OPA says of being stopped is no news.
+            relay.cancel()
             await _stop(process)
             raise
+        await relay
         pause = _FIRST_PAUSE if loop.time() - started > _STEADY_AFTER else pause
         log.error("opa died", exit_code=code, restart_in_seconds=pause)
         await asyncio.sleep(pause)
@@ -142,13 +158,32 @@ async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *bound_to_this_process(arguments(sidecar)),
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=_LONGEST_LINE,
             cwd=sidecar.folder,
             env=environment,
             start_new_session=True,
         )
     except OSError as error:
         raise SidecarError(f"cannot run {sidecar.binary}: {error.strerror}") from error
+
+
+async def _relay(process: asyncio.subprocess.Process) -> None:
+    """Say what OPA says, in our own log."""
+    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    while True:
+        try:
+            line = await process.stdout.readline()
+        except ValueError:  # longer than any line of OPA's; reading on keeps OPA from blocking
+            continue
+        if not line:
+            return
+        try:
+            said = msgspec.json.decode(line, type=_Said)
+        except msgspec.DecodeError:
+            said = _Said(msg=line.decode(errors="replace").strip())
+        log.log(_LEVELS.get(said.level, logging.INFO), "opa says", text=said.msg)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
