@@ -7,7 +7,8 @@ LIBRARY_CHECK := --strict --capabilities rego/capabilities.json --schema rego/sc
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help dev opa demo test check fmt lint types imports rego proto-check proto lock bench clean
+.PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
+	bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,7 +35,7 @@ demo: dev .venv-demo/.made ## play the main job on real parts (KEEP=1 leaves it 
 test: check .venv-demo/.made ## all checks, then every test (T=path picks some)
 	$(BIN)/python -m pytest $(T)
 
-check: dev lint types imports rego proto-check ## format, lint, types, imports, Rego, proto
+check: dev lint types imports rego proto-check docs-check ## format, lint, types, imports, Rego, proto
 
 fmt: dev ## format Python, Rego and proto
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix-only .
@@ -58,6 +59,12 @@ rego: dev
 proto-check: dev
 	$(BIN)/buf lint && $(BIN)/buf format --diff --exit-code
 	$(BIN)/python tools/generate_stubs.py --check
+
+docs-check: dev
+	$(BIN)/python tools/generate_docs.py --check
+
+docs: dev ## write the reference pages that are generated from code
+	$(BIN)/python tools/generate_docs.py
 
 proto: dev ## generate the gRPC stubs from proto/
 	$(BIN)/python tools/generate_stubs.py

@@ -54,7 +54,7 @@ decision := object.union(_demands, {
 }) if {
 	_denials == set()
 	_holds == set()
-	permit := min(findings.permits)
+	permit := min(_permits)
 }
 
 # METADATA
@@ -72,8 +72,10 @@ _demands := {
 	"shadow": _shadow,
 }
 
-# A site's element that says `shadow: true` is recorded and not enforced; nothing else is.
+# A site's element that says `shadow: true` is not enforced; denials and holds are then recorded.
 _denials := {denial | some denial in findings.denials; object.get(denial, "shadow", false) != true}
+
+_permits := {permit | some permit in findings.permits; object.get(permit, "shadow", false) != true}
 
 _holds := {hold | some hold in findings.holds; object.get(hold, "shadow", false) != true}
 

@@ -113,3 +113,15 @@ test_every_call_of_a_batch_is_answered_in_its_place if {
 		with data.servers as servers({})
 	[answers[index].effect | some index in [0, 1, 2]] == ["allow", "deny", "deny"]
 }
+
+test_a_permit_counts_unless_it_is_only_a_shadow if {
+	unlisted := calls.with_fields({"server": "files", "target": "other"})
+	permit := {"code": "fine", "message": "m"}
+	effects := [answer.effect |
+		some element in [permit, object.union(permit, {"shadow": true})]
+		answer := main.decision with input as unlisted
+			with data.servers as {"files": {}}
+			with data.site as {"pay": {"permit": [element]}}
+	]
+	effects == ["allow", "deny"]
+}

@@ -1,0 +1,99 @@
+"""What the README shows is run as it stands there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pep.config import Server
+from tests.gateway import gateway
+from tests.proxy_rig import asgi_upstream
+from tests.upstreams import Counting
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def block(language: str, number: int = 0) -> str:
+    """The README's code blocks of a language, by their order."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)[number]
+
+
+def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_its_rules_tests_and_client_do_what_it_says(tmp_path: Path) -> None:
+    """One site made of nothing but its examples."""
+    hours = tmp_path / "policy" / "site" / "hours"
+    hours.mkdir(parents=True)
+    (hours / "hours.rego").write_text(block("rego", 0))
+    (hours / "hours_test.rego").write_text(block("rego", 1))
+    async with (
+        asgi_upstream(Counting()) as url,
+        gateway(tmp_path, {"files": url}, {"files": block("yaml")}) as tipstaff,
+    ):
+        tested = run(sys.executable, "-m", "tipstaff", "test", "-v", cwd=tmp_path)
+        client = block("python").replace("unix:.tipstaff/run/pdp.sock", tipstaff.address)
+        asked = run(sys.executable, "-c", client, cwd=ROOT)
+        decided = run(
+            sys.executable, "-m", "tipstaff", "decide", "files", "read_file", '{"path": "/srv/x"}',
+            cwd=tmp_path,
+        )  # fmt: skip
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert "test_deletions_wait_at_night: PASS" in tested.stdout
+    assert asked.stdout.split() in (
+        ["EFFECT_DENY", "denied_by_rule"],
+        ["EFFECT_DENY", "closed"],
+    ), asked.stderr
+    assert decided.returncode == 0, decided.stdout
+
+
+def test_its_client_is_ten_lines_long() -> None:
+    """As promised."""
+    assert len([line for line in block("python").splitlines() if line]) <= 10
+
+
+def test_its_map_of_the_repository_is_the_repository() -> None:
+    """Every folder it names is there, and every folder that is there is named."""
+    named = set(re.findall(r"^\| `([a-z]+)/` ", README, re.MULTILINE))
+    listed = run("git", "ls-files", cwd=ROOT).stdout
+    there = {line.partition("/")[0] for line in listed.splitlines() if "/" in line}
+    assert named == {name for name in there if not name.startswith(".")} - {"tools"}
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(([^):]+)\)", README))
+def test_its_links_lead_somewhere(path: str) -> None:
+    """Within the repository."""
+    assert (ROOT / path).exists()
+
+
+def test_its_settings_and_targets_exist() -> None:
+    """Names that the reader will type."""
+    fields = {*Server.__struct_fields__, "allowed_hosts", "allowed_origins", "principal_factor"}
+    assert "auth" in fields
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`?make ([a-z]+)", README):
+        assert f"\n{target}:" in makefile, target
+
+
+def test_the_table_of_the_demo_shows_what_the_demo_shows() -> None:
+    """Rows as the program prints them."""
+    rows = re.findall(r"^ +(legacy|modern) +(\w+) +(\w+) +(\w+) +(\S+)", README, re.MULTILINE)
+    policy = (ROOT / "demo/policy/servers/amazon_mq/data.yaml").read_text()
+    assert rows
+    for _, tool, effect, code, rule in rows:
+        assert f"  {tool}:" in policy
+        assert rule == f"servers.amazon_mq.tools.{tool}"
+        assert (effect == "allow") == (code == "allowed")
+
+
+def test_the_input_schema_it_points_to_is_one() -> None:
+    """What a rule may ask for."""
+    schema = json.loads((ROOT / "rego/schemas/input.json").read_text())
+    assert {"server", "target", "arguments", "session", "time"} <= set(schema["properties"])
