@@ -5,6 +5,7 @@
 #   the server's default. Ten rules or ten thousand cost the same.
 # schemas:
 #   - input: schema.input
+#   - data.servers: schema.data.servers
 package mcp.lib.rules
 
 import future.keywords.not

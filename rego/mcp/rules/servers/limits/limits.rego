@@ -3,6 +3,7 @@
 # description: Budgets that every call to the server takes, beside those of its own rule.
 # schemas:
 #   - input: schema.input
+#   - data.servers: schema.data.servers
 # custom:
 #   code: rate_limited
 package mcp.rules.servers.limits
