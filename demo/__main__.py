@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
 import time
@@ -96,7 +97,7 @@ def _show(told: list[Row | Fact], seconds: float) -> None:
             f"{milliseconds:.1f}",
         )
     console.print()
-    Console(highlight=False, width=max(console.width, 140)).print(table)
+    Console(highlight=False, width=max(console.width, 150)).print(table)
     wrong = sum(not one.is_right for one in told)
     verdict = f"[bold red]{wrong} wrong[/]" if wrong else "[green]all as it must be[/]"
     console.print(f"{len(told)} checks, {verdict}, in {seconds:.1f} s")
@@ -119,7 +120,8 @@ def _say_where(stage: Stage, *, keep: bool) -> None:
 
 def _wait_for_the_person() -> None:
     sys.stdout.flush()
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 if __name__ == "__main__":
