@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from pdp.api.model import Decision, Effect, Reason
+from pdp.api.model import Decision, Effect, LimitResult, Reason, ShadowFinding
 from pdp.api.reasons import REASONS
 from pdp.checks import CheckFailure
 from pdp.limits import ALL_SESSIONS, Taken
@@ -49,10 +49,10 @@ def fold(
     if taken is not None and taken.grant is None:
         return structs.replace(
             _deny(decision_id, revision, _limit_reason(taken)),
-            rule=_limit_rule(answer, taken),
+            rule=_limit_rule(answer, taken.failed[0]),
             limits=taken.results,
             retry_after_ms=taken.retry_after_ms,
-            shadow=answer.shadow,
+            shadow=answer.shadow + _shadow_limits(answer, taken),
         )
     allowed = Decision(
         decision_id=decision_id,
@@ -62,7 +62,7 @@ def fold(
         revision=revision,
         limits=taken.results if taken else (),
         obligations=answer.obligations,
-        shadow=answer.shadow,
+        shadow=answer.shadow + (_shadow_limits(answer, taken) if taken else ()),
     )
     if taken is None and answer.limits:
         return refuse_with(allowed, "rate_limit_unavailable")
@@ -82,17 +82,30 @@ def _deny(decision_id: str, revision: str, reason: Reason) -> Decision:
 
 def _limit_reason(taken: Taken) -> Reason:
     """Names every limit that failed: whoever waits for one only would be refused by the next."""
-    failed = [result for result in taken.results if not result.passed]
-    sentences = [
-        f"{one.name} allows {one.max} per {one.window} s per {one.scope}" for one in failed
-    ]
+    sentences = "; ".join(map(_sentence, taken.failed))
     never = ", and this call costs more than that" if taken.retry_after_ms == -1 else ""
-    return Reason("rate_limited", f"rate limit reached: {'; '.join(sentences)}{never}")
+    return Reason("rate_limited", f"rate limit reached: {sentences}{never}")
 
 
-def _limit_rule(answer: PolicyAnswer, taken: Taken) -> str:
-    """The rule that set the first limit that failed, itself or as its companion."""
-    failed = next(result.name for result in taken.results if not result.passed)
-    names = (failed, failed.removesuffix(ALL_SESSIONS))
+def _sentence(result: LimitResult) -> str:
+    return f"{result.name} allows {result.max} per {result.window} s per {result.scope}"
+
+
+def _limit_rule(answer: PolicyAnswer, failed: LimitResult) -> str:
+    """The rule that set the limit, itself or as its companion."""
+    names = (failed.name, failed.name.removesuffix(ALL_SESSIONS))
     rules = (limit.rule for limit in answer.limits if limit.name in names)
     return next(rules, "") or answer.rule
+
+
+def _shadow_limits(answer: PolicyAnswer, taken: Taken) -> tuple[ShadowFinding, ...]:
+    """What the limits that only watch would have refused."""
+    return tuple(
+        ShadowFinding(
+            Effect.DENY,
+            Reason("rate_limited", f"rate limit reached: {_sentence(one)}"),
+            _limit_rule(answer, one),
+        )
+        for one in taken.results
+        if one.shadow and not one.passed
+    )

@@ -1,8 +1,8 @@
-"""The sliding log over several keys at once: all budgets are taken, or none. Pure; `now` comes in.
+"""Limits over several keys at once: all budgets are taken, or none. Pure; `now` comes in.
 
-Theory: the state of a key is the ascending tuple of the instants (microseconds) at which its units
-were taken. A unit taken at t counts until t + window, so no window of that length, wherever it
-begins, ever holds more than `max` units. A refused call writes nothing, to any key.
+Theory: a refused call writes nothing, to any key, so that no denial eats another budget. A limit
+that is only a shadow is judged and counted like any other, but refuses nothing. What a key remembers
+is the business of `pdp.algorithms`.
 
 A key is written as length-prefixed parts, so that no name or id a caller chooses can be read as
 another's. The maximum is not part of the key: a stricter limit counts what was already taken.
@@ -10,18 +10,17 @@ another's. The maximum is not part of the key: a stricter limit counts what was 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
 
+from pdp.algorithms import ALGORITHMS, Units, burst, emission
 from pdp.api.model import Call, LimitResult
 from pdp.policy import Limit
 
-SECOND = 1_000_000
 ALL_SESSIONS = " (all sessions)"
 
-Stamps = tuple[int, ...]
+State = Mapping[str, Units]
 
 
 class Budget(Struct, frozen=True):
@@ -38,12 +37,20 @@ class Claim(Struct, frozen=True):
     budgets: tuple[Budget, ...]
 
 
+class Spent(Struct, frozen=True, array_like=True):
+    """What was taken from one key; `emission` as in `pdp.algorithms.emission`."""
+
+    key: str
+    cost: int
+    emission: int = 0
+
+
 class Grant(Struct, frozen=True):
-    """What a request took: `cost` units at instant `at` from each key."""
+    """What a request took at an instant."""
 
     request_id: str
     at: int
-    costs: tuple[tuple[str, int], ...]
+    spent: tuple[Spent, ...]
 
 
 class Taken(Struct, frozen=True):
@@ -53,9 +60,14 @@ class Taken(Struct, frozen=True):
     grant: Grant | None
 
     @property
+    def failed(self) -> tuple[LimitResult, ...]:
+        """The limits that refuse the call."""
+        return tuple(one for one in self.results if not one.passed and not one.shadow)
+
+    @property
     def retry_after_ms(self) -> int:
-        """The longest wait among the limits that failed; -1 when one can never pass."""
-        waits = [result.retry_after_ms for result in self.results if not result.passed]
+        """The longest wait among the limits that refuse; -1 when one can never pass."""
+        waits = [one.retry_after_ms for one in self.failed]
         return -1 if -1 in waits else max(waits, default=0)
 
 
@@ -74,104 +86,143 @@ def budgets(limits: Iterable[Limit], call: Call, principal_factor: int) -> tuple
                 name=limit.name + ALL_SESSIONS,
                 scope="principal",
                 max=limit.max * principal_factor,
+                burst=limit.burst * principal_factor,
             )
             _keep_stricter(found, _key(companion, call), companion)
     return tuple(Budget(key, limit) for key, limit in found.items())
 
 
-def take(claim: Claim, state: Mapping[str, Stamps], now: int) -> Taken:
+def step(
+    claims: Sequence[Claim], state: State, now: int, granted: Mapping[str, Grant]
+) -> tuple[list[Taken], dict[str, Units]]:
+    """Apply the claims in order to `state`: what each took, and the keys that changed.
+
+    `granted` are the grants of earlier requests, by request id. Only a claim to the very same
+    units is a repeat of such a request.
+    """
+    changed: dict[str, Units] = {}
+    view = dict(state)
+    results = []
+    for claim in claims:
+        _set_back(claim, view, changed, now)
+        earlier = granted.get(claim.request_id)
+        if earlier is not None and _is_repeat(claim, earlier):
+            results.append(_taken_before(claim, view, earlier, now))
+            continue
+        taken = take(claim, view, now)
+        if taken.grant is not None:
+            after = taken_state(claim, view, taken.grant)
+            view.update(after)
+            changed.update(after)
+        results.append(taken)
+    return results, changed
+
+
+def take(claim: Claim, state: State, now: int) -> Taken:
     """Judge all budgets at `now` (microseconds). Writes nothing: see `taken_state`."""
     results = _results(claim, state, now)
-    if not all(result.passed for result in results):
+    if not all(one.passed or one.shadow for one in results):
         return Taken(results, None)
-    left = tuple(structs.replace(one, remaining=one.remaining - one.cost) for one in results)
-    return Taken(left, Grant(claim.request_id, now, costs(claim)))
+    spent, left = [], []
+    for budget, one in zip(claim.budgets, results, strict=True):
+        if one.passed:
+            spent.append(Spent(budget.key, one.cost, emission(budget.limit)))
+        left.append(structs.replace(one, remaining=one.remaining - one.cost) if one.passed else one)
+    return Taken(tuple(left), Grant(claim.request_id, now, tuple(spent)))
 
 
-def taken_before(claim: Claim, state: Mapping[str, Stamps], grant: Grant, now: int) -> Taken:
-    """The answer to a repeat of a request that was granted: the same grant, and nothing more."""
-    passed = (
-        structs.replace(one, passed=True, retry_after_ms=0) for one in _results(claim, state, now)
-    )
-    return Taken(tuple(passed), grant)
-
-
-def costs(claim: Claim) -> tuple[tuple[str, int], ...]:
-    """What is taken from each key."""
-    return tuple((one.key, one.limit.cost) for one in claim.budgets)
-
-
-def taken_state(
-    wanted: Sequence[Budget], state: Mapping[str, Stamps], grant: Grant
-) -> dict[str, Stamps]:
+def taken_state(claim: Claim, state: State, grant: Grant) -> dict[str, Units]:
     """The keys that `grant` changes, as they are after it."""
+    keys = {one.key for one in grant.spent}
     return {
-        one.key: live(state.get(one.key, ()), one.limit.window, grant.at)
-        + (grant.at,) * one.limit.cost
-        for one in wanted
+        one.key: ALGORITHMS[one.limit.algorithm].take(one.limit, state.get(one.key, ()), grant.at)
+        for one in claim.budgets
+        if one.key in keys
     }
 
 
-def returned_state(stamps: Stamps, at: int, cost: int) -> Stamps:
-    """`stamps` without `cost` of the units taken at `at`; what has gone already stays gone."""
-    end = bisect_right(stamps, at)
-    start = end
-    while start > 0 and end - start < cost and stamps[start - 1] == at:
-        start -= 1
-    return stamps[:start] + stamps[end:]
+def returned_state(units: Units, at: int, spent: Spent) -> Units:
+    """`units` without what was spent at the instant `at`."""
+    algorithm = ALGORITHMS["gcra" if spent.emission else "sliding_log"]
+    return algorithm.give_back(units, at, spent.cost, spent.emission)
 
 
-def live(stamps: Stamps, window: int, now: int) -> Stamps:
-    """The units that still count at `now`."""
-    return stamps[bisect_right(stamps, now - window * SECOND) :]
+def ends(claims: Iterable[Claim], changed: State) -> dict[str, int]:
+    """When each changed key means nothing any more, in microseconds."""
+    limits = {budget.key: budget.limit for claim in claims for budget in claim.budgets}
+    return {
+        key: ALGORITHMS[limits[key].algorithm].ends(limits[key], changed[key]) for key in changed
+    }
 
 
-def clamp(stamps: Stamps, now: int) -> Stamps:
-    """`stamps` with none in the future, so that a clock set back locks out for one window at most."""
-    return tuple(min(stamp, now) for stamp in stamps)
+def _set_back(claim: Claim, view: dict[str, Units], changed: dict[str, Units], now: int) -> None:
+    """Pull back what lies in the future, for good: else each refusal would see it there again."""
+    for one in claim.budgets:
+        units = view.get(one.key)
+        if units:
+            pulled = ALGORITHMS[one.limit.algorithm].pull_back(one.limit, units, now)
+            if pulled != units:
+                view[one.key] = changed[one.key] = pulled
 
 
-def _results(claim: Claim, state: Mapping[str, Stamps], now: int) -> tuple[LimitResult, ...]:
+def _is_repeat(claim: Claim, grant: Grant) -> bool:
+    """Whether `grant` holds what `claim` wants; a shadow that failed was not taken."""
+    wanted = {Spent(one.key, one.limit.cost, emission(one.limit)) for one in claim.budgets}
+    needed = {one.key for one in claim.budgets if not one.limit.shadow}
+    return wanted >= set(grant.spent) and needed <= {one.key for one in grant.spent}
+
+
+def _taken_before(claim: Claim, state: State, grant: Grant, now: int) -> Taken:
+    """The same grant, and nothing more."""
+    keys = {one.key for one in grant.spent}
+    results = (
+        structs.replace(one, passed=True, retry_after_ms=0) if budget.key in keys else one
+        for budget, one in zip(claim.budgets, _results(claim, state, now), strict=True)
+    )
+    return Taken(tuple(results), grant)
+
+
+def _results(claim: Claim, state: State, now: int) -> tuple[LimitResult, ...]:
     return tuple(_judge(budget, state.get(budget.key, ()), now) for budget in claim.budgets)
 
 
-def _judge(budget: Budget, stamps: Stamps, now: int) -> LimitResult:
+def _judge(budget: Budget, units: Units, now: int) -> LimitResult:
     """What one limit says; `remaining` is what is left before anything is taken."""
     limit = budget.limit
-    held = live(stamps, limit.window, now)
-    excess = len(held) + limit.cost - limit.max
-    passed = excess <= 0
+    verdict = ALGORITHMS[limit.algorithm].judge(limit, units, now)
+    return limit_result(limit, verdict.passed, verdict.remaining, verdict.retry_after_ms)
+
+
+def limit_result(limit: Limit, passed: bool, remaining: int, retry_after_ms: int) -> LimitResult:  # noqa: FBT001 - all three are positional data of a store
+    """What is told of a limit that was judged."""
     return LimitResult(
         name=limit.name,
         scope=limit.scope,
         max=limit.max,
         window=limit.window,
         cost=limit.cost,
-        remaining=max(0, limit.max - len(held)),
+        remaining=remaining,
         passed=passed,
-        retry_after_ms=0 if passed else _wait_ms(limit, held, excess, now),
+        retry_after_ms=retry_after_ms,
+        shadow=limit.shadow,
     )
-
-
-def _wait_ms(limit: Limit, held: Stamps, excess: int, now: int) -> int:
-    """Milliseconds, rounded up, until enough units have left; -1 when the cost exceeds the limit."""
-    if limit.cost > limit.max:
-        return -1
-    leaves_at = held[excess - 1] + limit.window * SECOND
-    return -((now - leaves_at) // 1000)
 
 
 def _keep_stricter(found: dict[str, Limit], key: str, limit: Limit) -> None:
     other = found.get(key)
     if other is not None:
         limit = structs.replace(
-            limit, max=min(limit.max, other.max), cost=max(limit.cost, other.cost)
+            limit,
+            max=min(limit.max, other.max),
+            cost=max(limit.cost, other.cost),
+            burst=min(burst(limit), burst(other)) if limit.algorithm == "gcra" else 0,
         )
     found[key] = limit
 
 
 def _key(limit: Limit, call: Call) -> str:
-    parts = (limit.name, limit.scope, str(limit.window), *_subject(limit.scope, call))
+    kind = (limit.algorithm, "shadow" if limit.shadow else "")
+    parts = (limit.name, limit.scope, str(limit.window), *kind, *_subject(limit.scope, call))
     return "".join(f"{len(part)}:{part}" for part in parts)
 
 

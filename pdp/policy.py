@@ -18,6 +18,7 @@ from pdp.api.model import Effect, Obligation, Reason, ShadowFinding
 from pdp.api.strict_json import StrictJsonError
 
 MAX_LIMIT = 10_000
+MAX_RATE = 1_000_000
 MAX_WINDOW = 366 * 24 * 3600
 MAX_COST = 1_000_000
 
@@ -25,16 +26,28 @@ Scope = Literal["session", "principal", "tool", "server", "global"]
 
 
 class Limit(Struct, frozen=True, forbid_unknown_fields=True):
-    """A budget the call consumes: at most `max` units in any `window` seconds per `scope`."""
+    """A budget the call consumes: at most `max` units in any `window` seconds per `scope`.
+
+    `burst` is for the algorithm gcra: so many units may be taken at once, 0 means `max`.
+    """
 
     name: Annotated[str, Meta(min_length=1, max_length=512)]
     scope: Scope
-    max: Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
+    max: Annotated[int, Meta(ge=1, le=MAX_RATE)]
     window: Annotated[int, Meta(ge=1, le=MAX_WINDOW)]
     rule: str = ""
-    algorithm: Literal["sliding_log"] = "sliding_log"
+    algorithm: Literal["sliding_log", "gcra"] = "sliding_log"
     cost: Annotated[int, Meta(ge=1, le=MAX_COST)] = 1
-    on_store_error: Literal["deny"] = "deny"
+    burst: Annotated[int, Meta(ge=0, le=MAX_RATE)] = 0
+    shadow: bool = False
+    on_store_error: Literal["deny", "local", "allow"] = "deny"
+
+    def __post_init__(self) -> None:
+        """Refuse what the algorithm cannot do."""
+        if self.algorithm == "sliding_log" and (self.max > MAX_LIMIT or self.burst):
+            raise ValueError(f"a sliding log has no burst and a max of at most {MAX_LIMIT}")
+        if self.burst > self.max:
+            raise ValueError("burst exceeds max")
 
 
 class Check(Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,14 +15,18 @@ from msgspec import Struct
 from pdp.checks import KEYWORDS, SchemaError, compile_schema, unknown_keyword
 from pdp.errors import PolicyTextError
 from pdp.located import Located, Path, load, name_of
-from pdp.policy import MAX_LIMIT, MAX_WINDOW
+from pdp.policy import MAX_LIMIT, MAX_RATE, MAX_WINDOW
 
 ACTIONS = ("allow", "deny", "hide", "require_approval")
 CATEGORIES = ("Read", "Write", "Execute", "Destructive", "Financial")
 SCOPES = ("session", "principal", "tool", "server", "global")
 _SERVER_KEYS = ("default", "tools", "categories", "limits")
 _RULE_KEYS = ("action", "reason", "rate_limit", "arguments")
-_LIMIT_KEYS = ("name", "max", "window", "scope", "algorithm", "cost", "on_store_error")
+_LIMIT_KEYS = (
+    "name", "max", "window", "scope", "algorithm", "burst", "cost", "shadow", "on_store_error",
+)  # fmt: skip
+ALGORITHMS = {"sliding_log": MAX_LIMIT, "gcra": MAX_RATE}  # with the largest max of each
+ON_STORE_ERROR = ("deny", "local", "allow")
 _UNREACHED = ("rate_limit", "arguments")
 
 
@@ -100,9 +104,10 @@ class _Check(Struct):
             if key not in known:
                 self.fail((*path, key), f"there is no key `{key}` here; {nearest(key, known)}")
 
-    def one_of(self, value: Any, path: Path, known: tuple[str, ...]) -> None:
-        if value not in known:
-            self.fail(path, f"must be one of {', '.join(known)}; {nearest(str(value), known)}")
+    def one_of(self, value: Any, path: Path, known: tuple[Any, ...]) -> None:
+        if value not in known or isinstance(value, bool) is not isinstance(known[0], bool):
+            words = [str(one).lower() if isinstance(one, bool) else one for one in known]
+            self.fail(path, f"must be one of {', '.join(words)}; {nearest(str(value), words)}")
 
     def server(self, value: Mapping[str, Any]) -> None:
         self.keys(value, (), _SERVER_KEYS)
@@ -171,18 +176,33 @@ class _Check(Struct):
         self.keys(limit, path, _LIMIT_KEYS if named else _LIMIT_KEYS[1:])
         if named and not (isinstance(limit.get("name"), str) and limit["name"]):
             self.fail(path, "needs a name")
-        most = self.whole(limit, path, "max", MAX_LIMIT, needed=True)
-        self.whole(limit, path, "window", MAX_WINDOW, needed=True)
-        cost = self.whole(limit, path, "cost", MAX_LIMIT, needed=False)
-        if most is not None and cost is not None and cost > most:
-            self.fail((*path, "cost"), f"exceeds max ({most}), so that no call could ever pass")
         for key, known in (
             ("scope", SCOPES),
-            ("algorithm", ("sliding_log",)),
-            ("on_store_error", ("deny",)),
+            ("algorithm", tuple(ALGORITHMS)),
+            ("on_store_error", ON_STORE_ERROR),
+            ("shadow", (True, False)),
         ):
             if key in limit:
                 self.one_of(limit[key], (*path, key), known)
+        self.numbers(limit, path, str(limit.get("algorithm", "sliding_log")))
+
+    def numbers(self, limit: Mapping[str, Any], path: Path, algorithm: str) -> None:
+        """`max`, `window`, `burst` and `cost`, each by itself and beside the others."""
+        largest = ALGORITHMS.get(algorithm, MAX_LIMIT)
+        most = self.whole(limit, path, "max", largest, needed=True)
+        self.whole(limit, path, "window", MAX_WINDOW, needed=True)
+        burst = self.whole(limit, path, "burst", largest, needed=False)
+        cost = self.whole(limit, path, "cost", largest, needed=False)
+        if "burst" in limit and algorithm != "gcra":
+            self.fail((*path, "burst"), "has no effect without algorithm: gcra")
+        elif burst is not None and most is not None and burst > most:
+            self.fail((*path, "burst"), f"exceeds max ({most})")
+        for key, bound in (("burst", burst), ("max", most)):
+            if bound is not None and cost is not None and cost > bound:
+                self.fail(
+                    (*path, "cost"), f"exceeds {key} ({bound}), so that no call could ever pass"
+                )
+                return
 
     def whole(
         self, limit: Mapping[str, Any], path: Path, key: str, most: int, *, needed: bool

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pdp.algorithms import Units
 from pdp.errors import JournalError, StoreError
-from pdp.limits import Budget, Claim, Grant, Stamps, Taken, returned_state, take, taken_state
+from pdp.limits import Budget, Claim, Grant, Taken, returned_state, take, taken_state
 from pdp.policy import BatchAnswer
 
 
@@ -28,7 +29,7 @@ class DictStore:
     """The pure step over a dict; `broken` makes every use of it fail."""
 
     def __init__(self) -> None:
-        self.state: dict[str, Stamps] = {}
+        self.state: dict[str, Units] = {}
         self.asked: list[tuple[Budget, ...]] = []
         self.broken = False
 
@@ -40,8 +41,8 @@ class DictStore:
     async def give_back(self, grants: Sequence[Grant]) -> None:
         self._check()
         for grant in grants:
-            for key, cost in grant.costs:
-                self.state[key] = returned_state(self.state[key], grant.at, cost)
+            for spent in grant.spent:
+                self.state[spent.key] = returned_state(self.state[spent.key], grant.at, spent)
 
     def units(self) -> int:
         """How many units are taken in all."""
@@ -50,7 +51,7 @@ class DictStore:
     def _take(self, claim: Claim, now: int) -> Taken:
         taken = take(claim, self.state, now)
         if taken.grant is not None:
-            self.state.update(taken_state(claim.budgets, self.state, taken.grant))
+            self.state.update(taken_state(claim, self.state, taken.grant))
         return taken
 
     def _check(self) -> None:

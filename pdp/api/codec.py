@@ -207,6 +207,7 @@ def _limit_to_wire(limit: LimitResult) -> types_pb2.LimitResult:
         remaining=limit.remaining,
         passed=limit.passed,
         retry_after_ms=limit.retry_after_ms,
+        shadow=limit.shadow,
     )
 
 
@@ -220,6 +221,7 @@ def _limit(message: types_pb2.LimitResult) -> LimitResult:
         message.remaining,
         message.passed,
         message.retry_after_ms,
+        message.shadow,
     )
 
 

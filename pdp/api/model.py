@@ -79,7 +79,8 @@ class Reason(Struct, frozen=True):
 class LimitResult(Struct, frozen=True):
     """What one limit said of a call. Times: `window` in seconds, `retry_after_ms` in milliseconds.
 
-    `retry_after_ms` is 0 when the limit passed and -1 when the call can never pass.
+    `retry_after_ms` is 0 when the limit passed and -1 when the call can never pass. A `shadow` limit
+    that did not pass refuses nothing.
     """
 
     name: str
@@ -90,6 +91,7 @@ class LimitResult(Struct, frozen=True):
     remaining: int
     passed: bool
     retry_after_ms: int = 0
+    shadow: bool = False
 
 
 class Obligation(Struct, frozen=True):

@@ -12,7 +12,7 @@ import pytest
 from pdp.api.model import Call, Effect, Reason
 from pdp.catalogue import Catalogue
 from pdp.decide import Judgement, Parts, give_back, judge
-from pdp.limits import Grant
+from pdp.limits import Grant, Spent
 from pdp.policy import BatchAnswer, Check, Fault, Limit, PolicyAnswer
 from tests.calls import call
 from tests.fakes import DictStore, FakeEngine, FixedClock, ListJournal
@@ -149,7 +149,7 @@ async def test_giving_back_nothing_or_to_a_dead_store_is_no_refund() -> None:
     bench = Bench()
     assert not await give_back([], bench.store)
     bench.store.broken = True
-    assert not await give_back([Grant("r", 1, (("k", 1),))], bench.store)
+    assert not await give_back([Grant("r", 1, (Spent("k", 1),))], bench.store)
 
 
 @pytest.mark.parametrize("effect", [Effect.ALLOW, Effect.DENY, Effect.HOLD])

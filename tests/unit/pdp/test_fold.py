@@ -10,7 +10,7 @@ from pdp.api.model import Decision, Effect, LimitResult, Obligation, Reason, Sha
 from pdp.api.reasons import REASONS
 from pdp.checks import CheckFailure
 from pdp.fold import fold, refusal, refuse_with
-from pdp.limits import ALL_SESSIONS, Grant, Taken
+from pdp.limits import ALL_SESSIONS, Grant, Spent, Taken
 from pdp.policy import Fault, Limit, PolicyAnswer
 
 SHADOW = (ShadowFinding(Effect.DENY, Reason("trial", "would deny"), "site.trial"),)
@@ -33,7 +33,7 @@ def result(name: str = "files/read", *, passed: bool = True, wait: int = 0) -> L
     return LimitResult(name, "session", 3, 60, 1, 2, passed, wait)
 
 
-GRANTED = Taken((result(),), Grant("r", 1, (("k", 1),)))
+GRANTED = Taken((result(),), Grant("r", 1, (Spent("k", 1),)))
 REFUSED = Taken((result(passed=False, wait=1500),), None)
 
 

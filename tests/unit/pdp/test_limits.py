@@ -9,19 +9,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from pdp.algorithms import ALGORITHMS, SECOND, Units, live
 from pdp.api.model import Call, Principal, Session
 from pdp.limits import (
     ALL_SESSIONS,
-    SECOND,
     Budget,
     Claim,
     Grant,
-    Stamps,
+    Spent,
     Taken,
     budgets,
-    clamp,
-    live,
     returned_state,
+    step,
     take,
     taken_state,
 )
@@ -60,7 +59,7 @@ class World:
 
     def __init__(self) -> None:
         self.now = START
-        self.state: dict[str, Stamps] = {}
+        self.state: dict[str, Units] = {}
         self.ledger = Ledger()
         self.grants: list[Grant] = []
 
@@ -71,10 +70,10 @@ class World:
         assert [result.passed for result in taken.results] == fits
         assert (taken.grant is not None) == all(fits)
         if taken.grant is not None:
-            self.state.update(taken_state(wanted, self.state, taken.grant))
+            self.state.update(taken_state(Claim("r", wanted), self.state, taken.grant))
             self.grants.append(taken.grant)
-            for key, cost in taken.grant.costs:
-                self.ledger.units.setdefault(key, []).extend([self.now] * cost)
+            for one in taken.grant.spent:
+                self.ledger.units.setdefault(one.key, []).extend([self.now] * one.cost)
         else:
             assert self.state == before
             self.check_wait(wanted, taken)
@@ -83,10 +82,10 @@ class World:
     def refund(self, index: int) -> None:
         if self.grants:
             grant = self.grants.pop(index % len(self.grants))
-            for key, cost in grant.costs:
-                self.state[key] = returned_state(self.state[key], grant.at, cost)
-                for _ in range(cost):
-                    self.ledger.units[key].remove(grant.at)
+            for one in grant.spent:
+                self.state[one.key] = returned_state(self.state[one.key], grant.at, one)
+                for _ in range(one.cost):
+                    self.ledger.units[one.key].remove(grant.at)
 
     def check_wait(self, wanted: tuple[Budget, ...], taken: Taken) -> None:
         wait = taken.retry_after_ms
@@ -175,6 +174,7 @@ def test_a_result_says_which_limit_and_how_much() -> None:
         "remaining": 1,
         "passed": True,
         "retry_after_ms": 0,
+        "shadow": False,
     }
 
 
@@ -202,16 +202,16 @@ def test_a_call_that_passes_need_not_wait() -> None:
 
 def test_a_refund_gives_back_the_units_of_its_own_grant_only() -> None:
     """Units of other instants stay, those of the same instant are alike."""
-    assert returned_state((1, 2, 2, 2, 3), 2, 2) == (1, 2, 3)
-    assert returned_state((1, 3), 2, 1) == (1, 3)
-    assert returned_state((2, 2), 2, 1) == (2,)
-    assert returned_state((), 2, 1) == ()
+    assert returned_state((1, 2, 2, 2, 3), 2, Spent("k", 2)) == (1, 2, 3)
+    assert returned_state((1, 3), 2, Spent("k", 1)) == (1, 3)
+    assert returned_state((2, 2), 2, Spent("k", 1)) == (2,)
+    assert returned_state((), 2, Spent("k", 1)) == ()
 
 
 @given(st.lists(st.integers(0, 9)).map(sorted).map(tuple), st.integers(0, 9), st.integers(1, 9))
-def test_a_refund_never_gives_back_more_than_was_taken(stamps: Stamps, at: int, cost: int) -> None:
+def test_a_refund_never_gives_back_more_than_was_taken(stamps: Units, at: int, cost: int) -> None:
     """It removes at most `cost` units, all of instant `at`, and adds none."""
-    left = returned_state(stamps, at, cost)
+    left = returned_state(stamps, at, Spent("k", cost))
     assert len(stamps) - len(left) == min(cost, stamps.count(at))
     assert [one for one in left if one != at] == [one for one in stamps if one != at]
 
@@ -224,7 +224,7 @@ def test_a_refund_after_the_units_have_expired_changes_nothing() -> None:
     world.now += 10 * SECOND
     world.take(one)
     world.take(one)
-    assert returned_state(world.state["k"], grant.at, 1) == world.state["k"]
+    assert returned_state(world.state["k"], grant.at, Spent("k", 1)) == world.state["k"]
     assert world.take(one).grant is None
 
 
@@ -232,9 +232,9 @@ def test_a_refund_after_the_units_have_expired_changes_nothing() -> None:
     st.lists(st.integers(START, START + 10**9)).map(sorted).map(tuple),
     st.integers(START - 10**9, START + 10**9),
 )
-def test_a_clock_set_back_locks_out_for_one_window_at_most(stamps: Stamps, now: int) -> None:
+def test_a_clock_set_back_locks_out_for_one_window_at_most(stamps: Units, now: int) -> None:
     """No unit is lost, none lies in the future, and all are free one window later."""
-    pulled = clamp(stamps, now)
+    pulled = ALGORITHMS["sliding_log"].pull_back(limit(), stamps, now)
     assert len(pulled) == len(stamps)
     assert list(pulled) == sorted(pulled)
     assert all(stamp <= now for stamp in pulled)
@@ -356,3 +356,41 @@ def test_a_full_limit_frees_one_unit_at_a_time(most: int) -> None:
     assert one.retry_after_ms == 9_000
     (all_of_them,) = take(Claim("r", (budget(most=most, cost=most),)), {"k": stamps}, now).results
     assert all_of_them.retry_after_ms == 9_000 + most - 1
+
+
+def test_a_shadow_limit_counts_and_tells_but_refuses_nothing() -> None:
+    """What it would have refused is taken from the others and not from it."""
+    watched = Budget("w", limit("w", 1, shadow=True))
+    enforced = Budget("e", limit("e", 2))
+    state: dict[str, Units] = {}
+    found = []
+    for number in range(3):
+        (taken,), changed = step([Claim(f"{number}", (watched, enforced))], state, START, {})
+        state.update(changed)
+        found.append(([one.passed for one in taken.results], taken.grant is not None))
+    assert found == [([True, True], True), ([False, True], True), ([False, False], False)]
+    assert {key: len(units) for key, units in state.items()} == {"w": 1, "e": 2}
+    assert [one.name for one in taken.failed] == ["e"]
+
+
+def test_a_shadow_limit_has_a_counter_of_its_own() -> None:
+    """To try a stricter maximum in the shadow must not make the enforced one stricter."""
+    both = (limit("x", 5, scope="server"), limit("x", 1, scope="server", shadow=True))
+    assert sorted(one.limit.max for one in budgets(both, call(), 10)) == [1, 5]
+
+
+def test_algorithms_do_not_share_a_counter() -> None:
+    """Their states mean different things."""
+    both = (limit("x", scope="server"), limit("x", scope="server", algorithm="gcra"))
+    assert len({one.key for one in budgets(both, call(), 10)}) == 2
+
+
+def test_a_clock_set_back_is_followed_even_by_a_refused_call() -> None:
+    """Else every refusal would find the future again, and lock out until it comes."""
+    full = Budget("k", limit(most=1))
+    future = {"k": (START + 3600 * SECOND,)}
+    (refused,), changed = step([Claim("r", (full,))], future, START, {})
+    assert refused.grant is None
+    assert changed == {"k": (START,)}
+    (later,), _ = step([Claim("s", (full,))], changed, START + 10 * SECOND, {})
+    assert later.grant is not None

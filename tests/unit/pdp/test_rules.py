@@ -24,6 +24,7 @@ tools:
     rate_limit:
       - {max: 10, window: 60}
       - {max: 100, window: 3600, scope: principal, algorithm: sliding_log, cost: 2}
+      - {max: 100000, window: 60, algorithm: gcra, burst: 50, shadow: true, on_store_error: local}
     arguments: {properties: {path: {type: string, pattern: "^/tmp/"}}, required: [path]}
 categories:
   Execute: {rate_limit: {max: 1, window: 1, on_store_error: deny}, arguments: declared}
@@ -119,13 +120,37 @@ WRONG = {
         rule("rate_limit: {max: 1, window: 1, scope: sesion}"),
         "did you mean `session`?",
     ),
-    "an algorithm to come": (
-        rule("rate_limit: {max: 1, window: 1, algorithm: gcra}"),
-        "must be one of sliding_log",
+    "an algorithm that is none": (
+        rule("rate_limit: {max: 1, window: 1, algorithm: fixed}"),
+        "must be one of sliding_log, gcra",
     ),
-    "an open door for a dead store": (
-        rule("rate_limit: {max: 1, window: 1, on_store_error: allow}"),
-        "must be one of deny",
+    "a dead store's answer that is none": (
+        rule("rate_limit: {max: 1, window: 1, on_store_error: alow}"),
+        "must be one of deny, local, allow; did you mean `allow`?",
+    ),
+    "a shadow that is text": (
+        rule("rate_limit: {max: 1, window: 1, shadow: 'true'}"),
+        "must be one of true, false",
+    ),
+    "a shadow that is a number": (
+        rule("rate_limit: {max: 1, window: 1, shadow: 1}"),
+        "must be one of true, false",
+    ),
+    "a burst of a log": (
+        rule("rate_limit: {max: 2, window: 1, burst: 1}"),
+        "burst: has no effect without algorithm: gcra",
+    ),
+    "a burst above the max": (
+        rule("rate_limit: {max: 2, window: 1, algorithm: gcra, burst: 3}"),
+        "burst: exceeds max (2)",
+    ),
+    "a cost above the burst": (
+        rule("rate_limit: {max: 9, window: 1, algorithm: gcra, burst: 2, cost: 3}"),
+        "cost: exceeds burst (2), so that no call could ever pass",
+    ),
+    "a log that is too long": (
+        rule("rate_limit: {max: 10001, window: 1}"),
+        "from 1 to 10000, not 10001",
     ),
     "limits without a name": ("limits: [{max: 1, window: 1}]", "limits.0: needs a name"),
     "limits that are a mapping": ("limits: {max: 1}", "limits: must be a list"),
