@@ -8,7 +8,7 @@ T ?= tests
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
-	bench clean
+	redis-server bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,8 +32,11 @@ $(OPA): | $(VENV)/.made
 demo: dev .venv-demo/.made ## play the main job on real parts (KEEP=1 leaves it running)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-test: check .venv-demo/.made ## all checks, then every test (T=path picks some)
+test: check .venv-demo/.made redis-server ## all checks, then every test (T=path picks some)
 	$(BIN)/python -m pytest $(T)
+
+redis-server:
+	@tools/debian-package redis-server redis-server
 
 check: dev lint types imports rego proto-check docs-check ## format, lint, types, imports, Rego, proto
 

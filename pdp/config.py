@@ -34,8 +34,14 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """The section `[limits]`: where budgets are kept."""
 
-    store: Literal["sqlite", "memory"] = "sqlite"
-    """`sqlite` survives a restart, `memory` does not."""
+    store: Literal["sqlite", "memory", "redis"] = "sqlite"
+    """`sqlite` survives a restart, `memory` does not, `redis` (or Valkey) is shared by several services."""
+    url: str = ""
+    """Where the Redis is: `redis://HOST:PORT/DB`, `rediss://…`, `unix:///PATH`, or `env:NAME`, `file:PATH`."""
+    timeout_ms: Positive = 100
+    """Milliseconds to wait for the Redis; there is no second try."""
+    replicas: Positive = 1
+    """How many decision services share the store: the share of `on_store_error: local`."""
     path: str = ""
     """The SQLite file. Empty: `limits.db` in the state folder."""
     principal_factor: Positive = 10

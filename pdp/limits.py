@@ -10,6 +10,7 @@ another's. The maximum is not part of the key: a stricter limit counts what was 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
@@ -46,10 +47,11 @@ class Spent(Struct, frozen=True, array_like=True):
 
 
 class Grant(Struct, frozen=True):
-    """What a request took at an instant."""
+    """What a request took at an instant; `claimed` is the fingerprint of what it wanted."""
 
     request_id: str
     at: int
+    claimed: str
     spent: tuple[Spent, ...]
 
 
@@ -97,8 +99,8 @@ def step(
 ) -> tuple[list[Taken], dict[str, Units]]:
     """Apply the claims in order to `state`: what each took, and the keys that changed.
 
-    `granted` are the grants of earlier requests, by request id. Only a claim to the very same
-    units is a repeat of such a request.
+    `granted` are the grants of earlier requests, by request id. Only the very same claim is a
+    repeat of such a request.
     """
     changed: dict[str, Units] = {}
     view = dict(state)
@@ -106,7 +108,7 @@ def step(
     for claim in claims:
         _set_back(claim, view, changed, now)
         earlier = granted.get(claim.request_id)
-        if earlier is not None and _is_repeat(claim, earlier):
+        if earlier is not None and earlier.claimed == fingerprint(claim):
             results.append(_taken_before(claim, view, earlier, now))
             continue
         taken = take(claim, view, now)
@@ -128,7 +130,8 @@ def take(claim: Claim, state: State, now: int) -> Taken:
         if one.passed:
             spent.append(Spent(budget.key, one.cost, emission(budget.limit)))
         left.append(structs.replace(one, remaining=one.remaining - one.cost) if one.passed else one)
-    return Taken(tuple(left), Grant(claim.request_id, now, tuple(spent)))
+    grant = Grant(claim.request_id, now, fingerprint(claim), tuple(spent))
+    return Taken(tuple(left), grant)
 
 
 def taken_state(claim: Claim, state: State, grant: Grant) -> dict[str, Units]:
@@ -145,6 +148,15 @@ def returned_state(units: Units, at: int, spent: Spent) -> Units:
     """`units` without what was spent at the instant `at`."""
     algorithm = ALGORITHMS["gcra" if spent.emission else "sliding_log"]
     return algorithm.give_back(units, at, spent.cost, spent.emission)
+
+
+def fingerprint(claim: Claim) -> str:
+    """What tells a repeat from another claim under the same request id."""
+    digest = hashlib.sha256()
+    for one in claim.budgets:
+        units = f"{one.limit.cost}:{emission(one.limit)}:{one.limit.shadow};"
+        digest.update(f"{len(one.key)}:{one.key}{units}".encode())
+    return digest.hexdigest()[:32]
 
 
 def ends(claims: Iterable[Claim], changed: State) -> dict[str, int]:
@@ -165,18 +177,13 @@ def _set_back(claim: Claim, view: dict[str, Units], changed: dict[str, Units], n
                 view[one.key] = changed[one.key] = pulled
 
 
-def _is_repeat(claim: Claim, grant: Grant) -> bool:
-    """Whether `grant` holds what `claim` wants; a shadow that failed was not taken."""
-    wanted = {Spent(one.key, one.limit.cost, emission(one.limit)) for one in claim.budgets}
-    needed = {one.key for one in claim.budgets if not one.limit.shadow}
-    return wanted >= set(grant.spent) and needed <= {one.key for one in grant.spent}
-
-
 def _taken_before(claim: Claim, state: State, grant: Grant, now: int) -> Taken:
-    """The same grant, and nothing more."""
+    """The same grant, and nothing more; a shadow that was not taken then is not taken now."""
     keys = {one.key for one in grant.spent}
     results = (
-        structs.replace(one, passed=True, retry_after_ms=0) if budget.key in keys else one
+        structs.replace(one, passed=True, retry_after_ms=0)
+        if budget.key in keys
+        else structs.replace(one, passed=False)
         for budget, one in zip(claim.budgets, _results(claim, state, now), strict=True)
     )
     return Taken(tuple(results), grant)

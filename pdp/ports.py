@@ -20,8 +20,10 @@ class PolicyEngine(Protocol):
 class StateStore(Protocol):
     """Keeps what has been taken from the limits."""
 
-    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken]:
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """Take, claim by claim and in order, all budgets of a claim or none. Raises `StoreError`.
+
+        `None` means that limits of this claim could not be asked, so that the call is refused.
 
         All of it is one atomic step. A store that outlives the process has made it durable before
         this returns, and then answers a repeated request with its first grant.

@@ -16,14 +16,14 @@ import msgspec
 
 from pdp.algorithms import Units
 from pdp.errors import StoreError
-from pdp.limits import Claim, Grant, Spent, Taken, ends, returned_state, step
+from pdp.limits import Claim, Grant, Taken, ends, returned_state, step
 
 MAX_MEMORY_KEYS = 1_000_000
 _SWEEP_BATCH = 500
 # How long a lost reply may be asked for again, in microseconds.
 _GRANT_LIFE = 60_000_000
 _encode = msgspec.json.Encoder().encode
-_decode_spent = msgspec.json.Decoder(tuple[Spent, ...]).decode
+_decode_grant = msgspec.json.Decoder(Grant).decode
 
 
 class MemoryStore:
@@ -34,7 +34,7 @@ class MemoryStore:
         self._units: dict[str, Units] = {}
         self._expires: dict[str, int] = {}
 
-    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken]:
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """See `StateStore.take`."""
         if len(self._units) >= MAX_MEMORY_KEYS:
             self._sweep(now)
@@ -42,7 +42,7 @@ class MemoryStore:
         results, changed = step(claims, known, now, {})
         self._units.update(changed)
         self._expires.update(ends(claims, changed))
-        return results
+        return list(results)
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`."""
@@ -75,7 +75,7 @@ class SqliteStore:
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"cannot use {path}: {error}") from error
 
-    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken]:
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """See `StateStore.take`."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
@@ -90,7 +90,7 @@ class SqliteStore:
                 raise
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
-        return results
+        return list(results)
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`."""
@@ -99,7 +99,9 @@ class SqliteStore:
             try:
                 for grant in grants:
                     self._return(grant)
-                    self._db.execute("DELETE FROM grants WHERE request_id = ?", (grant.request_id,))
+                    self._db.execute(
+                        "DELETE FROM granted WHERE request_id = ?", (grant.request_id,)
+                    )
                 self._db.execute("COMMIT")
             except BaseException:
                 self._rollback()
@@ -124,11 +126,11 @@ class SqliteStore:
         )
         self._db.execute("CREATE INDEX IF NOT EXISTS counters_expires ON counters (expires)")
         self._db.execute(
-            "CREATE TABLE IF NOT EXISTS grants (request_id TEXT PRIMARY KEY, at INTEGER NOT NULL,"
-            " spent BLOB NOT NULL) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS granted (request_id TEXT PRIMARY KEY, at INTEGER NOT NULL,"
+            " what BLOB NOT NULL) WITHOUT ROWID"
         )
-        self._db.execute("CREATE INDEX IF NOT EXISTS grants_at ON grants (at)")
-        self._db.execute("UPDATE grants SET at = ? WHERE at > ?", (now, now))
+        self._db.execute("CREATE INDEX IF NOT EXISTS granted_at ON granted (at)")
+        self._db.execute("UPDATE granted SET at = ? WHERE at > ?", (now, now))
 
     def _load(self, claims: Sequence[Claim]) -> dict[str, Units]:
         keys = _keys(claims)
@@ -142,15 +144,16 @@ class SqliteStore:
         """The grants of requests that come again, as after a reply that was lost."""
         ids = [claim.request_id for claim in claims]
         rows = self._db.execute(
-            f"SELECT request_id, at, spent FROM grants WHERE request_id IN ({_marks(ids)})",  # noqa: S608
+            f"SELECT what FROM granted WHERE request_id IN ({_marks(ids)})",  # noqa: S608
             ids,
         )
-        return {row[0]: Grant(row[0], row[1], _decode_spent(row[2])) for row in rows}
+        grants = (_decode_grant(what) for (what,) in rows)
+        return {grant.request_id: grant for grant in grants}
 
     def _remember(self, grants: Sequence[Grant]) -> None:
         self._db.executemany(
-            "INSERT OR REPLACE INTO grants VALUES (?, ?, ?)",
-            [(one.request_id, one.at, _encode(one.spent)) for one in grants],
+            "INSERT OR REPLACE INTO granted VALUES (?, ?, ?)",
+            [(one.request_id, one.at, _encode(one)) for one in grants],
         )
 
     def _save(self, changed: Mapping[str, Units], expires: Mapping[str, int]) -> None:
@@ -179,8 +182,8 @@ class SqliteStore:
             (now, _SWEEP_BATCH),
         )
         self._db.execute(
-            "DELETE FROM grants WHERE request_id IN"
-            " (SELECT request_id FROM grants WHERE at <= ? LIMIT ?)",
+            "DELETE FROM granted WHERE request_id IN"
+            " (SELECT request_id FROM granted WHERE at <= ? LIMIT ?)",
             (now - _GRANT_LIFE, _SWEEP_BATCH),
         )
 

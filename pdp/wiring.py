@@ -30,9 +30,11 @@ from pdp.config import PdpConfig
 from pdp.decide import Parts, judge
 from pdp.desk import Desk
 from pdp.errors import ConfigError
+from pdp.fallback import FallbackStore
 from pdp.journal import FileJournal
 from pdp.opa import OpaEngine
 from pdp.ports import StateStore
+from pdp.redis_store import RedisStore
 from pdp.reload import Reloader
 from pdp.service import DecisionService, PolicyService
 from pdp.sidecar import Sidecar, supervise
@@ -65,7 +67,7 @@ async def serve(
     _make_private(run_folder)
     async with AsyncExitStack() as stack:
         clock = SteadyClock()
-        store = _store(config, clock, stack)
+        store = await _store(config, clock, stack)
         journal = FileJournal(Path(config.journal.path))
         stack.callback(journal.close)
         parts, reloader = await _policy(config, opa, run_folder, clock, store, journal, stack)
@@ -106,12 +108,18 @@ def _write_private(path: Path, text: str) -> Path:
     return path
 
 
-def _store(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -> StateStore:
-    if config.limits.store == "memory":
+async def _store(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -> StateStore:
+    limits = config.limits
+    if limits.store == "memory":
         return MemoryStore()
-    store = SqliteStore(Path(config.limits.path), clock.now_ns() // 1000)
+    if limits.store == "redis":
+        shared = RedisStore(limits.url, limits.timeout_ms)
+        stack.push_async_callback(shared.close)
+        await shared.reach()
+        return FallbackStore(shared, limits.replicas)
+    store = SqliteStore(Path(limits.path), clock.now_ns() // 1000)
     stack.callback(store.close)
-    return store
+    return FallbackStore(store, limits.replicas)
 
 
 async def _policy(

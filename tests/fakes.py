@@ -33,7 +33,7 @@ class DictStore:
         self.asked: list[tuple[Budget, ...]] = []
         self.broken = False
 
-    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken]:
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         self._check()
         self.asked.extend(claim.budgets for claim in claims)
         return [self._take(claim, now) for claim in claims]

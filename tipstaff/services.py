@@ -17,6 +17,7 @@ from pdp.wiring import serve as serve_pdp
 from tipstaff import console
 from tipstaff.config import Config, load
 from tipstaff.install import OpaInstallError, find_opa, install_opa
+from tipstaff.secret import resolved_pdp
 
 
 def pdp_command(arguments: argparse.Namespace) -> int:
@@ -24,10 +25,11 @@ def pdp_command(arguments: argparse.Namespace) -> int:
     console.configure_logs()
     config = load(arguments.config)
     opa = opa_binary(config, arguments.opa)
+    settings = resolved_pdp(config.pdp)
 
     async def run(stop: asyncio.Event) -> None:
         await serve_pdp(
-            config.pdp,
+            settings,
             opa=opa,
             run_folder=config.run_folder,
             stop=stop,

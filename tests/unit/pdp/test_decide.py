@@ -149,7 +149,7 @@ async def test_giving_back_nothing_or_to_a_dead_store_is_no_refund() -> None:
     bench = Bench()
     assert not await give_back([], bench.store)
     bench.store.broken = True
-    assert not await give_back([Grant("r", 1, (Spent("k", 1),))], bench.store)
+    assert not await give_back([Grant("r", 1, "", (Spent("k", 1),))], bench.store)
 
 
 @pytest.mark.parametrize("effect", [Effect.ALLOW, Effect.DENY, Effect.HOLD])

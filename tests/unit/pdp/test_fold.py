@@ -33,7 +33,7 @@ def result(name: str = "files/read", *, passed: bool = True, wait: int = 0) -> L
     return LimitResult(name, "session", 3, 60, 1, 2, passed, wait)
 
 
-GRANTED = Taken((result(),), Grant("r", 1, (Spent("k", 1),)))
+GRANTED = Taken((result(),), Grant("r", 1, "", (Spent("k", 1),)))
 REFUSED = Taken((result(passed=False, wait=1500),), None)
 
 

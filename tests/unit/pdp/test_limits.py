@@ -19,6 +19,7 @@ from pdp.limits import (
     Spent,
     Taken,
     budgets,
+    fingerprint,
     returned_state,
     step,
     take,
@@ -197,7 +198,9 @@ def test_the_longest_wait_of_all_limits_is_said() -> None:
 def test_a_call_that_passes_need_not_wait() -> None:
     """Nor does one that no limit counts."""
     assert World().take((budget(),)).retry_after_ms == 0
-    assert take(Claim("r", ()), {}, START) == Taken((), Grant("r", START, ()))
+    assert take(Claim("r", ()), {}, START) == Taken(
+        (), Grant("r", START, fingerprint(Claim("r", ())), ())
+    )
 
 
 def test_a_refund_gives_back_the_units_of_its_own_grant_only() -> None:

@@ -1,0 +1,167 @@
+"""The limits in Redis or Valkey, for several decision services over one store.
+
+One script takes a whole batch, by the server's clock: two services never see half of a step, and
+their own clocks do not matter. Answers come within a deadline or not at all; nothing is retried,
+because the next call would pay for it. After several failures in a row the store is left alone for a
+moment, so that not every call waits for the deadline.
+
+One primary, with replicas if wanted, not a cluster: the keys of a claim would lie on several shards.
+Replication is asynchronous, so a failover may forget the newest grants.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import redis.asyncio
+import redis.exceptions
+import structlog
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from pdp.algorithms import burst, emission
+from pdp.errors import ConfigError, StoreError
+from pdp.limits import Budget, Claim, Grant, Spent, Taken, fingerprint, limit_result
+
+_CONNECTIONS = 16
+_GRANT_LIFE_MS = 60_000
+_FAILURES, _PAUSE_SECONDS = 5, 1.0
+_STEP = Path(__file__).with_name("step.lua").read_text(encoding="utf-8")
+_REFUND = Path(__file__).with_name("refund.lua").read_text(encoding="utf-8")
+
+log = structlog.get_logger("pdp.redis_store")
+
+
+class RedisStore:
+    """Keeps the state on a server that several decision services share."""
+
+    def __init__(self, url: str, timeout_ms: int, prefix: str = "tipstaff:") -> None:
+        """Connect on first use. `url` is `redis://`, `rediss://` or `unix://`; raises `ConfigError`."""
+        seconds = timeout_ms / 1000
+        try:
+            pool = redis.asyncio.BlockingConnectionPool.from_url(
+                url,
+                max_connections=_CONNECTIONS,
+                timeout=seconds,
+                socket_timeout=seconds,
+                socket_connect_timeout=seconds,
+                retry=Retry(NoBackoff(), 0),
+            )
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"limits.url is not the URL of a Redis: {error}") from error
+        self._client = redis.asyncio.Redis(connection_pool=pool)
+        self._step = self._client.register_script(_STEP)
+        self._refund = self._client.register_script(_REFUND)
+        self._prefix = prefix
+        self._breaker = Breaker(time.monotonic)
+
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
+        """See `StateStore.take`; `now` is not used, the server's clock is."""
+        del now
+        return await self.take_at(claims, 0)
+
+    async def take_at(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
+        """Take at an instant; 0 is the server's own."""
+        keys, arguments = self._question(claims, now)
+        at, *answers = await self._ask(self._step, keys, arguments)
+        del at
+        return [_taken(claim, answer) for claim, answer in zip(claims, answers, strict=True)]
+
+    async def give_back(self, grants: Sequence[Grant]) -> None:
+        """See `StateStore.give_back`."""
+        for grant in grants:
+            keys = [self._request_key(grant.request_id)]
+            arguments: list[str | int] = [grant.at]
+            for spent in grant.spent:
+                keys.append(self._prefix + spent.key)
+                arguments += [spent.cost, spent.emission]
+            await self._ask(self._refund, keys, arguments)
+
+    async def reach(self) -> bool:
+        """Whether the server answers."""
+        try:
+            await self._client.ping()
+        except (redis.exceptions.RedisError, OSError) as error:
+            log.warning("the store of the limits does not answer", error=str(error))
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose(close_connection_pool=True)
+
+    async def _ask(self, script: Any, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        if self._breaker.is_open():
+            raise StoreError("the store has failed repeatedly and is left alone for a moment")
+        try:
+            answer = await script(keys=keys, args=arguments)
+        except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+            self._breaker.failed()
+            raise StoreError(f"the store did not answer: {error!r}") from error
+        self._breaker.worked()
+        return answer
+
+    def _question(self, claims: Sequence[Claim], now: int) -> tuple[list[str], list[str | int]]:
+        """Keys and arguments of the script, as its head describes them."""
+        places: dict[str, int] = {}
+
+        def place(key: str) -> int:
+            return places.setdefault(key, len(places) + 1)
+
+        arguments: list[str | int] = [now, _GRANT_LIFE_MS, len(claims)]
+        for claim in claims:
+            arguments += [
+                place(self._request_key(claim.request_id)),
+                fingerprint(claim),
+                len(claim.budgets),
+            ]
+            for one in claim.budgets:
+                arguments += [place(self._prefix + one.key), *_described(one)]
+        return list(places), arguments
+
+    def _request_key(self, request_id: str) -> str:
+        return f"{self._prefix}request:{request_id}"
+
+
+class Breaker:
+    """Open for a moment after several failures in a row; then one call may try again."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` counts seconds."""
+        self._clock = clock
+        self._failures = 0
+        self._closed_at = 0.0
+
+    def is_open(self) -> bool:
+        """Whether the store is to be left alone now."""
+        return self._failures >= _FAILURES and self._clock() < self._closed_at
+
+    def failed(self) -> None:
+        """The store did not answer."""
+        self._failures += 1
+        self._closed_at = self._clock() + _PAUSE_SECONDS
+
+    def worked(self) -> None:
+        """The store answered."""
+        self._failures = 0
+
+
+def _described(budget: Budget) -> tuple[str | int, ...]:
+    limit = budget.limit
+    numbers = (limit.window * 1_000_000, limit.max, limit.cost, emission(limit), burst(limit))
+    return (limit.algorithm, *numbers, int(limit.shadow))
+
+
+def _taken(claim: Claim, answer: Any) -> Taken:
+    at, judged = answer
+    results, spent = [], []
+    for one, (passed, remaining, retry_after_ms) in zip(claim.budgets, judged, strict=True):
+        results.append(limit_result(one.limit, bool(passed), remaining, retry_after_ms))
+        if passed:
+            spent.append(Spent(one.key, one.limit.cost, emission(one.limit)))
+    if not at:
+        return Taken(tuple(results), None)
+    return Taken(tuple(results), Grant(claim.request_id, at, fingerprint(claim), tuple(spent)))

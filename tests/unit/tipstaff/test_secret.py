@@ -1,0 +1,41 @@
+"""References to secrets: where they lead, and what is said when they lead nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pdp.config import Limits, PdpConfig
+from pdp.errors import ConfigError
+from tipstaff.secret import resolved_pdp, secret
+
+
+def test_a_reference_leads_to_the_environment_or_to_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A line end at the end of a file is no part of a secret."""
+    monkeypatch.setenv("PLANTED", "one")
+    (tmp_path / "s").write_text("two\n")
+    assert secret("env:PLANTED", "k") == "one"
+    assert secret(f"file:{tmp_path / 's'}", "k") == "two"
+
+
+def test_a_plain_value_is_itself() -> None:
+    """Also one with a colon."""
+    assert secret("redis://127.0.0.1:6379/0", "k") == "redis://127.0.0.1:6379/0"
+
+
+def test_a_reference_that_leads_nowhere_names_its_setting(tmp_path: Path) -> None:
+    """An empty secret is none."""
+    (tmp_path / "empty").write_text("\n")
+    for value in ("env:SURELY_NOT_SET", "file:/nonexistent/x", f"file:{tmp_path / 'empty'}"):
+        with pytest.raises(ConfigError, match=r"^limits\.url: "):
+            secret(value, "limits.url")
+
+
+def test_the_url_of_the_store_may_be_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds a password."""
+    monkeypatch.setenv("STORE", "redis://:pw@127.0.0.1/1")
+    config = PdpConfig(limits=Limits(store="redis", url="env:STORE"))
+    assert resolved_pdp(config).limits.url == "redis://:pw@127.0.0.1/1"
