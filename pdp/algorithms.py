@@ -8,6 +8,8 @@ gcra         One integer, the theoretical arrival time of the generic cell rate 
              I.371): the instant at which everything taken has been earned back, at one unit per
              window/max. `burst` units may be taken at once, so that a window holds at most
              burst + max, for a state that never grows.
+concurrency  A log whose units are leases: they are given back when the call ends, and lapse after
+             the window when nobody says that it has. At most `max` calls are under way.
 
 Times are integers throughout: a float of microseconds since 1970 has lost the last unit of a burst.
 """
@@ -18,11 +20,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pdp.policy import Limit
 
 SECOND = 1_000_000
+SOON_MS = 1000
 
 Units = tuple[int, ...]
 
@@ -75,6 +78,12 @@ def _judge_log(limit: Limit, stamps: Units, now: int) -> Verdict:
         return Verdict(passed=False, remaining=remaining, retry_after_ms=-1)
     leaves_at = held[excess - 1] + limit.window * SECOND
     return Verdict(passed=False, remaining=remaining, retry_after_ms=_milliseconds(leaves_at - now))
+
+
+def _judge_leases(limit: Limit, stamps: Units, now: int) -> Verdict:
+    """A lease may end at any moment, so that the wait is a guess: soon, or when the first lapses."""
+    verdict = _judge_log(limit, stamps, now)
+    return structs.replace(verdict, retry_after_ms=min(verdict.retry_after_ms, SOON_MS))
 
 
 def _take_log(limit: Limit, stamps: Units, now: int) -> Units:
@@ -144,6 +153,9 @@ def _milliseconds(microseconds: int) -> int:
 ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType(
     {
         "sliding_log": Algorithm(_judge_log, _take_log, _give_back_log, _pull_back_log, _log_ends),
+        "concurrency": Algorithm(
+            _judge_leases, _take_log, _give_back_log, _pull_back_log, _log_ends
+        ),
         "gcra": Algorithm(_judge_rate, _take_rate, _give_back_rate, _pull_back_rate, _rate_ends),
     }
 )

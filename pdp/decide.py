@@ -6,7 +6,7 @@ turns the calls it concerns into denials with a code of their own, and nothing i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
@@ -140,10 +140,21 @@ async def _recorded(
 
 async def give_back(grants: Sequence[Grant], store: StateStore) -> bool:
     """Return budgets; a store that fails keeps them, which is the safe side."""
+    return await _returned(grants, store.give_back)
+
+
+async def release(grants: Sequence[Grant], store: StateStore) -> bool:
+    """Return the leases of calls that have ended; with a store that fails, they lapse."""
+    return await _returned([one.leases for one in grants if one.leases], store.release)
+
+
+async def _returned(
+    grants: Sequence[Grant], way: Callable[[Sequence[Grant]], Awaitable[None]]
+) -> bool:
     if not grants:
         return False
     try:
-        await store.give_back(grants)
+        await way(grants)
     except StoreError:
         return False
     return True

@@ -15,7 +15,7 @@ from msgspec import structs
 
 from pdp.api.model import Call, Decision
 from pdp.batching import Batcher
-from pdp.decide import Judgement, give_back
+from pdp.decide import Judgement, give_back, release
 from pdp.errors import Overloaded, RequestError
 from pdp.limits import Grant
 from pdp.ports import StateStore
@@ -56,6 +56,11 @@ class Desk:
         """Give back what the decision took. True once, for a decision that took something."""
         grant = self._grants.pop(decision_id, None)
         return grant is not None and await give_back([grant], self._store)
+
+    async def finish(self, decision_id: str) -> bool:
+        """The call has ended: free its leases. True once, for a decision that held any."""
+        grant = self._grants.pop(decision_id, None)
+        return grant is not None and await release([grant], self._store)
 
     def _future(self, call: Call, fresh: list[_Waiting]) -> asyncio.Future[Decision]:
         """The answer of the first call with this request id; a new call is added to `fresh`."""

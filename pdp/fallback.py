@@ -49,13 +49,24 @@ class FallbackStore:
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`; each grant goes back to where it came from."""
+        here, there = self._split(grants)
+        await self._local.give_back(here)
+        if there:
+            await self._store.give_back(there)
+
+    async def release(self, grants: Sequence[Grant]) -> None:
+        """See `StateStore.release`; each lease goes back to where it came from."""
+        here, there = self._split(grants)
+        await self._local.release(here)
+        if there:
+            await self._store.release(there)
+
+    def _split(self, grants: Sequence[Grant]) -> tuple[list[Grant], list[Grant]]:
+        """The grants that were made here, which are then forgotten, and those of the store."""
         here = [one for one in grants if one.request_id in self._granted_here]
         for one in here:
             del self._granted_here[one.request_id]
-        await self._local.give_back(here)
-        there = [one for one in grants if one not in here]
-        if there:
-            await self._store.give_back(there)
+        return here, [one for one in grants if one not in here]
 
     async def _alone(self, claim: Claim, now: int) -> Taken | None:
         enforced = [one for one in claim.budgets if not one.limit.shadow]

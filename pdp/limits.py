@@ -39,11 +39,15 @@ class Claim(Struct, frozen=True):
 
 
 class Spent(Struct, frozen=True, array_like=True):
-    """What was taken from one key; `emission` as in `pdp.algorithms.emission`."""
+    """What was taken from one key; `emission` as in `pdp.algorithms.emission`.
+
+    A lease is given back when the call ends.
+    """
 
     key: str
     cost: int
     emission: int = 0
+    is_lease: bool = False
 
 
 class Grant(Struct, frozen=True):
@@ -53,6 +57,12 @@ class Grant(Struct, frozen=True):
     at: int
     claimed: str
     spent: tuple[Spent, ...]
+
+    @property
+    def leases(self) -> Grant | None:
+        """The part of it that the end of the call gives back."""
+        spent = tuple(one for one in self.spent if one.is_lease)
+        return structs.replace(self, spent=spent) if spent else None
 
 
 class Taken(Struct, frozen=True):
@@ -128,10 +138,16 @@ def take(claim: Claim, state: State, now: int) -> Taken:
     spent, left = [], []
     for budget, one in zip(claim.budgets, results, strict=True):
         if one.passed:
-            spent.append(Spent(budget.key, one.cost, emission(budget.limit)))
+            spent.append(spending(budget))
         left.append(structs.replace(one, remaining=one.remaining - one.cost) if one.passed else one)
     grant = Grant(claim.request_id, now, fingerprint(claim), tuple(spent))
     return Taken(tuple(left), grant)
+
+
+def spending(budget: Budget) -> Spent:
+    """What a budget that passes takes."""
+    limit = budget.limit
+    return Spent(budget.key, limit.cost, emission(limit), limit.algorithm == "concurrency")
 
 
 def taken_state(claim: Claim, state: State, grant: Grant) -> dict[str, Units]:
@@ -212,6 +228,7 @@ def limit_result(limit: Limit, passed: bool, remaining: int, retry_after_ms: int
         passed=passed,
         retry_after_ms=retry_after_ms,
         shadow=limit.shadow,
+        algorithm=limit.algorithm,
     )
 
 

@@ -28,7 +28,8 @@ Scope = Literal["session", "principal", "tool", "server", "global"]
 class Limit(Struct, frozen=True, forbid_unknown_fields=True):
     """A budget the call consumes: at most `max` units in any `window` seconds per `scope`.
 
-    `burst` is for the algorithm gcra: so many units may be taken at once, 0 means `max`.
+    `burst` is for the algorithm gcra: so many units may be taken at once, 0 means `max`. With the
+    algorithm concurrency, `max` units are held by calls under way, each for `window` seconds at most.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=512)]
@@ -36,7 +37,7 @@ class Limit(Struct, frozen=True, forbid_unknown_fields=True):
     max: Annotated[int, Meta(ge=1, le=MAX_RATE)]
     window: Annotated[int, Meta(ge=1, le=MAX_WINDOW)]
     rule: str = ""
-    algorithm: Literal["sliding_log", "gcra"] = "sliding_log"
+    algorithm: Literal["sliding_log", "gcra", "concurrency"] = "sliding_log"
     cost: Annotated[int, Meta(ge=1, le=MAX_COST)] = 1
     burst: Annotated[int, Meta(ge=0, le=MAX_RATE)] = 0
     shadow: bool = False
@@ -44,8 +45,8 @@ class Limit(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse what the algorithm cannot do."""
-        if self.algorithm == "sliding_log" and (self.max > MAX_LIMIT or self.burst):
-            raise ValueError(f"a sliding log has no burst and a max of at most {MAX_LIMIT}")
+        if self.algorithm != "gcra" and (self.max > MAX_LIMIT or self.burst):
+            raise ValueError(f"only gcra has a burst, or a max above {MAX_LIMIT}")
         if self.burst > self.max:
             raise ValueError("burst exceeds max")
 

@@ -31,7 +31,14 @@ class StateStore(Protocol):
         ...
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
-        """Return what was granted. Raises `StoreError`."""
+        """Return what was granted, as if it had never been asked for. Raises `StoreError`."""
+        ...
+
+    async def release(self, grants: Sequence[Grant]) -> None:
+        """Return the leases of calls that have ended. Raises `StoreError`.
+
+        Each grant is `Grant.leases`, and is released once: the store does not look.
+        """
         ...
 
 

@@ -24,7 +24,7 @@ from redis.backoff import NoBackoff
 
 from pdp.algorithms import burst, emission
 from pdp.errors import ConfigError, StoreError
-from pdp.limits import Budget, Claim, Grant, Spent, Taken, fingerprint, limit_result
+from pdp.limits import Budget, Claim, Grant, Taken, fingerprint, limit_result, spending
 
 _CONNECTIONS = 16
 _GRANT_LIFE_MS = 60_000
@@ -73,12 +73,12 @@ class RedisStore:
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`."""
         for grant in grants:
-            keys = [self._request_key(grant.request_id)]
-            arguments: list[str | int] = [grant.at]
-            for spent in grant.spent:
-                keys.append(self._prefix + spent.key)
-                arguments += [spent.cost, spent.emission]
-            await self._ask(self._refund, keys, arguments)
+            await self._return(grant, is_once=1)
+
+    async def release(self, grants: Sequence[Grant]) -> None:
+        """See `StateStore.release`."""
+        for grant in grants:
+            await self._return(grant, is_once=0)
 
     async def reach(self) -> bool:
         """Whether the server answers."""
@@ -103,6 +103,14 @@ class RedisStore:
             raise StoreError(f"the store did not answer: {error!r}") from error
         self._breaker.worked()
         return answer
+
+    async def _return(self, grant: Grant, is_once: int) -> None:
+        keys = [self._request_key(grant.request_id)]
+        arguments: list[str | int] = [is_once, grant.at]
+        for spent in grant.spent:
+            keys.append(self._prefix + spent.key)
+            arguments += [spent.cost, spent.emission]
+        await self._ask(self._refund, keys, arguments)
 
     def _question(self, claims: Sequence[Claim], now: int) -> tuple[list[str], list[str | int]]:
         """Keys and arguments of the script, as its head describes them."""
@@ -161,7 +169,7 @@ def _taken(claim: Claim, answer: Any) -> Taken:
     for one, (passed, remaining, retry_after_ms) in zip(claim.budgets, judged, strict=True):
         results.append(limit_result(one.limit, bool(passed), remaining, retry_after_ms))
         if passed:
-            spent.append(Spent(one.key, one.limit.cost, emission(one.limit)))
+            spent.append(spending(one))
     if not at:
         return Taken(tuple(results), None)
     return Taken(tuple(results), Grant(claim.request_id, at, fingerprint(claim), tuple(spent)))

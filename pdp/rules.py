@@ -25,7 +25,8 @@ _RULE_KEYS = ("action", "reason", "rate_limit", "arguments")
 _LIMIT_KEYS = (
     "name", "max", "window", "scope", "algorithm", "burst", "cost", "shadow", "on_store_error",
 )  # fmt: skip
-ALGORITHMS = {"sliding_log": MAX_LIMIT, "gcra": MAX_RATE}  # with the largest max of each
+# With the largest max of each.
+ALGORITHMS = {"sliding_log": MAX_LIMIT, "gcra": MAX_RATE, "concurrency": MAX_LIMIT}
 ON_STORE_ERROR = ("deny", "local", "allow")
 _UNREACHED = ("rate_limit", "arguments")
 

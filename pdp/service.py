@@ -105,6 +105,14 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         refunded = await self._desk.refund(request.decision_id)
         return decision_pb2.RefundResponse(refunded=refunded)
 
+    async def Finish(  # noqa: N802
+        self, request: decision_pb2.FinishRequest, context: Context
+    ) -> decision_pb2.FinishResponse:
+        """Free what the decision's call held while it was under way."""
+        del context
+        freed = await self._desk.finish(request.decision_id)
+        return decision_pb2.FinishResponse(freed=freed)
+
     def _judge_item(self, item: decision_pb2.StreamItem, replies: _Replies) -> None:
         try:
             future = self._desk.submit(codec.call_from_wire(item.request))

@@ -7,9 +7,10 @@ commit survives the death of the process; a power failure may lose the newest co
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -55,6 +56,10 @@ class MemoryStore:
                     self._units.pop(spent.key, None)
                     self._expires.pop(spent.key, None)
 
+    async def release(self, grants: Sequence[Grant]) -> None:
+        """See `StateStore.release`."""
+        await self.give_back(grants)
+
     def _sweep(self, now: int) -> None:
         for key in [key for key, at in self._expires.items() if at <= now]:
             del self._units[key], self._expires[key]
@@ -77,37 +82,25 @@ class SqliteStore:
 
     async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """See `StateStore.take`."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                results, changed = step(claims, self._load(claims), now, self._granted(claims))
-                self._save(changed, ends(claims, changed))
-                self._remember([one.grant for one in results if one.grant is not None])
-                self._forget(now)
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._rollback()
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(str(error)) from error
+        with self._transaction():
+            results, changed = step(claims, self._load(claims), now, self._granted(claims))
+            self._save(changed, ends(claims, changed))
+            self._remember([one.grant for one in results if one.grant is not None])
+            self._forget(now)
         return list(results)
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                for grant in grants:
-                    self._return(grant)
-                    self._db.execute(
-                        "DELETE FROM granted WHERE request_id = ?", (grant.request_id,)
-                    )
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._rollback()
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(str(error)) from error
+        with self._transaction():
+            for grant in grants:
+                self._return(grant)
+                self._db.execute("DELETE FROM granted WHERE request_id = ?", (grant.request_id,))
+
+    async def release(self, grants: Sequence[Grant]) -> None:
+        """See `StateStore.release`."""
+        with self._transaction():
+            for grant in grants:
+                self._return(grant)
 
     def close(self) -> None:
         """Close the file."""
@@ -187,9 +180,20 @@ class SqliteStore:
             (now - _GRANT_LIFE, _SWEEP_BATCH),
         )
 
-    def _rollback(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of the block, on disk, or none of it; raises `StoreError`."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
 
 
 def _keys(claims: Sequence[Claim]) -> list[str]:

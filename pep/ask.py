@@ -32,7 +32,7 @@ _OPTIONS = (
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024 - 4096
 _MAX_BATCH = 128
 _PAUSE_SECONDS = 0.1
-_REFUNDS_AT_ONCE = 64
+_TOLD_AT_ONCE = 256
 
 log = structlog.get_logger("pep.ask")
 
@@ -106,24 +106,32 @@ class DecisionClient:
             self._waiting.pop(item_id, None)
             self._unsent.pop(item_id, None)
 
-    async def refund(self, decision_id: str) -> None:
-        """Give back what a decision took. Best effort: a failure is logged."""
-        request = decision_pb2.RefundRequest(decision_id=decision_id)
-        try:
-            await self._stub.Refund(request, timeout=self._timeout)
-        except grpc.aio.AioRpcError as error:
-            log.warning("refund failed", decision_id=decision_id, status=error.code().name)
-
     def refund_soon(self, decision: Decision) -> None:
-        """Refund without waiting; more than a bounded number at once are dropped and logged."""
-        if not decision.limits:
+        """Give back what a decision took, without waiting."""
+        if decision.limits:
+            request = decision_pb2.RefundRequest(decision_id=decision.decision_id)
+            self._tell(self._stub.Refund, request)
+
+    def finish_soon(self, decision: Decision) -> None:
+        """Say that the call has ended, without waiting, if a limit of concurrency wants to know."""
+        if any(limit.algorithm == "concurrency" for limit in decision.limits):
+            request = decision_pb2.FinishRequest(decision_id=decision.decision_id)
+            self._tell(self._stub.Finish, request)
+
+    def _tell(self, rpc: Any, request: Any) -> None:
+        """Send it in the background; more than a bounded number at once are dropped and logged."""
+        if len(self._tasks) >= _TOLD_AT_ONCE:
+            log.warning("not told", request=type(request).__name__, decision_id=request.decision_id)
             return
-        if len(self._tasks) >= _REFUNDS_AT_ONCE:
-            log.warning("refund dropped", decision_id=decision.decision_id)
-            return
-        task = asyncio.ensure_future(self.refund(decision.decision_id))
+        task = asyncio.ensure_future(self._told(rpc, request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _told(self, rpc: Any, request: Any) -> None:
+        try:
+            await rpc(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            log.warning("not told", request=type(request).__name__, status=error.code().name)
 
     async def _run(self) -> None:
         """Keep one stream up."""

@@ -49,6 +49,7 @@ class Exchange:
         self._front = headers.Front()
         self._request_id: Id | None = None
         self._era = LEGACY
+        self._under_way: Decision | None = None
         self.has_begun = False
 
     async def run(self, receive: Receive) -> None:
@@ -80,14 +81,21 @@ class Exchange:
         admitted = admit(self._front, message)
         principal = _principal(self._scope)
         learnt = self._learnt(principal)
-        decision = None
         if admitted.is_judged:
             decision = await self._parts.decisions.decide(self._call(admitted, principal, learnt))
             verdict = self._enforce(message, decision)
             if not isinstance(verdict, Forward):
                 await self._answer(verdict)
                 return
-        answer = await self._forward("POST", body, decision)
+            self._under_way = decision
+        try:
+            await self._pass_message(body, admitted, principal)
+        finally:
+            if self._under_way is not None:
+                self._parts.decisions.finish_soon(self._under_way)
+
+    async def _pass_message(self, body: bytes, admitted: Admitted, principal: Principal) -> None:
+        answer = await self._forward("POST", body)
         if admitted.row is not None and admitted.row.name == "initialize":
             self._learn(answer, principal, admitted)
         await self._relay(answer)
@@ -97,7 +105,7 @@ class Exchange:
         if self._front.length or self._front.framing:
             raise InvalidRequest(f"a {verb} has no body")
         self._learnt(_principal(self._scope))
-        answer = await self._forward(verb, None, None)
+        answer = await self._forward(verb, None)
         if verb == "DELETE" and answer.status < 300:
             self._parts.sessions.forget(self._server.name, self._front.session)
         await self._relay(answer)
@@ -136,7 +144,7 @@ class Exchange:
             self._parts.decisions.refund_soon(decision)
         return verdict
 
-    async def _forward(self, verb: str, body: bytes | None, decision: Decision | None) -> Answer:
+    async def _forward(self, verb: str, body: bytes | None) -> Answer:
         """Send the judged bytes on; a call that never arrived is given back."""
         server = self._server
         passthrough = server.auth == "passthrough"
@@ -146,8 +154,9 @@ class Exchange:
         try:
             return await self._parts.upstreams.send(verb, server.url, lines, body)
         except NeverReachedError as error:
-            if decision is not None:
-                self._parts.decisions.refund_soon(decision)
+            if self._under_way is not None:
+                self._parts.decisions.refund_soon(self._under_way)
+                self._under_way = None
             log.warning("upstream never reached", server=server.name, error=str(error))
             raise UpstreamAway(f"The server {server.name!r} cannot be reached") from error
         except LostError as error:

@@ -51,5 +51,8 @@ class Decisions(Protocol):
     async def decide(self, call: Call) -> Decision:
         """The decision; a deny with the code `pdp_unavailable` when there is none."""
 
+    def finish_soon(self, decision: Decision) -> None:
+        """Say that the call of an allow has ended, without waiting."""
+
     def refund_soon(self, decision: Decision) -> None:
         """Give back what a decision took, without waiting."""

@@ -44,6 +44,9 @@ class DictStore:
             for spent in grant.spent:
                 self.state[spent.key] = returned_state(self.state[spent.key], grant.at, spent)
 
+    async def release(self, grants: Sequence[Grant]) -> None:
+        await self.give_back(grants)
+
     def units(self) -> int:
         """How many units are taken in all."""
         return sum(len(stamps) for stamps in self.state.values())

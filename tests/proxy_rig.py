@@ -56,6 +56,7 @@ class ScriptedService(decision_pb2_grpc.DecisionServiceServicer):
         self.calls: list[Call] = []
         self.batches: list[int] = []
         self.refunds: list[str] = []
+        self.finished: list[str] = []
 
     async def StreamDecide(self, request_iterator: object, context: Any) -> None:
         while (message := await context.read()) is not grpc.aio.EOF:
@@ -73,6 +74,10 @@ class ScriptedService(decision_pb2_grpc.DecisionServiceServicer):
     async def Refund(self, request: Any, context: object) -> Any:
         self.refunds.append(request.decision_id)
         return decision_pb2.RefundResponse(refunded=True)
+
+    async def Finish(self, request: Any, context: object) -> Any:
+        self.finished.append(request.decision_id)
+        return decision_pb2.FinishResponse(freed=True)
 
 
 @contextlib.asynccontextmanager

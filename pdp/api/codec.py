@@ -208,6 +208,7 @@ def _limit_to_wire(limit: LimitResult) -> types_pb2.LimitResult:
         passed=limit.passed,
         retry_after_ms=limit.retry_after_ms,
         shadow=limit.shadow,
+        algorithm=limit.algorithm,
     )
 
 
@@ -222,6 +223,7 @@ def _limit(message: types_pb2.LimitResult) -> LimitResult:
         message.passed,
         message.retry_after_ms,
         message.shadow,
+        message.algorithm,
     )
 
 

@@ -80,7 +80,8 @@ class LimitResult(Struct, frozen=True):
     """What one limit said of a call. Times: `window` in seconds, `retry_after_ms` in milliseconds.
 
     `retry_after_ms` is 0 when the limit passed and -1 when the call can never pass. A `shadow` limit
-    that did not pass refuses nothing.
+    that did not pass refuses nothing. With the `algorithm` concurrency, what an allowed call holds
+    is given back when the call ends.
     """
 
     name: str
@@ -92,6 +93,7 @@ class LimitResult(Struct, frozen=True):
     passed: bool
     retry_after_ms: int = 0
     shadow: bool = False
+    algorithm: str = "sliding_log"
 
 
 class Obligation(Struct, frozen=True):

@@ -56,6 +56,11 @@ class DecisionServiceStub:
                 request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.RefundRequest.SerializeToString,
                 response_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.RefundResponse.FromString,
                 _registered_method=True)
+        self.Finish = channel.unary_unary(
+                '/tipstaff.decision.v1.DecisionService/Finish',
+                request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.SerializeToString,
+                response_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.FromString,
+                _registered_method=True)
 
 
 class DecisionServiceServicer:
@@ -91,6 +96,13 @@ class DecisionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Finish(self, request, context):
+        """Says that an allowed call has ended, which frees its place under limits of concurrency.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DecisionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +125,11 @@ def add_DecisionServiceServicer_to_server(servicer, server):
                     servicer.Refund,
                     request_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.RefundRequest.FromString,
                     response_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.RefundResponse.SerializeToString,
+            ),
+            'Finish': grpc.unary_unary_rpc_method_handler(
+                    servicer.Finish,
+                    request_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.FromString,
+                    response_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -225,6 +242,33 @@ class DecisionService:
             '/tipstaff.decision.v1.DecisionService/Refund',
             tipstaff_dot_decision_dot_v1_dot_decision__pb2.RefundRequest.SerializeToString,
             tipstaff_dot_decision_dot_v1_dot_decision__pb2.RefundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Finish(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tipstaff.decision.v1.DecisionService/Finish',
+            tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.SerializeToString,
+            tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -78,7 +78,7 @@ class Obligation(_message.Message):
     def __init__(self, type: _Optional[str] = ..., properties_json: _Optional[bytes] = ...) -> None: ...
 
 class LimitResult(_message.Message):
-    __slots__ = ("name", "scope", "max", "window_seconds", "cost", "remaining", "passed", "retry_after_ms", "shadow")
+    __slots__ = ("name", "scope", "max", "window_seconds", "cost", "remaining", "passed", "retry_after_ms", "shadow", "algorithm")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +88,7 @@ class LimitResult(_message.Message):
     PASSED_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     SHADOW_FIELD_NUMBER: _ClassVar[int]
+    ALGORITHM_FIELD_NUMBER: _ClassVar[int]
     name: str
     scope: str
     max: int
@@ -97,7 +98,8 @@ class LimitResult(_message.Message):
     passed: bool
     retry_after_ms: int
     shadow: bool
-    def __init__(self, name: _Optional[str] = ..., scope: _Optional[str] = ..., max: _Optional[int] = ..., window_seconds: _Optional[int] = ..., cost: _Optional[int] = ..., remaining: _Optional[int] = ..., passed: _Optional[bool] = ..., retry_after_ms: _Optional[int] = ..., shadow: _Optional[bool] = ...) -> None: ...
+    algorithm: str
+    def __init__(self, name: _Optional[str] = ..., scope: _Optional[str] = ..., max: _Optional[int] = ..., window_seconds: _Optional[int] = ..., cost: _Optional[int] = ..., remaining: _Optional[int] = ..., passed: _Optional[bool] = ..., retry_after_ms: _Optional[int] = ..., shadow: _Optional[bool] = ..., algorithm: _Optional[str] = ...) -> None: ...
 
 class ShadowFinding(_message.Message):
     __slots__ = ("effect", "reason", "rule")

@@ -20,6 +20,7 @@ from pdp.store import MemoryStore
 from tests.calls import call, claims
 
 BUDGET = Budget("k", Limit(name="k", scope="global", max=2, window=60))
+LEASE = Budget("k", Limit("k", "global", 2, 60, algorithm="concurrency"))
 
 
 class Office:
@@ -29,13 +30,14 @@ class Office:
         self.store = MemoryStore()
         self.judged = 0
         self.fail = False
+        self.budget = BUDGET
         self.batcher = Batcher(self.judge, max_calls=8, in_flight=1, max_waiting=max_waiting)
         self.desk = Desk(self.batcher, self.store)
 
     async def judge(self, calls: Sequence[Call]) -> list[Judgement]:
         if self.fail:
             raise RuntimeError("broken")
-        taken = await self.store.take(claims([(BUDGET,)] * len(calls)), now=1)
+        taken = await self.store.take(claims([(self.budget,)] * len(calls)), now=1)
         found = []
         for one, result in zip(calls, taken, strict=True):
             self.judged += 1
@@ -129,3 +131,21 @@ async def test_old_answers_are_forgotten(office: Office, monkeypatch: pytest.Mon
     await office.desk.submit(call("1"))
     await office.desk.submit(call("2"))
     assert (await office.desk.submit(call("1"))).effect is Effect.DENY
+
+
+async def test_the_end_of_a_call_frees_its_lease_once(office: Office) -> None:
+    """Two are under way; when one has ended, one more may begin."""
+    office.budget = LEASE
+    first, _, third = [await office.desk.submit(call(name)) for name in ("a", "b", "c")]
+    assert third.effect is Effect.DENY
+    assert await office.desk.finish(first.decision_id) is True
+    assert await office.desk.finish(first.decision_id) is False
+    after = [(await office.desk.submit(call(name))).effect for name in ("d", "e")]
+    assert after == [Effect.ALLOW, Effect.DENY]
+
+
+async def test_the_end_of_a_call_gives_nothing_else_back(office: Office) -> None:
+    """Units of a rate are spent."""
+    first, _ = [await office.desk.submit(call(name)) for name in ("a", "b")]
+    assert await office.desk.finish(first.decision_id) is False
+    assert (await office.desk.submit(call("c"))).effect is Effect.DENY

@@ -176,6 +176,7 @@ def test_a_result_says_which_limit_and_how_much() -> None:
         "passed": True,
         "retry_after_ms": 0,
         "shadow": False,
+        "algorithm": "sliding_log",
     }
 
 
