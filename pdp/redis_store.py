@@ -5,14 +5,20 @@ their own clocks do not matter. Answers come within a deadline or not at all; no
 because the next call would pay for it. After several failures in a row the store is left alone for a
 moment, so that not every call waits for the deadline.
 
+A script that was sent and not answered may still run, when a server that hung goes on. Its calls have
+been refused by then, so what it takes is given back as soon as the server answers again.
+
 One primary, with replicas if wanted, not a cluster: the keys of a claim would lie on several shards.
 Replication is asynchronous, so a failover may forget the newest grants.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +30,12 @@ from redis.backoff import NoBackoff
 
 from pdp.algorithms import burst, emission
 from pdp.errors import ConfigError, StoreError
-from pdp.limits import Budget, Claim, Grant, Taken, fingerprint, limit_result, spending
+from pdp.limits import Budget, Claim, Grant, Spent, Taken, fingerprint, limit_result, spending
 
 _CONNECTIONS = 16
 _GRANT_LIFE_MS = 60_000
 _FAILURES, _PAUSE_SECONDS = 5, 1.0
+_MAX_DOUBTFUL = 10_000
 _STEP = Path(__file__).with_name("step.lua").read_text(encoding="utf-8")
 _REFUND = Path(__file__).with_name("refund.lua").read_text(encoding="utf-8")
 
@@ -57,6 +64,8 @@ class RedisStore:
         self._refund = self._client.register_script(_REFUND)
         self._prefix = prefix
         self._breaker = Breaker(time.monotonic)
+        self._doubtful: OrderedDict[str, Claim] = OrderedDict()
+        self._settling: asyncio.Task[None] | None = None
 
     async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """See `StateStore.take`; `now` is not used, the server's clock is."""
@@ -66,19 +75,22 @@ class RedisStore:
     async def take_at(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """Take at an instant; 0 is the server's own."""
         keys, arguments = self._question(claims, now)
-        at, *answers = await self._ask(self._step, keys, arguments)
-        del at
+        try:
+            _, *answers = await self._ask(self._step, keys, arguments)
+        except _UnansweredError:
+            self._doubt(claims)
+            raise
         return [_taken(claim, answer) for claim, answer in zip(claims, answers, strict=True)]
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`."""
         for grant in grants:
-            await self._return(grant, is_once=1)
+            await self._return("refund", grant.request_id, grant.spent, grant.at)
 
     async def release(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.release`."""
         for grant in grants:
-            await self._return(grant, is_once=0)
+            await self._return("release", grant.request_id, grant.spent, grant.at)
 
     async def reach(self) -> bool:
         """Whether the server answers."""
@@ -91,6 +103,9 @@ class RedisStore:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)
         await self._client.aclose(close_connection_pool=True)
 
     async def _ask(self, script: Any, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
@@ -100,14 +115,33 @@ class RedisStore:
             answer = await script(keys=keys, args=arguments)
         except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
             self._breaker.failed()
-            raise StoreError(f"the store did not answer: {error!r}") from error
+            raise _UnansweredError(f"the store did not answer: {error!r}") from error
         self._breaker.worked()
         return answer
 
-    async def _return(self, grant: Grant, is_once: int) -> None:
-        keys = [self._request_key(grant.request_id)]
-        arguments: list[str | int] = [is_once, grant.at]
-        for spent in grant.spent:
+    def _doubt(self, claims: Sequence[Claim]) -> None:
+        """Remember, bounded, what may have been taken for nobody; what is forgotten stays taken."""
+        for claim in claims:
+            self._doubtful[claim.request_id] = claim
+        while len(self._doubtful) > _MAX_DOUBTFUL:
+            self._doubtful.popitem(last=False)
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.ensure_future(self._settle())
+
+    async def _settle(self) -> None:
+        while self._doubtful:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            with contextlib.suppress(StoreError):
+                for request_id, claim in list(self._doubtful.items()):
+                    await self._return("void", request_id, map(spending, claim.budgets))
+                    self._doubtful.pop(request_id, None)
+
+    async def _return(
+        self, wanted: str, request_id: str, spendings: Iterable[Spent], at: int = 0
+    ) -> None:
+        keys = [self._request_key(request_id)]
+        arguments: list[str | int] = [wanted, _GRANT_LIFE_MS, at]
+        for spent in spendings:
             keys.append(self._prefix + spent.key)
             arguments += [spent.cost, spent.emission]
         await self._ask(self._refund, keys, arguments)
@@ -132,6 +166,10 @@ class RedisStore:
 
     def _request_key(self, request_id: str) -> str:
         return f"{self._prefix}request:{request_id}"
+
+
+class _UnansweredError(StoreError):
+    """The question was sent, perhaps: what came of it is not known."""
 
 
 class Breaker:

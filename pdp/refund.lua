@@ -1,15 +1,31 @@
--- Gives back what one request took: a refund, or the leases of a call that has ended.
+-- Gives back what one request took.
 --
--- KEYS  the request, then each key something was taken from
--- ARGV  1 for a refund, which happens once: the grant is its proof, and goes with it; else 0;
---       the instant of the grant, then per key its cost and emission (0: a log)
+-- KEYS  the request, then each key that something may have been taken from
+-- ARGV  what is wanted:
+--         refund   the call was never made; once: the grant is its proof, and goes with it
+--         release  the call has ended, so have its leases
+--         void     nobody knows whether the request was granted: undo it, and refuse it from now on
+--       life of a grant (milliseconds), the instant of the grant (void: not known),
+--       then per key its cost and emission (0: a log)
 -- gives 1 when it gave back, 0 when there was nothing to give
 
-if ARGV[1] == '1' and redis.call('DEL', KEYS[1]) == 0 then return 0 end
+local request, wanted, at, taken = KEYS[1], ARGV[1], ARGV[3], nil
+
+if wanted == 'refund' and redis.call('DEL', request) == 0 then return 0 end
+
+if wanted == 'void' then
+  local value = redis.call('GET', request)
+  redis.call('SET', request, 'void', 'PX', ARGV[2])
+  if not value or value == 'void' then return 0 end
+  at, taken = string.match(value, '^(%d+) %x+ ([01]*)$')
+end
+
 for number = 2, #KEYS do
-  local key, cost, emission = KEYS[number], ARGV[number * 2 - 1], tonumber(ARGV[number * 2])
-  if emission == 0 then
-    local units = redis.call('ZREVRANGEBYSCORE', key, ARGV[2], ARGV[2], 'LIMIT', 0, cost)
+  local key, cost, emission = KEYS[number], ARGV[number * 2], tonumber(ARGV[number * 2 + 1])
+  if taken and string.sub(taken, number - 1, number - 1) == '0' then
+    -- A shadow that had failed: nothing was taken from it.
+  elseif emission == 0 then
+    local units = redis.call('ZREVRANGEBYSCORE', key, at, at, 'LIMIT', 0, cost)
     if #units > 0 then redis.call('ZREM', key, unpack(units)) end
   else
     local arrival = redis.call('GET', key)

@@ -121,7 +121,7 @@ end
 -- The grant of an earlier request with this id and this fingerprint: when, and which budgets.
 local function granted_before(claim)
   local value = redis.call('GET', claim.request)
-  if not value then return nil end
+  if not value or value == 'void' then return nil end
   local at, fingerprint, mask = string.match(value, '^(%d+) (%x+) ([01]*)$')
   if fingerprint ~= claim.fingerprint then return nil end
   return tonumber(at), mask
@@ -161,7 +161,7 @@ for _ = 1, next_number() do
       found[number][1] = taken and 1 or 0
       if taken then found[number][3] = 0 end
     end
-  elseif passes then
+  elseif passes and redis.call('GET', claim.request) ~= 'void' then
     take(claim, found)
     at = now
   end

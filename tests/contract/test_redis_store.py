@@ -178,6 +178,33 @@ async def test_a_server_that_hangs_is_waited_for_once_and_then_left_alone(
     await store.close()
 
 
+async def test_what_a_server_that_hung_took_for_nobody_is_given_back(
+    server: redis_server.Server,
+) -> None:
+    """It runs the script when it goes on, though the call was refused long ago."""
+    store = RedisStore(server.url, 50, f"t{next(_numbers)}:")
+    for number in range(2):
+        await store.take([Claim(f"r{number}", (budget("a"), budget("g", algorithm="gcra")))], 0)
+    server.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(StoreError):
+        await store.take([Claim("lost", (budget("a"), budget("g", algorithm="gcra")))], 0)
+    server.process.send_signal(signal.SIGCONT)
+    await asyncio.sleep(0.2)
+    assert await remaining(store) == (0, 0)
+    await asyncio.sleep(1.2)
+    assert await remaining(store) == (1, 1)
+    await store.close()
+
+
+async def remaining(store: RedisStore) -> tuple[int, ...]:
+    """What is left of two budgets, seen by a claim that cannot pass."""
+    never = Budget("never", Limit("never", "session", 1, 10, cost=2))
+    wanted = (budget("a"), budget("g", algorithm="gcra"), never)
+    (taken,) = await store.take([Claim("look", wanted)], 0)
+    assert taken is not None
+    return tuple(one.remaining for one in taken.results[:2])
+
+
 async def test_a_server_that_forgot_the_script_gets_it_again(store: RedisStore) -> None:
     """As after its restart."""
     await store.take(claims([[budget("a")]]), 0)
