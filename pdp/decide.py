@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct
 
 from pdp import checks, record
-from pdp.api.model import Call, Decision, Effect
+from pdp.api.model import Call, Decision, Effect, Reason
 from pdp.catalogue import Catalogue, Tool
 from pdp.checks import CheckFailure
 from pdp.errors import JournalError, StoreError
@@ -20,6 +20,8 @@ from pdp.fold import fold, refusal, refuse_with
 from pdp.limits import Claim, Grant, Taken, budgets
 from pdp.policy import BatchAnswer, Fault, PolicyAnswer
 from pdp.ports import Clock, Journal, PolicyEngine, StateStore
+
+ENFORCEMENT_RULE = "pep"
 
 
 class Parts(Struct, kw_only=True):
@@ -77,6 +79,19 @@ async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
         for one, judgement in zip(judged, judgements, strict=True)
     ]
     return await _recorded(judgements, lines, parts)
+
+
+def report(call: Call, reason: Reason, parts: Parts) -> str:
+    """Record a refusal that was made without a decision; the record's id. Raises `JournalError`."""
+    decision = Decision(
+        decision_id=parts.new_id(), effect=Effect.DENY, reason=reason, rule=ENFORCEMENT_RULE
+    )
+    nothing = record.Timings(0, 0)
+    now = parts.clock.now_ns()
+    parts.journal.write(
+        [record.line(call, decision, now_ns=now, labels=parts.labels, timings=nothing)]
+    )
+    return decision.decision_id
 
 
 async def _ask(engine: PolicyEngine, inputs: Sequence[bytes]) -> list[BatchAnswer]:

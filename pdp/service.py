@@ -17,10 +17,10 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from pdp.api import codec
-from pdp.api.model import Decision
+from pdp.api.model import Call, Decision, Reason
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc
 from pdp.desk import Desk
-from pdp.errors import Overloaded, RequestError
+from pdp.errors import JournalError, Overloaded, RequestError
 from pdp.reload import PolicyState
 
 DOMAIN = "tipstaff"
@@ -29,6 +29,7 @@ MAX_BATCH = 128
 _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (codec.CodecError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
     (RequestError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
+    (JournalError, code_pb2.UNAVAILABLE, "JOURNAL_UNAVAILABLE"),
     (Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
 )
 
@@ -49,9 +50,10 @@ def status_of(error: BaseException) -> tuple[int, str, str]:
 class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
     """Judges calls."""
 
-    def __init__(self, desk: Desk) -> None:
-        """Answer from `desk`."""
+    def __init__(self, desk: Desk, report: Callable[[Call, Reason], str]) -> None:
+        """Answer from `desk`; `report` records a refusal and names its record."""
         self._desk = desk
+        self._report = report
 
     async def Decide(  # noqa: N802 - the name is the contract's
         self, request: decision_pb2.DecideRequest, context: Context
@@ -112,6 +114,17 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         del context
         freed = await self._desk.finish(request.decision_id)
         return decision_pb2.FinishResponse(freed=freed)
+
+    async def Report(  # noqa: N802
+        self, request: decision_pb2.ReportRequest, context: Context
+    ) -> decision_pb2.ReportResponse:
+        """Record a refusal that the enforcement point made by itself."""
+        try:
+            call = codec.call_from_wire(request.request)
+            decision_id = self._report(call, codec.reason_from_wire(request.reason))
+        except Exception as error:  # noqa: BLE001
+            await _abort(context, error)
+        return decision_pb2.ReportResponse(decision_id=decision_id)
 
     def _judge_item(self, item: decision_pb2.StreamItem, replies: _Replies) -> None:
         try:

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from pdp.bundle_server import BundleServer
 from pdp.catalogue import Catalogue
 from pdp.clock import SteadyClock
 from pdp.config import PdpConfig
-from pdp.decide import Parts, judge
+from pdp.decide import Parts, judge, report
 from pdp.desk import Desk
 from pdp.errors import ConfigError
 from pdp.fallback import FallbackStore
@@ -179,7 +180,9 @@ async def _listen(
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     health = HealthServicer()
     serving = asyncio.Event()
-    decision_pb2_grpc.add_DecisionServiceServicer_to_server(DecisionService(desk), server)
+    decision_pb2_grpc.add_DecisionServiceServicer_to_server(
+        DecisionService(desk, partial(report, parts=parts)), server
+    )
     policy_pb2_grpc.add_PolicyServiceServicer_to_server(
         PolicyService(lambda: reloader.state, serving.is_set), server
     )

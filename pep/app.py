@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from pep import metadata
 from pep.enforce import refuse
 from pep.errors import PathNotFound, Refusal, Unexpected, VerbNotAllowed
 from pep.exchange import Exchange, Parts
@@ -34,6 +35,11 @@ class App:
             for server in parts.config.servers
             for slash in ("", "/")
         }
+        documents = {
+            metadata.path(server): metadata.document(parts.config, server)
+            for server in parts.config.servers
+        }
+        self._documents = {path: body for path, body in documents.items() if body is not None}
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """One request."""
@@ -57,11 +63,14 @@ class App:
                 await exchange.refuse(Unexpected("Internal error"))
 
     async def _elsewhere(self, path: bytes, verb: str, send: Send) -> None:
-        """`/healthz`, and every path that leads nowhere."""
-        if path != b"/healthz":
+        """`/healthz`, the metadata of servers, and every path that leads nowhere."""
+        if path != b"/healthz" and path not in self._documents:
             answer = refuse(None, PathNotFound("Not Found"))
         elif verb != "GET":
             answer = refuse(None, VerbNotAllowed("Method Not Allowed"))
+        elif path in self._documents:
+            await _plain(send, 200, self._documents[path])
+            return
         else:
             ready = self._is_ready()
             await _plain(

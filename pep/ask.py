@@ -18,7 +18,7 @@ import structlog
 
 from pdp.api.codec import CodecError, call_to_wire, decision_from_wire
 from pdp.api.model import Call, Decision, Effect, Reason
-from pdp.api.v1 import decision_pb2, decision_pb2_grpc
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
 
 # Reconnect soon (the default backoff grows to 120 s), and let no answer be too large to read.
 _OPTIONS = (
@@ -118,10 +118,16 @@ class DecisionClient:
             request = decision_pb2.FinishRequest(decision_id=decision.decision_id)
             self._tell(self._stub.Finish, request)
 
+    def report_soon(self, call: Call, reason: Reason) -> None:
+        """Have a refusal recorded that was made without a decision, without waiting."""
+        wire = types_pb2.Reason(code=reason.code, message=reason.message)
+        request = decision_pb2.ReportRequest(request=call_to_wire(call), reason=wire)
+        self._tell(self._stub.Report, request)
+
     def _tell(self, rpc: Any, request: Any) -> None:
         """Send it in the background; more than a bounded number at once are dropped and logged."""
         if len(self._tasks) >= _TOLD_AT_ONCE:
-            log.warning("not told", request=type(request).__name__, decision_id=request.decision_id)
+            log.warning("not told: too many at once", request=type(request).__name__)
             return
         task = asyncio.ensure_future(self._told(rpc, request))
         self._tasks.add(task)

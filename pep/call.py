@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pdp.api.codec import MAX_NAME
+from pdp.api.codec import MAX_NAME, MAX_TARGET
 from pdp.api.model import Call, Client, Principal, Protocol, Session
 from pep.admit import Admitted
-from pep.headers import Front
+from pep.headers import Front, decode_mirror
 from pep.jsonrpc import Request, meta_of
 from pep.session import Learnt
 
@@ -45,6 +45,26 @@ def build(
         transport="http",
         is_retry="inputResponses" in params or "requestState" in params,
         trace_id=trace_id(front.traceparent, meta),
+    )
+
+
+def unread(
+    front: Front, verb: str, *, request_id: str, server: str, era: str, principal: Principal
+) -> Call:
+    """What is known of a request that was refused before its message was read."""
+    name = decode_mirror(front.name) if front.name is not None else None
+    return Call(
+        request_id=request_id,
+        server=server,
+        method=(front.method or verb)[:MAX_NAME],
+        target=(name or "")[:MAX_TARGET],
+        arguments=b"{}",
+        principal=principal,
+        session=Session(principal.id, "principal"),
+        client=Client(),
+        protocol=Protocol(era, front.version[:MAX_NAME]),
+        transport="http",
+        trace_id=trace_id(front.traceparent, {}),
     )
 
 

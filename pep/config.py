@@ -6,11 +6,20 @@ import re
 from typing import Literal
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pep.enforce import DenialStyle
+from pep.jwt_bearer import ALGORITHMS
 
+Proof = Literal["jwt", "token", "mtls", "anonymous"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+# Lines that the protocol or the connection speaks by; `bearer` is for Authorization.
+_OURS = frozenset(
+    "host content-length content-type transfer-encoding connection accept authorization cookie "
+    "mcp-session-id mcp-protocol-version mcp-method mcp-name".split()
+)
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LOCAL_HOSTS = ("127.0.0.1:*", "localhost:*", "[::1]:*")
 
 
@@ -23,6 +32,12 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the server listens: the whole http or https URL of its MCP endpoint."""
     auth: Literal["strip", "passthrough"] = "strip"
     """Whether the client's Authorization header is kept back, or passed on to this server."""
+    accept: tuple[Proof, ...] = ()
+    """What proves who calls. Empty: anybody, while the proxy listens on this machine only."""
+    bearer: str = ""
+    """The proxy's own token for this server: `env:NAME` or `file:PATH`, sent as Authorization."""
+    headers: dict[str, str] = {}
+    """More header lines for this server, each value `env:NAME` or `file:PATH`."""
     denial: DenialStyle = "result"
     """How a refused tool call is shown: as a tool result the model reads, or a JSON-RPC error."""
 
@@ -34,11 +49,71 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
                 "a letter first, at most 63"
             )
         _check_url(self.name, self.url)
+        if self.auth == "passthrough" and (self.bearer or {"jwt", "token"} & set(self.accept)):
+            raise ValueError(
+                f'server {self.name!r}: auth = "passthrough" hands the caller\'s Authorization on, '
+                "so it can neither prove the caller here nor be replaced"
+            )
+        for name in self.headers:
+            if not _HEADER.fullmatch(name) or name.lower() in _OURS:
+                raise ValueError(f"server {self.name!r}: {name!r} cannot be a header of your own")
 
     @property
     def authority(self) -> bytes:
         """What the Host header says to this server."""
         return urlsplit(self.url).netloc.encode()
+
+    @property
+    def credentials(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The header lines that are ours to send, once references have been resolved."""
+        bearer = {"authorization": f"Bearer {self.bearer}"} if self.bearer else {}
+        lines = {**bearer, **self.headers}
+        return tuple((name.lower().encode(), value.encode()) for name, value in lines.items())
+
+
+class Jwt(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[jwt]`: whose tokens are believed."""
+
+    issuer: str = ""
+    """The `iss` of the tokens: the authorization server's identifier."""
+    audience: str = ""
+    """The `aud` of the tokens. Empty: the server's own public URL (RFC 8707)."""
+    jwks: str = ""
+    """The issuer's keys: an https URL, or the path of a file."""
+    algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
+    """Signature algorithms that are accepted, among the asymmetric ones."""
+    leeway_seconds: int = 30
+    """Seconds by which the issuer's clock may differ."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could accept a forged token."""
+        unknown = [one for one in self.algorithms if one not in ALGORITHMS]
+        if unknown or not self.algorithms:
+            listed = ", ".join(ALGORITHMS)
+            raise ValueError(f"algorithms: {unknown or 'none'} cannot be accepted; known: {listed}")
+        if not 0 <= self.leeway_seconds <= 300:
+            raise ValueError("leeway_seconds must be from 0 to 300")
+        host = urlsplit(self.jwks).hostname
+        if self.jwks.startswith("http://") and host not in _LOOPBACK:
+            raise ValueError("jwks: keys come over https, or from a file")
+
+
+class Tls(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[tls]`: the listener's own certificate, and whose clients' are believed."""
+
+    certificate: str = ""
+    """The file of the certificate chain (PEM). Empty: plain HTTP."""
+    key: str = ""
+    """The file of its private key (PEM)."""
+    client_ca: str = ""
+    """The file of the authorities whose client certificates prove a caller (PEM)."""
+
+    def __post_init__(self) -> None:
+        """Refuse a half."""
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("certificate and key belong together")
+        if self.client_ca and not self.certificate:
+            raise ValueError("client_ca has no effect without certificate and key")
 
 
 class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,20 +135,56 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Milliseconds to wait for a connection to a server. There is no limit on its answer."""
     shutdown_grace_ms: int = 2000
     """Milliseconds that open streams get to end when the proxy stops."""
+    public_url: str = ""
+    """How clients reach the proxy, without a path. Empty: `listen`, over http."""
+    tokens: str = ""
+    """The file of Tipstaff's own API tokens. Empty: `tokens.json` in the state folder."""
+    jwt: Jwt = field(default_factory=Jwt)
+    """Whose tokens are believed."""
+    tls: Tls = field(default_factory=Tls)
+    """The listener's certificates."""
     servers: tuple[Server, ...] = ()
     """The upstream servers."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
         listen_address(self.listen)
-        for field in ("max_body_bytes", "body_timeout_ms", "decision_timeout_ms",
+        for name in ("max_body_bytes", "body_timeout_ms", "decision_timeout_ms",
                       "upstream_connect_timeout_ms", "shutdown_grace_ms"):  # fmt: skip
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} must be at least 1")
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1")
         names = [server.name for server in self.servers]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two servers are called {name!r}")
+        for server in self.servers:
+            self._check_proof(server)
+
+    def accepted(self, server: Server) -> tuple[Proof, ...]:
+        """What proves to `server` who calls."""
+        return server.accept or ("anonymous",)
+
+    def resource(self, server: Server) -> str:
+        """The server's public URL, which is its identifier as a protected resource (RFC 9728)."""
+        origin = self.public_url.rstrip("/")
+        scheme = "https" if self.tls.certificate else "http"
+        return f"{origin or f'{scheme}://{self.listen}'}/{server.name}/mcp"
+
+    def audience(self, server: Server) -> str:
+        """The audience that a token for `server` must have."""
+        return self.jwt.audience or self.resource(server)
+
+    def _check_proof(self, server: Server) -> None:
+        accepted, name = self.accepted(server), server.name
+        if not server.accept and listen_address(self.listen)[0] not in _LOOPBACK:
+            raise ValueError(
+                f"server {name!r}: others can reach {self.listen}, so say who may call: "
+                'accept = ["jwt", "token", "mtls"], or ["anonymous"] for anybody'
+            )
+        if "jwt" in accepted and not (self.jwt.issuer and self.jwt.jwks):
+            raise ValueError(f"server {name!r} accepts jwt: [jwt] needs issuer and jwks")
+        if "mtls" in accepted and not self.tls.client_ca:
+            raise ValueError(f"server {name!r} accepts mtls: [tls] needs client_ca")
 
 
 def listen_address(text: str) -> tuple[str, int]:

@@ -106,7 +106,7 @@ def refuse(
     """A JSON-RPC error with the status that belongs to it."""
     status = status_of(fault, WIRE[type(fault)].status, era)
     headers = _retry_after(decision) if decision else _EXTRA_LINES.get(type(fault), [])
-    return _refuse(status, headers, render_error(request_id, fault))
+    return _refuse(status, [*headers, *fault.lines], render_error(request_id, fault))
 
 
 def _refuse(status: int, headers: Lines, body: bytes) -> Refuse:

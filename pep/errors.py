@@ -11,6 +11,8 @@
         │   ├── MethodNotFound      a method this enforcement point does not know in this era
         │   ├── PathNotFound        no server is registered under this path
         │   ├── SessionNotFound     the session belongs to another caller
+        │   ├── CredentialMissing   the server wants to know who calls
+        │   ├── CredentialInvalid   what was shown proves nothing
         │   ├── VerbNotAllowed      an HTTP method that MCP does not use here
         │   ├── BodyTooLarge        more bytes than are read
         │   ├── BodyTooSlow         the bytes did not come in time
@@ -25,6 +27,7 @@
         │   └── UpstreamAway
         └── OurFault            no decision could be had                      (ours)
             ├── DecisionAway
+            ├── KeysAway            what credentials are held against cannot be read
             └── Unexpected
 
 Each class has a stable `code`; `WIRE` maps each to its JSON-RPC code and HTTP status.
@@ -52,13 +55,17 @@ class StartError(PepError):
 
 
 class Refusal(PepError):
-    """A message that is answered here. `data` goes into the JSON-RPC error, if given."""
+    """A message that is answered here. `data` goes into the JSON-RPC error, if given.
+
+    `lines` are header lines that the answer carries.
+    """
 
     def __init__(self, message: str, data: Any = None) -> None:
         """Keep what the answer says."""
         super().__init__(message)
         self.message = message
         self.data = data
+        self.lines: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class ClientFault(Refusal):
@@ -105,6 +112,18 @@ class SessionNotFound(ClientFault):
     """The session belongs to another caller; not to be told from one that does not exist."""
 
     code = "session_not_found"
+
+
+class CredentialMissing(ClientFault):
+    """The server wants to know who calls, and the request does not say."""
+
+    code = "credential_missing"
+
+
+class CredentialInvalid(ClientFault):
+    """What the request shows proves nothing; the message holds nothing of it."""
+
+    code = "credential_invalid"
 
 
 class VerbNotAllowed(ClientFault):
@@ -185,6 +204,12 @@ class DecisionAway(OurFault):
     code = "decision_away"
 
 
+class KeysAway(OurFault):
+    """What credentials are held against cannot be read."""
+
+    code = "keys_away"
+
+
 class Unexpected(OurFault):
     """A fault nobody foresaw."""
 
@@ -209,6 +234,8 @@ WIRE: Mapping[type[Refusal], Wire] = MappingProxyType(
         MethodNotFound: Wire(-32601, 404),
         PathNotFound: Wire(-32600, 404),
         SessionNotFound: Wire(-32600, 404),
+        CredentialMissing: Wire(4010, 401),
+        CredentialInvalid: Wire(4010, 401),
         VerbNotAllowed: Wire(-32600, 405),
         BodyTooLarge: Wire(-32600, 413),
         BodyTooSlow: Wire(-32600, 408),
@@ -220,6 +247,7 @@ WIRE: Mapping[type[Refusal], Wire] = MappingProxyType(
         ApprovalRequired: Wire(4031, 200),
         UpstreamAway: Wire(5020, 502),
         DecisionAway: Wire(5030, 503),
+        KeysAway: Wire(5030, 503),
         Unexpected: Wire(-32603, 500),
     }
 )

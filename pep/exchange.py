@@ -12,14 +12,24 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
-from pdp.api.model import Call, Decision, Effect, Principal
+from pdp.api.model import Call, Decision, Effect, Principal, Reason
 from pep import call, headers, jsonrpc, session
 from pep.admit import Admitted, admit
+from pep.callers import Callers
 from pep.config import PepConfig, Server
 from pep.enforce import Forward, Refuse, enforce, refuse
-from pep.errors import InvalidRequest, Refusal, UpstreamAway, VerbNotAllowed
+from pep.errors import (
+    CredentialInvalid,
+    CredentialMissing,
+    InvalidRequest,
+    Refusal,
+    SessionNotFound,
+    UpstreamAway,
+    VerbNotAllowed,
+)
 from pep.intake import read_body
 from pep.jsonrpc import Id, Request
+from pep.metadata import challenge
 from pep.methods import LEGACY, MODERN
 from pep.ports import Answer, Decisions, LostError, NeverReachedError, Receive, Send, Upstreams
 from pep.session import Learnt, SessionBook
@@ -34,6 +44,7 @@ class Parts(Struct, frozen=True):
     decisions: Decisions
     upstreams: Upstreams
     sessions: SessionBook
+    callers: Callers
     new_id: Callable[[], str]
 
 
@@ -50,6 +61,7 @@ class Exchange:
         self._request_id: Id | None = None
         self._era = LEGACY
         self._under_way: Decision | None = None
+        self._principal: Principal | None = None
         self.has_begun = False
 
     async def run(self, receive: Receive) -> None:
@@ -59,6 +71,7 @@ class Exchange:
         self._era = headers.header_era(self._front)
         config = self._parts.config
         headers.check_place(self._front, config.allowed_hosts, config.allowed_origins)
+        self._principal = await self._authenticate()
         verb = self._scope["method"]
         if verb == "POST":
             headers.check_media(self._front)
@@ -79,50 +92,91 @@ class Exchange:
         if isinstance(message, Request):
             self._request_id = message.id
         admitted = admit(self._front, message)
-        principal = _principal(self._scope)
-        learnt = self._learnt(principal)
         if admitted.is_judged:
-            decision = await self._parts.decisions.decide(self._call(admitted, principal, learnt))
+            decision = await self._parts.decisions.decide(self._call(admitted, self._learnt()))
             verdict = self._enforce(message, decision)
             if not isinstance(verdict, Forward):
                 await self._answer(verdict)
                 return
             self._under_way = decision
         try:
-            await self._pass_message(body, admitted, principal)
+            await self._pass_message(body, admitted)
         finally:
             if self._under_way is not None:
                 self._parts.decisions.finish_soon(self._under_way)
 
-    async def _pass_message(self, body: bytes, admitted: Admitted, principal: Principal) -> None:
+    async def _pass_message(self, body: bytes, admitted: Admitted) -> None:
         answer = await self._forward("POST", body)
         if admitted.row is not None and admitted.row.name == "initialize":
-            self._learn(answer, principal, admitted)
+            self._learn(answer, admitted)
         await self._relay(answer)
 
     async def _pass_verb(self, verb: str) -> None:
         """GET opens the server's own stream, DELETE ends the session (legacy era)."""
         if self._front.length or self._front.framing:
             raise InvalidRequest(f"a {verb} has no body")
-        self._learnt(_principal(self._scope))
+        self._learnt()
         answer = await self._forward(verb, None)
         if verb == "DELETE" and answer.status < 300:
             self._parts.sessions.forget(self._server.name, self._front.session)
         await self._relay(answer)
 
-    def _learnt(self, principal: Principal) -> Learnt | None:
-        if self._era != LEGACY or not self._front.session:
-            return None
-        return self._parts.sessions.find(self._server.name, self._front.session, principal)
+    async def _authenticate(self) -> Principal:
+        """Who calls. A refusal tells where to get a token (RFC 6750, RFC 9728), and is recorded."""
+        config, server = self._parts.config, self._server
+        try:
+            return await self._parts.callers.principal(
+                server, self._scope, self._front.authorization
+            )
+        except (CredentialMissing, CredentialInvalid) as fault:
+            fault.lines = ((b"www-authenticate", challenge(config, server, fault)),)
+            self._report(fault)
+            raise
 
-    def _learn(self, answer: Answer, principal: Principal, admitted: Admitted) -> None:
+    def _learnt(self) -> Learnt | None:
+        """What is known of the legacy session; raises `SessionNotFound` when it is not the caller's.
+
+        A caller who is nobody in particular may go on with a session that is not known, as after a
+        restart of the proxy: the upstream knows it, and nobody could have been bound to it.
+        """
+        server, given = self._server, self._front.session
+        if self._era != LEGACY or not given:
+            return None
+        try:
+            learnt = self._parts.sessions.find(server.name, given, self._caller)
+            if learnt is None and self._parts.config.accepted(server) != ("anonymous",):
+                raise SessionNotFound("Session not found")
+        except SessionNotFound as fault:
+            self._report(fault)
+            raise
+        return learnt
+
+    def _report(self, fault: Refusal) -> None:
+        """Have a refusal recorded that nobody was asked about."""
+        refused = call.unread(
+            self._front,
+            self._scope["method"],
+            request_id=self._parts.new_id(),
+            server=self._server.name,
+            era=self._era,
+            principal=self._principal or session.unauthenticated(self._scope.get("client")),
+        )
+        self._parts.decisions.report_soon(refused, Reason(fault.code, fault.message))
+
+    def _learn(self, answer: Answer, admitted: Admitted) -> None:
         given = [value for name, value in answer.lines if name.lower() == b"mcp-session-id"]
         if answer.status == 200 and len(given) == 1:
             client = call.client_of("initialize", _params(admitted), {})
-            learnt = Learnt(principal.id, client)
+            learnt = Learnt(self._caller.id, client)
             self._parts.sessions.learn(self._server.name, given[0].decode("latin-1"), learnt)
 
-    def _call(self, admitted: Admitted, principal: Principal, learnt: Learnt | None) -> Call:
+    @property
+    def _caller(self) -> Principal:
+        assert self._principal is not None  # noqa: S101 - whoever comes here was authenticated
+        return self._principal
+
+    def _call(self, admitted: Admitted, learnt: Learnt | None) -> Call:
+        principal = self._caller
         meta = _params(admitted).get("_meta", {})
         key = session.cooperative_key(self._front.cooperative, meta)
         return call.build(
@@ -149,7 +203,10 @@ class Exchange:
         server = self._server
         passthrough = server.auth == "passthrough"
         lines = headers.to_upstream(
-            self._scope["headers"], server.authority, passthrough=passthrough
+            self._scope["headers"],
+            server.authority,
+            passthrough=passthrough,
+            credentials=server.credentials,
         )
         try:
             return await self._parts.upstreams.send(verb, server.url, lines, body)
@@ -195,11 +252,6 @@ class Exchange:
 def _declared_length(lines: tuple[tuple[bytes, bytes], ...]) -> int:
     """The Content-Length of an answer; -1 when there is none."""
     return next((int(value) for name, value in lines if name.lower() == b"content-length"), -1)
-
-
-def _principal(scope: dict[str, Any]) -> Principal:
-    peer = scope.get("client")
-    return session.anonymous(peer[0] if peer else None)
 
 
 def _params(admitted: Admitted) -> dict[str, Any]:

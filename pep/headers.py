@@ -31,6 +31,7 @@ _MIRRORS = frozenset({b"mcp-protocol-version", b"mcp-method", b"mcp-name"})
 _ONCE = _MIRRORS | {
     b"mcp-session-id",
     b"tipstaff-session",
+    b"authorization",
     b"host",
     b"origin",
     b"content-type",
@@ -70,6 +71,7 @@ class Front(Struct, frozen=True):
     name: str | None = None
     session: str = ""
     cooperative: str = ""
+    authorization: str = ""
     host: str = ""
     origin: str = ""
     media: str = ""
@@ -105,6 +107,7 @@ def read(lines: Lines) -> Front:
         name=get(b"mcp-name"),
         session=get(b"mcp-session-id", ""),
         cooperative=get(b"tipstaff-session", ""),
+        authorization=get(b"authorization", ""),
         host=get(b"host", ""),
         origin=get(b"origin", ""),
         media=get(b"content-type", ""),
@@ -187,16 +190,26 @@ def decode_mirror(value: str) -> str | None:
         return None
 
 
-def to_upstream(lines: Lines, authority: bytes, *, passthrough: bool) -> Lines:
+def to_upstream(
+    lines: Lines,
+    authority: bytes,
+    *,
+    passthrough: bool,
+    credentials: tuple[tuple[bytes, bytes], ...] = (),
+) -> Lines:
     """The lines to send on: hop-by-hop and framing lines dropped, Host set to the upstream's.
 
     Credentials were given to this proxy, so they stay here, unless the server's entry says
-    `auth = "passthrough"`; then Authorization goes on, and cookies still do not.
+    `auth = "passthrough"`; then Authorization goes on, and cookies still do not. `credentials` are
+    this proxy's own for the server: they take the place of any line that has their name.
     """
     dropped = _NEVER_FORWARDED if passthrough else _NEVER_FORWARDED_STRIPPED
     if named := _named_by_connection(lines):
         dropped |= named
-    return [(b"host", authority), *[line for line in lines if line[0] not in dropped]]
+    if credentials:
+        dropped |= {name for name, _ in credentials}
+    kept = [line for line in lines if line[0] not in dropped]
+    return [(b"host", authority), *kept, *credentials]
 
 
 def to_client(lines: tuple[tuple[bytes, bytes], ...]) -> Lines:
@@ -220,7 +233,7 @@ def _named_by_connection(lines: Lines) -> frozenset[bytes]:
 def _check_connection(value: bytes) -> None:
     """Refuse `Connection: mcp-name` and the like: it would drop what the server is to check."""
     for token in value.lower().split(b","):
-        if token.strip() in _ONCE | {b"accept", b"authorization"}:
+        if token.strip() in _ONCE | {b"accept"}:
             raise InvalidRequest(f"Connection must not name {_shown(token.strip())}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from pdp.api.model import Call, Decision
+from pdp.api.model import Call, Decision, Reason
 from pep.headers import Lines
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -50,6 +50,9 @@ class Decisions(Protocol):
 
     async def decide(self, call: Call) -> Decision:
         """The decision; a deny with the code `pdp_unavailable` when there is none."""
+
+    def report_soon(self, call: Call, reason: Reason) -> None:
+        """Have a refusal recorded that was made without a decision, without waiting."""
 
     def finish_soon(self, decision: Decision) -> None:
         """Say that the call of an allow has ended, without waiting."""

@@ -68,6 +68,11 @@ def anonymous(peer: str | None) -> Principal:
     return Principal(id=f"anonymous:{address}", kind="anonymous")
 
 
+def unauthenticated(peer: tuple[str, int] | None) -> Principal:
+    """Whoever it was that was refused, for the record; never for a call that is judged."""
+    return Principal(f"unauthenticated:{peer[0] if peer else 'local'}", "unauthenticated")
+
+
 def cooperative_key(header: str, meta: dict[str, Any]) -> str:
     """The key the client sends, or ""; raises `InvalidRequest` when it cannot be one.
 

@@ -7,6 +7,8 @@ import contextlib
 import errno
 import secrets
 import socket
+import ssl
+import time
 from collections.abc import Callable, Iterator
 
 import structlog
@@ -14,10 +16,12 @@ import uvicorn
 
 from pep.app import App
 from pep.ask import DecisionClient
+from pep.callers import Callers
 from pep.config import PepConfig, listen_address
 from pep.errors import StartError
 from pep.exchange import Parts
 from pep.session import SessionBook
+from pep.tls import CertificateProtocol
 from pep.upstream import Upstream
 
 _BACKLOG = 2048
@@ -47,6 +51,7 @@ async def serve(
         decisions=decisions,
         upstreams=upstream,
         sessions=SessionBook(),
+        callers=Callers(config, time.time, time.monotonic),  # noqa: TID251 - an edge's clock
         new_id=lambda: secrets.token_hex(16),
     )
     app = App(parts, is_ready=lambda: decisions.is_connected)
@@ -91,7 +96,11 @@ async def _run(server: _Server, listener: socket.socket, stop: asyncio.Event) ->
 def _uvicorn_config(app: App, config: PepConfig) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=CertificateProtocol if config.tls.client_ca else "httptools",
+        ssl_certfile=config.tls.certificate or None,
+        ssl_keyfile=config.tls.key or None,
+        ssl_ca_certs=config.tls.client_ca or None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if config.tls.client_ca else ssl.CERT_NONE,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -57,6 +57,7 @@ class ScriptedService(decision_pb2_grpc.DecisionServiceServicer):
         self.batches: list[int] = []
         self.refunds: list[str] = []
         self.finished: list[str] = []
+        self.reports: list[tuple[Call, str]] = []
 
     async def StreamDecide(self, request_iterator: object, context: Any) -> None:
         while (message := await context.read()) is not grpc.aio.EOF:
@@ -74,6 +75,10 @@ class ScriptedService(decision_pb2_grpc.DecisionServiceServicer):
     async def Refund(self, request: Any, context: object) -> Any:
         self.refunds.append(request.decision_id)
         return decision_pb2.RefundResponse(refunded=True)
+
+    async def Report(self, request: Any, context: object) -> Any:
+        self.reports.append((call_from_wire(request.request), request.reason.code))
+        return decision_pb2.ReportResponse(decision_id="r")
 
     async def Finish(self, request: Any, context: object) -> Any:
         self.finished.append(request.decision_id)

@@ -57,7 +57,16 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_init, _add_services, _add_check, _add_test, _add_decide, _add_log, _add_opa):
+    for add in (
+        _add_init,
+        _add_services,
+        _add_check,
+        _add_test,
+        _add_decide,
+        _add_log,
+        _add_token,
+        _add_opa,
+    ):
         add(commands)
     return parser
 
@@ -174,6 +183,23 @@ def _add_log(commands: Commands) -> None:
     parser.add_argument("-n", type=int, default=20, metavar="N", help="how many (default: 20)")
     parser.add_argument("--effect", choices=("allow", "deny", "hold"), help="only these")
     parser.add_argument("--server", dest="only_server", metavar="NAME", help="only this server")
+
+
+def _add_token(commands: Commands) -> None:
+    from tipstaff import token
+
+    parser = commands.add_parser("token", help="make, list and revoke API tokens of callers")
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    create = _add(actions, "create", token.create_command, "make a token and show it, once")
+    create.add_argument("name", help="who calls with it: the principal is token:NAME")
+    create.add_argument("--expires", metavar="TIME", help="for example 12h or 90d (default: never)")
+    listing = _add(actions, "list", token.list_command, "list tokens, without their secrets")
+    revoking = _add(actions, "revoke", token.revoke_command, "refuse a token from now on")
+    revoking.add_argument("which", help="its id, or a name for all tokens of that caller")
+    for one in (create, listing, revoking):
+        _add_config(one)
+    for one in (create, listing):
+        _add_json(one)
 
 
 def _add_opa(commands: Commands) -> None:

@@ -21,7 +21,7 @@ from msgspec import Struct, structs
 from pdp.config import Batching, Journal, Limits, Opa, PdpConfig, Policy
 from pdp.errors import ConfigError
 from pdp.rules import nearest
-from pep.config import PepConfig, Server
+from pep.config import Jwt, PepConfig, Server, Tls
 
 _MAX_SOCKET_PATH = 90
 _PARTS: dict[str, type[Struct]] = {
@@ -31,12 +31,13 @@ _PARTS: dict[str, type[Struct]] = {
     "journal": Journal,
     "batching": Batching,
 }
+_PEP_PARTS: dict[str, type[Struct]] = {"jwt": Jwt, "tls": Tls}
 # The keys of a section whose other fields are sections of their own.
 _OWN_KEYS = {
     "pdp": set(PdpConfig.__struct_fields__) - set(_PARTS),
-    "pep": set(PepConfig.__struct_fields__) - {"servers"},
+    "pep": set(PepConfig.__struct_fields__) - {"servers", *_PEP_PARTS},
 }
-_SECTIONS = ("state_dir", "pdp", "pep", "servers", *_PARTS)
+_SECTIONS = ("state_dir", "pdp", "pep", "servers", *_PARTS, *_PEP_PARTS)
 
 
 class Config(Struct, frozen=True):
@@ -72,6 +73,7 @@ def as_json(config: Config) -> dict[str, Any]:
     parts = {name: plain.pop(name) for name in _PARTS}
     pep: dict[str, Any] = msgspec.to_builtins(config.pep)
     servers = {server.pop("name"): server for server in pep.pop("servers")}
+    parts |= {name: pep.pop(name) for name in _PEP_PARTS}
     return {
         "state_dir": str(config.state_dir),
         "pdp": plain,
@@ -113,6 +115,8 @@ dir = "policy"                     # servers/NAME/data.yaml and site/NAME/NAME.r
 
 # One section per MCP server to stand in front of.
 # auth = "passthrough" hands the client's Authorization header on; it is kept back otherwise.
+# accept = ["jwt", "token"] lets in only who can prove who they are; anybody may on this machine.
+# bearer = "env:NAME" is the token that Tipstaff itself shows to the server.
 # denial = "error" refuses tool calls with a JSON-RPC error instead of a result the model reads.
 {named or example}"""
 
@@ -139,7 +143,7 @@ class _Reader:
             **self._resolved(parts, state),
         )
         self._check_listen(pdp.listen)
-        pep = self._rebuilt(pep, servers)
+        pep = self._rebuilt(pep, servers, self._pep_parts(data, pep, state))
         return Config(self._source.resolve(), state, run_folder, pdp, pep)
 
     def _resolved(self, parts: dict[str, Any], state: Path) -> dict[str, Any]:
@@ -174,9 +178,21 @@ class _Reader:
             )
         return found
 
-    def _rebuilt(self, pep: PepConfig, servers: tuple[Server, ...]) -> PepConfig:
+    def _pep_parts(self, data: dict[str, Any], pep: PepConfig, state: Path) -> dict[str, Any]:
+        """The sections beside `[pep]` that are the proxy's, and its files, with absolute paths."""
+        jwt = self._section(data, "jwt", Jwt)
+        tls = self._section(data, "tls", Tls)
+        if jwt.jwks and "://" not in jwt.jwks:
+            jwt = structs.replace(jwt, jwks=str(self._folder / jwt.jwks))
+        files = {key: str(self._folder / path) for key, path in structs.asdict(tls).items() if path}
+        tokens = self._folder / pep.tokens if pep.tokens else state / "tokens.json"
+        return {"jwt": jwt, "tls": structs.replace(tls, **files), "tokens": str(tokens)}
+
+    def _rebuilt(
+        self, pep: PepConfig, servers: tuple[Server, ...], parts: dict[str, Any]
+    ) -> PepConfig:
         try:
-            return structs.replace(pep, servers=servers)
+            return structs.replace(pep, servers=servers, **parts)
         except ValueError as error:
             raise self._error("servers", "", str(error)) from error
 

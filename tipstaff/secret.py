@@ -9,12 +9,40 @@ from msgspec import structs
 
 from pdp.config import PdpConfig
 from pdp.errors import ConfigError
+from pep.config import PepConfig, Server
 
 
 def resolved_pdp(config: PdpConfig) -> PdpConfig:
     """The settings of the decision service with every reference replaced; raises `ConfigError`."""
     limits = structs.replace(config.limits, url=secret(config.limits.url, "limits.url"))
     return structs.replace(config, limits=limits)
+
+
+def resolved_pep(config: PepConfig) -> PepConfig:
+    """The settings of the proxy with every reference replaced; raises `ConfigError`."""
+    return structs.replace(config, servers=tuple(map(_resolved_server, config.servers)))
+
+
+def _resolved_server(server: Server) -> Server:
+    where = f"servers.{server.name}"
+    bearer = server.bearer and _only_secret(server.bearer, f"{where}.bearer")
+    headers = {
+        name: _only_secret(value, f"{where}.headers.{name}")
+        for name, value in server.headers.items()
+    }
+    return structs.replace(server, bearer=bearer, headers=headers)
+
+
+def _only_secret(value: str, key: str) -> str:
+    """What a setting refers to that must be a reference, and can be sent in a header line."""
+    if not value.startswith(("env:", "file:")):
+        raise ConfigError(
+            f"{key}: a secret stands in no configuration: write env:NAME or file:PATH"
+        )
+    found = secret(value, key)
+    if not (found.isascii() and found.isprintable()):
+        raise ConfigError(f"{key}: what {value} holds cannot be sent in a header line")
+    return found
 
 
 def secret(value: str, key: str) -> str:

@@ -17,7 +17,7 @@ from pdp.wiring import serve as serve_pdp
 from tipstaff import console
 from tipstaff.config import Config, load
 from tipstaff.install import OpaInstallError, find_opa, install_opa
-from tipstaff.secret import resolved_pdp
+from tipstaff.secret import resolved_pdp, resolved_pep
 
 
 def pdp_command(arguments: argparse.Namespace) -> int:
@@ -45,10 +45,11 @@ def pep_command(arguments: argparse.Namespace) -> int:
 
     console.configure_logs()
     config = load(arguments.config)
+    settings = resolved_pep(config.pep)
 
     async def run(stop: asyncio.Event) -> None:
         await serve_pep(
-            config.pep,
+            settings,
             pdp_address=config.pdp.listen,
             stop=stop,
             ready=_announcer(arguments.ready_fd),

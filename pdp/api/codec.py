@@ -193,6 +193,13 @@ def _effect(value: int) -> Effect:
     return effect
 
 
+def reason_from_wire(message: types_pb2.Reason) -> Reason:
+    """Read why something was refused; raises `CodecError`."""
+    _check_text("reason.code", message.code, MAX_NAME, may_be_empty=False)
+    _check_text("reason.message", message.message, MAX_TARGET, may_be_empty=True)
+    return _reason(message)
+
+
 def _reason(message: types_pb2.Reason) -> Reason:
     return Reason(message.code, message.message)
 

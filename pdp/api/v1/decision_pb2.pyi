@@ -116,3 +116,17 @@ class FinishResponse(_message.Message):
     FREED_FIELD_NUMBER: _ClassVar[int]
     freed: bool
     def __init__(self, freed: _Optional[bool] = ...) -> None: ...
+
+class ReportRequest(_message.Message):
+    __slots__ = ("request", "reason")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    request: DecideRequest
+    reason: _types_pb2.Reason
+    def __init__(self, request: _Optional[_Union[DecideRequest, _Mapping]] = ..., reason: _Optional[_Union[_types_pb2.Reason, _Mapping]] = ...) -> None: ...
+
+class ReportResponse(_message.Message):
+    __slots__ = ("decision_id",)
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    decision_id: str
+    def __init__(self, decision_id: _Optional[str] = ...) -> None: ...

@@ -61,6 +61,11 @@ class DecisionServiceStub:
                 request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.SerializeToString,
                 response_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.FromString,
                 _registered_method=True)
+        self.Report = channel.unary_unary(
+                '/tipstaff.decision.v1.DecisionService/Report',
+                request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.ReportRequest.SerializeToString,
+                response_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.ReportResponse.FromString,
+                _registered_method=True)
 
 
 class DecisionServiceServicer:
@@ -103,6 +108,13 @@ class DecisionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Report(self, request, context):
+        """Records a refusal that the enforcement point made by itself, such as of a forged token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DecisionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -130,6 +142,11 @@ def add_DecisionServiceServicer_to_server(servicer, server):
                     servicer.Finish,
                     request_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.FromString,
                     response_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.SerializeToString,
+            ),
+            'Report': grpc.unary_unary_rpc_method_handler(
+                    servicer.Report,
+                    request_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.ReportRequest.FromString,
+                    response_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.ReportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -269,6 +286,33 @@ class DecisionService:
             '/tipstaff.decision.v1.DecisionService/Finish',
             tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.SerializeToString,
             tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Report(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tipstaff.decision.v1.DecisionService/Report',
+            tipstaff_dot_decision_dot_v1_dot_decision__pb2.ReportRequest.SerializeToString,
+            tipstaff_dot_decision_dot_v1_dot_decision__pb2.ReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

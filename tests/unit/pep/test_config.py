@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pep.config import PepConfig, Server, listen_address
+from pep.config import Jwt, PepConfig, Server, Tls, listen_address
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,65 @@ def test_two_servers_of_one_name_are_refused() -> None:
     one = Server("s", "http://x/mcp")
     with pytest.raises(ValueError, match="two servers"):
         PepConfig(servers=(one, one))
+
+
+ISSUER = Jwt("https://login.example", jwks="https://login.example/keys")
+TLS = Tls("c.pem", "k.pem", "ca.pem")
+
+
+def test_anybody_is_let_in_by_default_on_this_machine_only() -> None:
+    """Elsewhere it must be said who may."""
+    one = Server("s", "http://x/mcp")
+    assert PepConfig(servers=(one,)).accepted(one) == ("anonymous",)
+    with pytest.raises(ValueError, match="say who may call"):
+        PepConfig(listen="0.0.0.0:8700", servers=(one,))
+    said = Server("s", "http://x/mcp", accept=("anonymous",))
+    assert PepConfig(listen="0.0.0.0:8700", servers=(said,)).accepted(said) == ("anonymous",)
+
+
+def test_a_proof_needs_something_to_be_held_against() -> None:
+    """Else it would let nobody in, or everybody."""
+    for proof, needed in (("jwt", "issuer and jwks"), ("mtls", "client_ca")):
+        server = Server("s", "http://x/mcp", accept=(proof,))  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=needed):
+            PepConfig(servers=(server,))
+        assert PepConfig(servers=(server,), jwt=ISSUER, tls=TLS)
+
+
+def test_a_callers_token_cannot_both_prove_and_travel_on() -> None:
+    """Nor can ours replace what is to be passed on."""
+    for more in ({"accept": ("jwt",)}, {"accept": ("token",)}, {"bearer": "env:X"}):
+        with pytest.raises(ValueError, match="passthrough"):
+            Server("s", "http://x/mcp", auth="passthrough", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["Host", "mcp-name", "Cookie", "a b", "a\n", "", "Authorization"])
+def test_a_header_of_our_own_cannot_be_the_protocols(name: str) -> None:
+    """Or be no header at all."""
+    with pytest.raises(ValueError, match="cannot be a header"):
+        Server("s", "http://x/mcp", headers={name: "env:X"})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"algorithms": ("HS256",)}, {"algorithms": ("none",)}, {"algorithms": ()},
+     {"leeway_seconds": -1}, {"leeway_seconds": 301}, {"jwks": "http://login.example/keys"}],
+)  # fmt: skip
+def test_what_could_accept_a_forged_token_is_refused(settings: dict[str, Any]) -> None:
+    """Shared secrets, no signature, no end, keys from anybody on the way."""
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        Jwt(**settings)
+
+
+def test_half_a_certificate_is_refused() -> None:
+    """And an authority that would never be asked."""
+    for settings in ({"certificate": "c"}, {"key": "k"}, {"client_ca": "ca"}):
+        with pytest.raises(ValueError, match="certificate and key"):
+            Tls(**settings)
+
+
+def test_our_own_credentials_become_header_lines() -> None:
+    """Lower case, as all lines are here."""
+    server = Server("s", "http://x/mcp", bearer="t", headers={"X-Key": "k"})
+    assert server.credentials == ((b"authorization", b"Bearer t"), (b"x-key", b"k"))
+    assert Server("s", "http://x/mcp").credentials == ()

@@ -309,3 +309,11 @@ def test_an_answer_loses_only_its_hop_by_hop_lines() -> None:
         (b"content-encoding", b"gzip"),
     ]
     assert headers.to_client(((b"A", b"1"),)) == [(b"a", b"1")]
+
+
+def test_our_own_credentials_take_the_place_of_the_callers() -> None:
+    """Whatever the caller has sent under that name."""
+    lines = [(b"x-key", b"theirs"), (b"authorization", b"theirs"), (b"a", b"1")]
+    ours = ((b"authorization", b"Bearer ours"), (b"x-key", b"ours"))
+    found = headers.to_upstream(lines, b"up", passthrough=False, credentials=ours)
+    assert found == [(b"host", b"up"), (b"a", b"1"), *ours]

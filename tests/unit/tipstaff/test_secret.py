@@ -8,7 +8,8 @@ import pytest
 
 from pdp.config import Limits, PdpConfig
 from pdp.errors import ConfigError
-from tipstaff.secret import resolved_pdp, secret
+from pep.config import PepConfig, Server
+from tipstaff.secret import resolved_pdp, resolved_pep, secret
 
 
 def test_a_reference_leads_to_the_environment_or_to_a_file(
@@ -39,3 +40,16 @@ def test_the_url_of_the_store_may_be_a_reference(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("STORE", "redis://:pw@127.0.0.1/1")
     config = PdpConfig(limits=Limits(store="redis", url="env:STORE"))
     assert resolved_pdp(config).limits.url == "redis://:pw@127.0.0.1/1"
+
+
+def test_credentials_for_a_server_must_be_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolved just before the proxy starts; the message names the setting and no value."""
+    monkeypatch.setenv("PLANTED", "abc")
+    monkeypatch.setenv("BROKEN", "a\nb")
+    good = Server("s", "http://x/mcp", bearer="env:PLANTED", headers={"X-Key": "env:PLANTED"})
+    (server,) = resolved_pep(PepConfig(servers=(good,))).servers
+    assert server.credentials == ((b"authorization", b"Bearer abc"), (b"x-key", b"abc"))
+    for value, said in (("abc", "env:NAME or file:PATH"), ("env:BROKEN", "header line")):
+        bad = Server("s", "http://x/mcp", headers={"X-Key": value})
+        with pytest.raises(ConfigError, match=rf"^servers\.s\.headers\.X-Key: .*{said}"):
+            resolved_pep(PepConfig(servers=(bad,)))

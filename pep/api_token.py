@@ -1,0 +1,98 @@
+"""Tipstaff's own API tokens: for callers without an identity provider. Pure.
+
+A token is 256 random bits, shown once when it is made. The file keeps its SHA-256 only, which is
+enough for a secret that nobody can guess. Several tokens may have one name, so that a token can be
+replaced without a gap; the name is the principal.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+import msgspec
+from msgspec import Struct, structs
+
+from pdp.api.model import Principal
+from pep.errors import CredentialInvalid
+
+PREFIX = "tipstaff_"
+BYTES = 32
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is kept of a token. Times are seconds since the epoch; 0 is never."""
+
+    id: str
+    name: str
+    sha256: str
+    created: int
+    expires: int = 0
+    revoked: int = 0
+
+    def state(self, now: float) -> str:
+        """`active`, `expired` or `revoked`."""
+        if self.revoked:
+            return "revoked"
+        return "expired" if self.expires and now >= self.expires else "active"
+
+
+class TokenFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """All tokens."""
+
+    tokens: tuple[Entry, ...] = ()
+
+    def by_digest(self) -> dict[str, Entry]:
+        """The tokens by their digest, for finding one."""
+        return {one.sha256: one for one in self.tokens}
+
+
+def read(data: bytes) -> TokenFile:
+    """Read the file; raises `ValueError`."""
+    try:
+        return msgspec.json.decode(data, type=TokenFile)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"is not a file of tokens: {error}") from error
+
+
+def write(tokens: TokenFile) -> bytes:
+    """The file, one token a line."""
+    return msgspec.json.format(msgspec.json.encode(tokens), indent=1) + b"\n"
+
+
+def make(secret: bytes, name: str, now: int, expires: int = 0) -> tuple[str, Entry]:
+    """The token that is shown, and what is kept of it; raises `ValueError`."""
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot be the name of a caller: use a-z, 0-9, `.`, `_` and `-`, at most 63"
+        )
+    token = PREFIX + base64.urlsafe_b64encode(secret).decode().rstrip("=")
+    digest = _digest(token)
+    return token, Entry(digest[:8], name, digest, now, expires)
+
+
+def revoke(tokens: TokenFile, which: str, now: int) -> tuple[TokenFile, int]:
+    """The file with every token of that name or id revoked, and how many were."""
+    found, changed = [], 0
+    for one in tokens.tokens:
+        is_meant = which in (one.name, one.id) and not one.revoked
+        found.append(structs.replace(one, revoked=now) if is_meant else one)
+        changed += is_meant
+    return TokenFile(tuple(found)), changed
+
+
+def verify(token: str, entries: dict[str, Entry], now: float) -> Principal:
+    """Who the token proves the caller to be; raises `CredentialInvalid`."""
+    entry = entries.get(_digest(token))
+    if entry is None:
+        raise CredentialInvalid("the token is not known")
+    state = entry.state(now)
+    if state != "active":
+        raise CredentialInvalid(f"the token is {state}")
+    return Principal(f"token:{entry.name}", "token")
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
