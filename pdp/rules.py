@@ -20,7 +20,7 @@ from pdp.policy import MAX_LIMIT, MAX_RATE, MAX_WINDOW
 ACTIONS = ("allow", "deny", "hide", "require_approval")
 CATEGORIES = ("Read", "Write", "Execute", "Destructive", "Financial")
 SCOPES = ("session", "principal", "tool", "server", "global")
-_SERVER_KEYS = ("default", "tools", "categories", "limits")
+_SERVER_KEYS = ("default", "tools", "categories", "limits", "initialize")
 _RULE_KEYS = ("action", "reason", "rate_limit", "arguments")
 _LIMIT_KEYS = (
     "name", "max", "window", "scope", "algorithm", "burst", "cost", "shadow", "on_store_error",
@@ -121,6 +121,8 @@ class _Check(Struct):
                     self.name(section, name)
                     self.rule(rule, (section, name), name if section == "tools" else None)
         self.server_limits(value.get("limits", []))
+        if "initialize" in value:
+            self.limit(value["initialize"], ("initialize",), named=False)
 
     def name(self, section: str, name: str) -> None:
         known = CATEGORIES if section == "categories" else self.tools

@@ -30,6 +30,8 @@ categories:
   Execute: {rate_limit: {max: 1, window: 1, on_store_error: deny}, arguments: declared}
 limits:
   - {name: everything, scope: global, max: 600, window: 60}
+  - {name: at once, scope: server, algorithm: concurrency, max: 8, window: 300}
+initialize: {max: 30, window: 60}
 """
 
 
@@ -230,3 +232,11 @@ def test_whatever_is_written_is_rules_or_a_clear_refusal(value: Any) -> None:
     with contextlib.suppress(PolicyTextError):
         found = validate(yaml.safe_dump(value), "data.yaml", None)
         assert set(found) <= {"default", "tools", "categories", "limits"}
+
+
+def test_the_budget_of_initialize_is_a_limit_without_a_name() -> None:
+    """And as strict as any."""
+    (found,) = problems("initialize: {max: 0, window: 1}")
+    assert found.startswith("data.yaml:1: initialize.max: must be a whole number")
+    (found,) = problems("initialize: {name: x, max: 1, window: 1}")
+    assert "there is no key `name` here" in found

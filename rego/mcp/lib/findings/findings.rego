@@ -10,6 +10,7 @@ package mcp.lib.findings
 
 import data.mcp.lib.defaults
 import data.mcp.rules.catalog.changed
+import data.mcp.rules.methods.initialize
 import data.mcp.rules.methods.protocol
 import data.mcp.rules.servers.limits
 import data.mcp.rules.servers.unknown
@@ -31,7 +32,7 @@ permits := (action.permit | protocol.permit) | _site_permits
 
 # METADATA
 # description: Budgets, complete; a site's without a name is named after its package.
-budgets := (rate_limit.limit | limits.limit) | _site_budgets
+budgets := ((rate_limit.limit | limits.limit) | initialize.limit) | _site_budgets
 
 # METADATA
 # description: Argument schemas.
