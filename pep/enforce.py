@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from pdp.api.model import Decision, Effect, Obligation, Reason
+from pep import rate_limit
 from pep.admit import status_of
 from pep.errors import (
     WIRE,
@@ -123,8 +124,8 @@ def _result(decision: Decision, era: str) -> dict[str, Any]:
     }
     if decision.retry_after_ms:
         facts["retry_after_ms"] = decision.retry_after_ms
-    if failed := [limit.name for limit in decision.limits if not limit.passed]:
-        facts["limit"] = failed
+    if decision.limits:
+        facts["limits"] = _limits(decision)
     result = {
         "content": [{"type": "text", "text": _sentence(decision)}],
         "isError": True,
@@ -139,7 +140,25 @@ def _data(decision: Decision) -> dict[str, Any]:
         "reason_code": decision.reason.code,
         "rule": decision.rule,
         "retry_after_ms": decision.retry_after_ms,
+        **({"limits": _limits(decision)} if decision.limits else {}),
     }
+
+
+def _limits(decision: Decision) -> list[dict[str, Any]]:
+    """What the limits said, for a client that reads no headers."""
+    return [
+        {
+            "name": one.name,
+            "scope": one.scope,
+            "max": one.max,
+            "window": one.window,
+            "remaining": one.remaining,
+            "passed": one.passed,
+            "retry_after_ms": one.retry_after_ms,
+        }
+        for one in decision.limits
+        if not one.shadow
+    ]
 
 
 def _sentence(decision: Decision) -> str:
@@ -164,10 +183,11 @@ def _denial(decision: Decision) -> type[Denial]:
 
 
 def _retry_after(decision: Decision) -> Lines:
-    """`Retry-After`, in whole seconds (RFC 9110 section 10.2.3), when waiting helps."""
+    """The budgets; and `Retry-After` in whole seconds (RFC 9110 section 10.2.3), if waiting helps."""
+    told = rate_limit.lines(decision.limits)
     if decision.retry_after_ms <= 0:
-        return []
-    return [(b"retry-after", b"%d" % _seconds(decision.retry_after_ms))]
+        return told
+    return [(b"retry-after", b"%d" % _seconds(decision.retry_after_ms)), *told]
 
 
 def _seconds(milliseconds: int) -> int:

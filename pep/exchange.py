@@ -13,7 +13,7 @@ import structlog
 from msgspec import Struct
 
 from pdp.api.model import Call, Decision, Effect, Principal, Reason
-from pep import call, headers, jsonrpc, session
+from pep import call, headers, jsonrpc, rate_limit, session
 from pep.admit import Admitted, admit
 from pep.callers import Callers
 from pep.config import PepConfig, Server
@@ -109,7 +109,8 @@ class Exchange:
         answer = await self._forward("POST", body)
         if admitted.row is not None and admitted.row.name == "initialize":
             self._learn(answer, admitted)
-        await self._relay(answer)
+        limits = self._under_way.limits if self._under_way and admitted.target else ()
+        await self._relay(answer, rate_limit.lines(limits))
 
     async def _pass_verb(self, verb: str) -> None:
         """GET opens the server's own stream, DELETE ends the session (legacy era)."""
@@ -220,11 +221,11 @@ class Exchange:
             log.warning("upstream lost", server=server.name, error=str(error))
             raise UpstreamAway(f"The server {server.name!r} ended the connection") from error
 
-    async def _relay(self, answer: Answer) -> None:
-        """Hand the answer on, chunk by chunk, as it comes."""
+    async def _relay(self, answer: Answer, more: headers.Lines | None = None) -> None:
+        """Hand the answer on, chunk by chunk, as it comes; `more` lines tell of budgets."""
         left = _declared_length(answer.lines)
         try:
-            await self._begin(answer.status, headers.to_client(answer.lines))
+            await self._begin(answer.status, [*headers.to_client(answer.lines), *(more or ())])
             async for chunk in answer.chunks():
                 left -= len(chunk)
                 await self._body(chunk, more=left != 0)

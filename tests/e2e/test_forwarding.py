@@ -10,16 +10,17 @@ import asyncio
 import gzip
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from pdp.api.model import Call, Decision, LimitResult, Obligation
 from pep.config import Server
 from pep.errors import StartError
-from tests.gateway import call_headers, tool_call
+from tests.gateway import call_headers, eventually, tool_call
 from tests.proxy_rig import Proxy, Recorder, allow, asgi_upstream, deny, proxy
 
 LIMIT = LimitResult(
@@ -445,3 +446,44 @@ async def test_a_port_in_use_is_a_clear_error(upstream: Recorder, gate: Proxy) -
     with pytest.raises(StartError, match=r"the port is in use\. Stop what listens"):
         async with proxy(Server("demo", upstream.url), listen=f"127.0.0.1:{gate.port}"):
             pass
+
+
+async def test_an_answer_tells_what_is_left_of_the_budgets(
+    gate: Proxy, client: httpx.AsyncClient, upstream: Recorder
+) -> None:
+    """Beside the upstream's own lines; without a limit nothing is added."""
+    plain = await post(client, gate)
+    gate.service.script = lambda one: allow(one.request_id, limits=(LIMIT,))
+    counted = await post(client, gate)
+    assert counted.headers["ratelimit"] == '"l";r=0'
+    assert counted.headers["ratelimit-policy"] == '"l";q=1;w=60'
+    added = {name for name in counted.headers if name not in plain.headers}
+    assert added == {"ratelimit", "ratelimit-policy"}
+    assert counted.content == plain.content
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until it holds, briefly."""
+
+    async def look() -> bool:
+        return holds()
+
+    await eventually(look, 5)
+
+
+async def test_the_end_of_a_call_is_told_once_and_only_where_it_matters(
+    gate: Proxy, client: httpx.AsyncClient
+) -> None:
+    """A refund is not followed by the end of a call that never was."""
+    lease = structs.replace(LIMIT, algorithm="concurrency")
+    gate.service.script = lambda one: allow("counted", limits=(LIMIT,))
+    await post(client, gate)
+    gate.service.script = lambda one: allow("held", limits=(LIMIT, lease))
+    await post(client, gate)
+    await until(lambda: gate.service.finished == ["held"])
+    assert gate.service.refunds == []
+    async with proxy(Server("demo", "http://127.0.0.1:9/mcp")) as dead:
+        dead.service.script = lambda one: allow("lost", limits=(lease,))
+        await post(client, dead)
+        await until(lambda: dead.service.refunds == ["lost"])
+        assert dead.service.finished == []

@@ -95,7 +95,8 @@ def test_a_limit_says_which_and_when_to_come_back() -> None:
     assert headers[b"retry-after"] == b"2"
     assert "Try again in 2 s." in body["result"]["content"][0]["text"]
     facts = body["result"]["_meta"]["tipstaff/decision"]
-    assert (facts["retry_after_ms"], facts["limit"]) == (1500, ["tight"])
+    told = [(one["name"], one["passed"], one["remaining"]) for one in facts["limits"]]
+    assert (facts["retry_after_ms"], told) == (1500, [("tight", False, 0), ("wide", True, 0)])
 
 
 def test_what_can_never_pass_does_not_say_when_to_come_back() -> None:
