@@ -92,8 +92,9 @@ class Exchange:
         if isinstance(message, Request):
             self._request_id = message.id
         admitted = admit(self._front, message)
+        learnt = self._learnt()
         if admitted.is_judged:
-            decision = await self._parts.decisions.decide(self._call(admitted, self._learnt()))
+            decision = await self._parts.decisions.decide(self._call(admitted, learnt))
             verdict = self._enforce(message, decision)
             if not isinstance(verdict, Forward):
                 await self._answer(verdict)

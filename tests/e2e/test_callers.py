@@ -227,7 +227,9 @@ async def legacy(
     }
     if session:
         headers["Mcp-Session-Id"] = session
-    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    message = {"jsonrpc": "2.0", "method": method, "params": params}
+    if not method.startswith("notifications/"):
+        message["id"] = 1
     return await client.post(tipstaff.url("files"), json=message, headers=headers)
 
 
@@ -243,16 +245,18 @@ async def test_another_callers_session_does_not_exist(
     for stolen in (session, "made-up"):
         answer = await legacy(client, tipstaff, mallory, stolen)
         assert answer.status_code == 404, stolen
+        told = await legacy(client, tipstaff, mallory, stolen, "notifications/cancelled")
+        assert told.status_code == 404
         deleted = await client.delete(
             tipstaff.url("files"),
             headers={"Authorization": f"Bearer {mallory}", "Mcp-Session-Id": stolen},
         )
         assert deleted.status_code == 404
     assert len(upstream.bodies) == before
-    await eventually(lambda: _has_records(tipstaff, 6))
+    await eventually(lambda: _has_records(tipstaff, 8))
     refused = [one for one in tipstaff.records() if one["reason"]["code"] == "session_not_found"]
     assert {one["principal"]["id"] for one in refused} == {"jwt:mallory"}
-    assert len(refused) == 4
+    assert len(refused) == 6
 
 
 async def test_a_client_certificate_names_the_principal(upstream: Keeping, tmp_path: Path) -> None:
