@@ -11,11 +11,12 @@ store that answers for some claims and not for others.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from msgspec import structs
 
+from pdp.algorithms import Units
 from pdp.errors import StoreError
 from pdp.limits import Budget, Claim, Grant, Taken
 from pdp.ports import StateStore
@@ -60,6 +61,15 @@ class FallbackStore:
         await self._local.release(here)
         if there:
             await self._store.release(there)
+
+    async def state(self) -> Mapping[str, Units]:
+        """See `StateStore.state`: of the store, not of what is counted here while it is away."""
+        return await self._store.state()
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """See `StateStore.forget`."""
+        await self._local.forget(keys)
+        await self._store.forget(keys)
 
     def _split(self, grants: Sequence[Grant]) -> tuple[list[Grant], list[Grant]]:
         """The grants that were made here, which are then forgotten, and those of the store."""

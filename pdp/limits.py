@@ -2,10 +2,7 @@
 
 Theory: a refused call writes nothing, to any key, so that no denial eats another budget. A limit
 that is only a shadow is judged and counted like any other, but refuses nothing. What a key remembers
-is the business of `pdp.algorithms`.
-
-A key is written as length-prefixed parts, so that no name or id a caller chooses can be read as
-another's. The maximum is not part of the key: a stricter limit counts what was already taken.
+is the business of `pdp.algorithms`, and what it counts by that of `pdp.counters`.
 """
 
 from __future__ import annotations
@@ -17,6 +14,7 @@ from msgspec import Struct, structs
 
 from pdp.algorithms import ALGORITHMS, Units, burst, emission
 from pdp.api.model import Call, LimitResult
+from pdp.counters import key_of
 from pdp.policy import Limit
 
 ALL_SESSIONS = " (all sessions)"
@@ -91,7 +89,7 @@ def budgets(limits: Iterable[Limit], call: Call, principal_factor: int) -> tuple
     """
     found: dict[str, Limit] = {}
     for limit in limits:
-        _keep_stricter(found, _key(limit, call), limit)
+        _keep_stricter(found, key_of(limit, call), limit)
         if limit.scope == "session":
             companion = structs.replace(
                 limit,
@@ -100,7 +98,7 @@ def budgets(limits: Iterable[Limit], call: Call, principal_factor: int) -> tuple
                 max=limit.max * principal_factor,
                 burst=limit.burst * principal_factor,
             )
-            _keep_stricter(found, _key(companion, call), companion)
+            _keep_stricter(found, key_of(companion, call), companion)
     return tuple(Budget(key, limit) for key, limit in found.items())
 
 
@@ -242,23 +240,3 @@ def _keep_stricter(found: dict[str, Limit], key: str, limit: Limit) -> None:
             burst=min(burst(limit), burst(other)) if limit.algorithm == "gcra" else 0,
         )
     found[key] = limit
-
-
-def _key(limit: Limit, call: Call) -> str:
-    kind = (limit.algorithm, "shadow" if limit.shadow else "")
-    parts = (limit.name, limit.scope, str(limit.window), *kind, *_subject(limit.scope, call))
-    return "".join(f"{len(part)}:{part}" for part in parts)
-
-
-def _subject(scope: str, call: Call) -> tuple[str, ...]:
-    match scope:
-        case "session":
-            return (call.principal.id, call.session.kind, call.session.id)
-        case "principal":
-            return (call.principal.id,)
-        case "tool":
-            return (call.server, call.target)
-        case "server":
-            return (call.server,)
-        case _:
-            return ()

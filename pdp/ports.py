@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from pdp.algorithms import Units
 from pdp.limits import Claim, Grant, Taken
 from pdp.policy import BatchAnswer
 
@@ -39,6 +40,14 @@ class StateStore(Protocol):
 
         Each grant is `Grant.leases`, and is released once: the store does not look.
         """
+        ...
+
+    async def state(self) -> Mapping[str, Units]:
+        """Everything that is counted, by key, for an operator to look at. Raises `StoreError`."""
+        ...
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Empty these counters. Raises `StoreError`."""
         ...
 
 

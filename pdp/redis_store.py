@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,16 @@ import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from pdp.algorithms import burst, emission
+from pdp.algorithms import Units, burst, emission
+from pdp.counters import algorithm_of
 from pdp.errors import ConfigError, StoreError
 from pdp.limits import Budget, Claim, Grant, Spent, Taken, fingerprint, limit_result, spending
 
 _CONNECTIONS = 16
 _GRANT_LIFE_MS = 60_000
 _FAILURES, _PAUSE_SECONDS = 5, 1.0
+# No counter's key begins like this: the first part of one is its length.
+_REQUEST = "request:"
 _MAX_DOUBTFUL = 10_000
 _STEP = Path(__file__).with_name("step.lua").read_text(encoding="utf-8")
 _REFUND = Path(__file__).with_name("refund.lua").read_text(encoding="utf-8")
@@ -92,6 +95,29 @@ class RedisStore:
         for grant in grants:
             await self._return("release", grant.request_id, grant.spent, grant.at)
 
+    async def state(self) -> Mapping[str, Units]:
+        """See `StateStore.state`. Walks over all keys, without holding the server up."""
+        found = {}
+        with _unanswered():
+            async for name in self._client.scan_iter(f"{self._prefix}*", count=1000):
+                key = name.decode().removeprefix(self._prefix)
+                if not key.startswith(_REQUEST):
+                    found[key] = await self._units(key)
+        return found
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """See `StateStore.forget`."""
+        with _unanswered():
+            for key in keys:
+                await self._client.delete(self._prefix + key)
+
+    async def _units(self, key: str) -> Units:
+        if algorithm_of(key) == "gcra":
+            arrival = await self._client.get(self._prefix + key)
+            return () if arrival is None else (int(arrival),)
+        members: Any = await self._client.zrange(self._prefix + key, 0, -1, withscores=True)
+        return tuple(int(at) for _, at in members)
+
     async def reach(self) -> bool:
         """Whether the server answers."""
         try:
@@ -112,10 +138,11 @@ class RedisStore:
         if self._breaker.is_open():
             raise StoreError("the store has failed repeatedly and is left alone for a moment")
         try:
-            answer = await script(keys=keys, args=arguments)
-        except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+            with _unanswered():
+                answer = await script(keys=keys, args=arguments)
+        except _UnansweredError:
             self._breaker.failed()
-            raise _UnansweredError(f"the store did not answer: {error!r}") from error
+            raise
         self._breaker.worked()
         return answer
 
@@ -165,11 +192,20 @@ class RedisStore:
         return list(places), arguments
 
     def _request_key(self, request_id: str) -> str:
-        return f"{self._prefix}request:{request_id}"
+        return f"{self._prefix}{_REQUEST}{request_id}"
 
 
 class _UnansweredError(StoreError):
     """The question was sent, perhaps: what came of it is not known."""
+
+
+@contextlib.contextmanager
+def _unanswered() -> Iterator[None]:
+    """Whatever the library says of a server that does not answer, as an error of our own."""
+    try:
+        yield
+    except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+        raise _UnansweredError(f"the store did not answer: {error!r}") from error
 
 
 class Breaker:

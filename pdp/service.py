@@ -20,7 +20,7 @@ from pdp.api import codec
 from pdp.api.model import Call, Decision, Reason
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc
 from pdp.desk import Desk
-from pdp.errors import JournalError, Overloaded, RequestError
+from pdp.errors import JournalError, Overloaded, RequestError, StoreError
 from pdp.reload import PolicyState
 
 DOMAIN = "tipstaff"
@@ -29,6 +29,7 @@ MAX_BATCH = 128
 _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (codec.CodecError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
     (RequestError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
+    (StoreError, code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
     (JournalError, code_pb2.UNAVAILABLE, "JOURNAL_UNAVAILABLE"),
     (Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
 )
@@ -63,7 +64,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             call = codec.call_from_wire(request)
             decision = await asyncio.shield(self._desk.submit(call))
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is, no decision
-            await _abort(context, error)
+            await abort(context, error)
         return decision_pb2.DecideResponse(decision=codec.decision_to_wire(decision))
 
     async def BatchDecide(  # noqa: N802
@@ -77,7 +78,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             futures = self._desk.submit_all(calls)
             decisions = [await asyncio.shield(future) for future in futures]
         except Exception as error:  # noqa: BLE001
-            await _abort(context, error)
+            await abort(context, error)
         return decision_pb2.BatchDecideResponse(
             responses=[
                 decision_pb2.DecideResponse(decision=codec.decision_to_wire(decision))
@@ -123,7 +124,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             call = codec.call_from_wire(request.request)
             decision_id = self._report(call, codec.reason_from_wire(request.reason))
         except Exception as error:  # noqa: BLE001
-            await _abort(context, error)
+            await abort(context, error)
         return decision_pb2.ReportResponse(decision_id=decision_id)
 
     def _judge_item(self, item: decision_pb2.StreamItem, replies: _Replies) -> None:
@@ -203,7 +204,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         )
 
 
-async def _abort(context: Context, error: BaseException) -> None:
+async def abort(context: Context, error: BaseException) -> None:
     """End the call with a rich status. Raises, always."""
     if isinstance(error, asyncio.CancelledError):
         raise error

@@ -60,6 +60,16 @@ class MemoryStore:
         """See `StateStore.release`."""
         await self.give_back(grants)
 
+    async def state(self) -> Mapping[str, Units]:
+        """See `StateStore.state`."""
+        return dict(self._units)
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """See `StateStore.forget`."""
+        for key in keys:
+            self._units.pop(key, None)
+            self._expires.pop(key, None)
+
     def _sweep(self, now: int) -> None:
         for key in [key for key, at in self._expires.items() if at <= now]:
             del self._units[key], self._expires[key]
@@ -101,6 +111,19 @@ class SqliteStore:
         with self._transaction():
             for grant in grants:
                 self._return(grant)
+
+    async def state(self) -> Mapping[str, Units]:
+        """See `StateStore.state`."""
+        with self._transaction():
+            return {
+                key: _unpack(units)
+                for key, units in self._db.execute("SELECT key, units FROM counters")
+            }
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """See `StateStore.forget`."""
+        with self._transaction():
+            self._db.executemany("DELETE FROM counters WHERE key = ?", [(key,) for key in keys])
 
     def close(self) -> None:
         """Close the file."""

@@ -21,7 +21,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc
+from pdp.api.v1 import (
+    decision_pb2,
+    decision_pb2_grpc,
+    limits_pb2,
+    limits_pb2_grpc,
+    policy_pb2,
+    policy_pb2_grpc,
+)
 from pdp.batching import Batcher
 from pdp.bundle import library_folder
 from pdp.bundle_server import BundleServer
@@ -33,6 +40,7 @@ from pdp.desk import Desk
 from pdp.errors import ConfigError
 from pdp.fallback import FallbackStore
 from pdp.journal import FileJournal
+from pdp.limit_service import LimitService
 from pdp.opa import OpaEngine
 from pdp.ports import StateStore
 from pdp.redis_store import RedisStore
@@ -47,6 +55,7 @@ _GRACE_SECONDS = 2.0
 _SERVICES = (
     decision_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name,
     policy_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name,
+    limits_pb2.DESCRIPTOR.services_by_name["LimitService"].full_name,
 )
 
 log = structlog.get_logger("pdp")
@@ -185,6 +194,9 @@ async def _listen(
     )
     policy_pb2_grpc.add_PolicyServiceServicer_to_server(
         PolicyService(lambda: reloader.state, serving.is_set), server
+    )
+    limits_pb2_grpc.add_LimitServiceServicer_to_server(
+        LimitService(parts.store, parts.clock), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     if config.reflection:

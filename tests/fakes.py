@@ -29,7 +29,7 @@ class DictStore:
     """The pure step over a dict; `broken` makes every use of it fail."""
 
     def __init__(self) -> None:
-        self.state: dict[str, Units] = {}
+        self.state_by_key: dict[str, Units] = {}
         self.asked: list[tuple[Budget, ...]] = []
         self.broken = False
 
@@ -42,19 +42,30 @@ class DictStore:
         self._check()
         for grant in grants:
             for spent in grant.spent:
-                self.state[spent.key] = returned_state(self.state[spent.key], grant.at, spent)
+                self.state_by_key[spent.key] = returned_state(
+                    self.state_by_key[spent.key], grant.at, spent
+                )
 
     async def release(self, grants: Sequence[Grant]) -> None:
         await self.give_back(grants)
 
+    async def state(self) -> dict[str, Units]:
+        self._check()
+        return dict(self.state_by_key)
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        self._check()
+        for key in keys:
+            self.state_by_key.pop(key, None)
+
     def units(self) -> int:
         """How many units are taken in all."""
-        return sum(len(stamps) for stamps in self.state.values())
+        return sum(len(stamps) for stamps in self.state_by_key.values())
 
     def _take(self, claim: Claim, now: int) -> Taken:
-        taken = take(claim, self.state, now)
+        taken = take(claim, self.state_by_key, now)
         if taken.grant is not None:
-            self.state.update(taken_state(claim, self.state, taken.grant))
+            self.state_by_key.update(taken_state(claim, self.state_by_key, taken.grant))
         return taken
 
     def _check(self) -> None:

@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_decide,
         _add_log,
         _add_token,
+        _add_limits,
         _add_opa,
     ):
         add(commands)
@@ -200,6 +201,23 @@ def _add_token(commands: Commands) -> None:
         _add_config(one)
     for one in (create, listing):
         _add_json(one)
+
+
+def _add_limits(commands: Commands) -> None:
+    from tipstaff import limits
+
+    parser = commands.add_parser("limits", help="show what limits have counted, or begin anew")
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = _add(actions, "list", limits.list_command, "show the counters in use, fullest first")
+    _add_json(listing)
+    reset = _add(actions, "reset", limits.reset_command, "empty counters")
+    reset.add_argument("--all", action="store_true", help="every counter")
+    for one in (listing, reset):
+        _add_config(one)
+        one.add_argument("--name", default="", help="only of this limit, for example files/read")
+        one.add_argument("--principal", default="", help="only of this principal")
+        one.add_argument("--session", default="", help="only of this session")
+        one.add_argument("--address", help="the decision service (default: from the configuration)")
 
 
 def _add_opa(commands: Commands) -> None:

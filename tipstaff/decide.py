@@ -23,7 +23,7 @@ def command(arguments: argparse.Namespace) -> int:
     try:
         decision = _ask(address, arguments)
     except grpc.RpcError as error:
-        return console.fail(_explain(error, address))
+        return console.fail(explain(error, address))
     if arguments.json:
         console.print_json(_plain(decision))
     else:
@@ -49,7 +49,8 @@ def _ask(address: str, arguments: argparse.Namespace) -> Decision:
     return decision_from_wire(reply.decision)
 
 
-def _explain(error: grpc.RpcError, address: str) -> str:
+def explain(error: grpc.RpcError, address: str) -> str:
+    """Why the decision service did not answer, and what to do."""
     code = error.code()
     if code is grpc.StatusCode.UNAVAILABLE:
         return f"no decision service answers at {address}: is `tipstaff up` running?"

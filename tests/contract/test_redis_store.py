@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdp.algorithms import SECOND, Units
+from pdp.counters import key_of
 from pdp.errors import ConfigError, StoreError
 from pdp.limits import Budget, Claim, Grant, returned_state, step
 from pdp.policy import Limit
 from pdp.redis_store import RedisStore
 from tests import redis_server
-from tests.calls import claims
+from tests.calls import call, claims
 
 START = 1_790_000_000 * SECOND
 _numbers = itertools.count()
@@ -228,3 +229,19 @@ def test_a_url_that_is_none_is_refused(url: str) -> None:
     """Before anything starts."""
     with pytest.raises(ConfigError, match=r"limits\.url"):
         RedisStore(url, 50)
+
+
+async def test_what_is_counted_can_be_seen_and_emptied(store: RedisStore) -> None:
+    """Units in order, a rate as its one number; grants are not counters."""
+    log, rate = (
+        key_of(Limit("l", "global", 3, 10, algorithm=name), call())
+        for name in ("sliding_log", "gcra")
+    )
+    wanted = (
+        Budget(log, Limit("l", "global", 3, 10, cost=2)),
+        Budget(rate, Limit("l", "global", 10, 10, algorithm="gcra")),
+    )
+    await store.take_at(claims([wanted]), START)
+    assert await store.state() == {log: (START, START), rate: (START + SECOND,)}
+    await store.forget([log])
+    assert await store.state() == {rate: (START + SECOND,)}

@@ -245,3 +245,11 @@ async def test_grants_are_forgotten_after_a_minute(tmp_path: Path) -> None:
     await store.take(wanted, now=1)
     await store.take(claims([(budget("b"),)]), now=61 * SECOND)
     assert (await store.take(wanted, now=62 * SECOND))[0].grant is None
+
+
+async def test_what_is_counted_can_be_seen_and_emptied(store: StateStore) -> None:
+    """Key by key; what is left alone stays."""
+    await store.take(claims([(budget("a"), budget("b", cost=2))]), now=1)
+    assert await store.state() == {"a": (1,), "b": (1, 1)}
+    await store.forget(["b", "unknown"])
+    assert await store.state() == {"a": (1,)}
