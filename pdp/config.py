@@ -44,6 +44,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """How many decision services share the store: the share of `on_store_error: local`."""
     path: str = ""
     """The SQLite file. Empty: `limits.db` in the state folder."""
+    durable: Literal["process", "power"] = "process"
+    """What a SQLite commit survives: the end of the process, or a power failure too, which is slower."""
     principal_factor: Positive = 10
     """How many times a limit per session all sessions of one principal may take together."""
 

@@ -1,17 +1,19 @@
 """Where the state of the limits is kept: in memory, or in SQLite.
 
 Both apply the same pure step of `pdp.limits`. Nothing awaits inside a step, so that on one event
-loop it is atomic by itself; SQLite commits before the answer leaves. With `synchronous=NORMAL` a
-commit survives the death of the process; a power failure may lose the newest commits.
+loop it is atomic by itself; SQLite commits before the answer leaves. A commit survives the death of
+the process; a power failure may lose the newest, unless the store is told to wait for the disk.
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import sqlite3
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -23,6 +25,7 @@ MAX_MEMORY_KEYS = 1_000_000
 _SWEEP_BATCH = 500
 # How long a lost reply may be asked for again, in microseconds.
 _GRANT_LIFE = 60_000_000
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 _decode_grant = msgspec.json.Decoder(Grant).decode
 
@@ -80,11 +83,18 @@ class MemoryStore:
 class SqliteStore:
     """Keeps the state in one SQLite file that survives a restart."""
 
-    def __init__(self, path: Path, now: int) -> None:
-        """Open or create `path`; raises `StoreError`. `now` is in microseconds."""
+    def __init__(self, path: Path, now: int, *, is_full: bool = False) -> None:
+        """Open or create `path`; raises `StoreError`. `now` is in microseconds.
+
+        With `is_full`, commits survive a power failure too. They wait for the disk then, on a thread
+        of their own, so that the calls of other batches go on.
+        """
+        self._thread = ThreadPoolExecutor(1, "limits") if is_full else None
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=2.0)
+            self._db = sqlite3.connect(
+                path, isolation_level=None, timeout=2.0, check_same_thread=not is_full
+            )
             path.chmod(0o600)
             self._open(now)
         except (sqlite3.Error, OSError) as error:
@@ -92,49 +102,72 @@ class SqliteStore:
 
     async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """See `StateStore.take`."""
-        with self._transaction():
-            results, changed = step(claims, self._load(claims), now, self._granted(claims))
-            self._save(changed, ends(claims, changed))
-            self._remember([one.grant for one in results if one.grant is not None])
-            self._forget(now)
-        return list(results)
+        return await self._do(lambda: self._take(claims, now))
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`."""
-        with self._transaction():
-            for grant in grants:
-                self._return(grant)
-                self._db.execute("DELETE FROM granted WHERE request_id = ?", (grant.request_id,))
+        await self._do(lambda: self._give_back(grants, forget=True))
 
     async def release(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.release`."""
-        with self._transaction():
-            for grant in grants:
-                self._return(grant)
+        await self._do(lambda: self._give_back(grants, forget=False))
 
     async def state(self) -> Mapping[str, Units]:
         """See `StateStore.state`."""
-        with self._transaction():
-            return {
-                key: _unpack(units)
-                for key, units in self._db.execute("SELECT key, units FROM counters")
-            }
+        rows = await self._do(lambda: list(self._db.execute("SELECT key, units FROM counters")))
+        return {key: _unpack(units) for key, units in rows}
 
     async def forget(self, keys: Sequence[str]) -> None:
         """See `StateStore.forget`."""
-        with self._transaction():
-            self._db.executemany("DELETE FROM counters WHERE key = ?", [(key,) for key in keys])
+        delete = "DELETE FROM counters WHERE key = ?"
+        await self._do(lambda: self._db.executemany(delete, [(key,) for key in keys]))
 
     def close(self) -> None:
-        """Close the file."""
+        """Finish what is under way and close the file."""
+        if self._thread is not None:
+            self._thread.shutdown()
         self._db.close()
 
+    async def _do(self, work: Callable[[], T]) -> T:
+        """All of `work` in one transaction, on disk when this returns; raises `StoreError`."""
+        if self._thread is None:
+            return self._transaction(work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._transaction, work)
+
+    def _transaction(self, work: Callable[[], T]) -> T:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                result = work()
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
+        return result
+
+    def _take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
+        results, changed = step(claims, self._load(claims), now, self._granted(claims))
+        self._save(changed, ends(claims, changed))
+        self._remember([one.grant for one in results if one.grant is not None])
+        self._forget(now)
+        return list(results)
+
+    def _give_back(self, grants: Sequence[Grant], *, forget: bool) -> None:
+        for grant in grants:
+            self._return(grant)
+            if forget:
+                self._db.execute("DELETE FROM granted WHERE request_id = ?", (grant.request_id,))
+
     def _open(self, now: int) -> None:
-        verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        verdict = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if verdict != "ok":
             raise StoreError(f"the limits database is damaged: {verdict}")
         self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(f"PRAGMA synchronous={'FULL' if self._thread else 'NORMAL'}")
         self._db.execute("PRAGMA journal_size_limit=8388608")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, expires INTEGER NOT NULL,"
@@ -202,21 +235,6 @@ class SqliteStore:
             " (SELECT request_id FROM granted WHERE at <= ? LIMIT ?)",
             (now - _GRANT_LIFE, _SWEEP_BATCH),
         )
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All of the block, on disk, or none of it; raises `StoreError`."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(str(error)) from error
 
 
 def _keys(claims: Sequence[Claim]) -> list[str]:

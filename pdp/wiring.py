@@ -127,7 +127,9 @@ async def _store(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -
         stack.push_async_callback(shared.close)
         await shared.reach()
         return FallbackStore(shared, limits.replicas)
-    store = SqliteStore(Path(limits.path), clock.now_ns() // 1000)
+    store = SqliteStore(
+        Path(limits.path), clock.now_ns() // 1000, is_full=limits.durable == "power"
+    )
     stack.callback(store.close)
     return FallbackStore(store, limits.replicas)
 

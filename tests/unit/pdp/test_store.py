@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,9 +26,14 @@ def budget(key: str, most: int = 3, window: int = 10, cost: int = 1) -> Budget:
     return Budget(key, Limit(name=key, scope="session", max=most, window=window, cost=cost))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> StateStore:
-    return MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "l.db", 0)
+@pytest.fixture(params=["memory", "sqlite", "sqlite, full"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    one = SqliteStore(tmp_path / "l.db", 0, is_full="full" in request.param)
+    yield one
+    one.close()
 
 
 async def test_calls_of_one_batch_share_a_budget(store: StateStore) -> None:
