@@ -8,7 +8,7 @@ T ?= tests
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
-	redis-server bench clean
+	redis-server bench bench-limits clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ lock: ## renew the requirement locks (hashes, no URLs)
 bench: dev ## CPU per call and added latency, beside a plain reverse proxy
 	@tools/debian-package nginx nginx
 	$(BIN)/python -m bench
+
+bench-limits: dev ## what a decision pays for its limits, by algorithm and store
+	$(BIN)/python -m bench.limits
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .venv-demo .tools .demo

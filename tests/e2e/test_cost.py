@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,34 +12,8 @@ import pytest
 from pdp.api.v1 import types_pb2
 from tests.gateway import Gateway, decisions, gateway, question
 
-# As in docs/limits.md.
-REGO = """\
-package site.spending
-
-import future.keywords.not
-
-# METADATA
-# title: A daily budget of money
-# custom:
-#   code: amount_invalid
-deny contains {"code": "amount_invalid", "message": "An amount is a whole number from 1."} if {
-	input.target == "pay"
-	not _amount
-}
-
-# METADATA
-# description: A unit is one euro.
-limit contains {"name": "euros", "scope": "principal", "max": 100, "window": 86400, "cost": _amount} if {
-	input.target == "pay"
-}
-
-_amount := floor(amount) if {
-	amount := input.arguments.amount
-	is_number(amount)
-	amount >= 1
-	amount == floor(amount)
-}
-"""
+ROOT = Path(__file__).parents[2]
+REGO = re.findall(r"```rego\n(.*?)```", (ROOT / "docs" / "limits.md").read_text(), re.DOTALL)[0]
 UNGUARDED = """\
 package site.careless
 

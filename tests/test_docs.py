@@ -1,0 +1,57 @@
+"""What the documentation shows can be used as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pdp.rules import validate
+from pep.config import Server
+from tipstaff.config import load
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The page's code blocks of a language."""
+    text = (ROOT / "docs" / page).read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_rules_it_shows_are_rules() -> None:
+    """Without a problem."""
+    (rules,) = blocks("limits.md", "yaml")
+    assert set(validate(rules, "limits.md", None)) == {"tools", "limits", "initialize"}
+
+
+def test_every_key_of_a_limit_is_explained() -> None:
+    """And no other."""
+    text = (ROOT / "docs" / "limits.md").read_text()
+    table = text.partition("| key | meaning |")[2].partition("\n\n")[0]
+    explained = set(
+        re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)))
+    )
+    assert explained == {
+        "max", "window", "scope", "algorithm", "burst", "cost", "shadow", "on_store_error",
+    }  # fmt: skip
+
+
+def test_the_settings_it_shows_are_settings(tmp_path: Path) -> None:
+    """All of its sections together."""
+    file = tmp_path / "tipstaff.toml"
+    certificates = '[tls]\ncertificate = "c"\nkey = "k"\nclient_ca = "ca"\n'
+    file.write_text("\n".join([*blocks("callers.md", "toml"), certificates]))
+    config = load(file)
+    (server,) = config.pep.servers
+    assert isinstance(server, Server)
+    assert config.pep.audience(server) == "https://gate.example/files/mcp"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_its_links_lead_somewhere(page: Path) -> None:
+    """Within the repository."""
+    for path in re.findall(r"\]\(([^):#]+)\)", page.read_text()):
+        assert (page.parent / path).exists(), path
