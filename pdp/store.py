@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import structlog
 
 from pdp.algorithms import Units
 from pdp.errors import StoreError
@@ -26,6 +27,7 @@ _SWEEP_BATCH = 500
 # How long a lost reply may be asked for again, in microseconds.
 _GRANT_LIFE = 60_000_000
 T = TypeVar("T")
+log = structlog.get_logger("pdp.store")
 _encode = msgspec.json.Encoder().encode
 _decode_grant = msgspec.json.Decoder(Grant).decode
 
@@ -179,7 +181,17 @@ class SqliteStore:
             " what BLOB NOT NULL) WITHOUT ROWID"
         )
         self._db.execute("CREATE INDEX IF NOT EXISTS granted_at ON granted (at)")
+        self._tell_of_clock(now)
         self._db.execute("UPDATE granted SET at = ? WHERE at > ?", (now, now))
+
+    def _tell_of_clock(self, now: int) -> None:
+        """A clock that was moved while nobody looked can only be told of: see docs/limits.md."""
+        (last,) = self._db.execute("SELECT max(at) FROM granted").fetchone()
+        if last is not None and last > now:
+            seconds = (last - now) // 1_000_000
+            log.warning("the clock is behind the last grant", seconds=seconds)
+        elif last is not None:
+            log.info("limits restored", last_grant_seconds_ago=(now - last) // 1_000_000)
 
     def _load(self, claims: Sequence[Claim]) -> dict[str, Units]:
         keys = _keys(claims)

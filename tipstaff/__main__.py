@@ -169,7 +169,11 @@ def _add_decide(commands: Commands) -> None:
     parser.add_argument("target", nargs="?", default="", help="the tool, resource or prompt")
     parser.add_argument("arguments", nargs="?", default="{}", help="the arguments as JSON")
     parser.add_argument("--method", default="tools/call", help="default: tools/call")
-    parser.add_argument("--principal", default="anonymous:127.0.0.1", help="who calls")
+    parser.add_argument(
+        "--principal",
+        default="anonymous:127.0.0.1",
+        help="who calls, for example token:ci (default: this machine)",
+    )
     parser.add_argument("--session", default="", help="the agent session (default: the principal)")
     parser.add_argument("--address", help="the decision service (default: from the configuration)")
 

@@ -38,7 +38,7 @@ def _ask(address: str, arguments: argparse.Namespace) -> Decision:
         method=arguments.method,
         target=arguments.target,
         arguments_json=arguments.arguments.encode(),
-        principal=types_pb2.Principal(id=arguments.principal, kind="anonymous"),
+        principal=types_pb2.Principal(id=arguments.principal, kind=_kind(arguments.principal)),
         transport="grpc",
     )
     if arguments.session:
@@ -47,6 +47,11 @@ def _ask(address: str, arguments: argparse.Namespace) -> Decision:
         stub = decision_pb2_grpc.DecisionServiceStub(channel)
         reply = stub.Decide(request, timeout=_TIMEOUT_SECONDS)
     return decision_from_wire(reply.decision)
+
+
+def _kind(principal: str) -> str:
+    """How a principal of that name is known to the proxy: its name begins with it."""
+    return principal.partition(":")[0].removesuffix("-client")
 
 
 def explain(error: grpc.RpcError, address: str) -> str:

@@ -157,9 +157,7 @@ async def _says_ready(descriptor: int) -> bool:
 def _print_urls(config: Config) -> None:
     console.out.print("[bold]Tipstaff is up.[/] Point MCP clients at:")
     for server in config.pep.servers:
-        console.out.print(
-            f"  {server.name:16} http://{config.pep.listen}/{server.name}/mcp", markup=False
-        )
+        console.out.print(f"  {server.name:16} {config.pep.resource(server)}", markup=False)
     console.out.print(
         f"Records: {config.pdp.journal.path}   (tipstaff log -f)\n"
         f"Rules:   {config.pdp.policy.dir}   (edits take effect at once)\n"

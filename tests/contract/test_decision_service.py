@@ -20,6 +20,7 @@ RULES = {
         "read": {},
         "poll": {"rate_limit": {"max": 2, "window": 600}},
         "drop": {"action": "deny", "reason": "Never."},
+        "render": {"rate_limit": {"algorithm": "concurrency", "max": 1, "window": 600}},
         "restart": {"action": "require_approval"},
     }
 }
@@ -87,6 +88,34 @@ async def test_a_refund_gives_back_once(service: Service) -> None:
     assert not (await service.Refund(refund)).refunded
     again = (await service.Decide(question("s", "poll", "2"))).decision
     assert again.limits[0].remaining == 1
+
+
+async def test_the_end_of_a_call_frees_its_place_once(service: Service) -> None:
+    """Until then the next is refused."""
+    first = (await service.Decide(question("s", "render", "1"))).decision
+    second = (await service.Decide(question("s", "render", "2"))).decision
+    assert (first.effect, second.effect) == (ALLOW, DENY)
+    finish = decision_pb2.FinishRequest(decision_id=first.decision_id)
+    assert (await service.Finish(finish)).freed
+    assert not (await service.Finish(finish)).freed
+    third = (await service.Decide(question("s", "render", "3"))).decision
+    assert third.effect == ALLOW
+
+
+async def test_a_refusal_of_the_enforcement_point_is_recorded(
+    service: Service, tipstaff: Gateway
+) -> None:
+    """As it was told, with an identifier; no rule is asked and no limit charged."""
+    reason = types_pb2.Reason(code="credential_invalid", message="the token has expired")
+    report = decision_pb2.ReportRequest(request=question("s", "poll", "1"), reason=reason)
+    decision_id = (await service.Report(report)).decision_id
+    (record,) = tipstaff.judged()
+    assert (record["decision_id"], record["effect"]) == (decision_id, "deny")
+    assert record["reason"] == {"code": "credential_invalid", "message": "the token has expired"}
+    assert "limits" not in record
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.Report(decision_pb2.ReportRequest(request=question("s", "poll", "1")))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_a_batch_is_judged_by_one_revision_in_order(service: Service) -> None:

@@ -185,6 +185,8 @@ async def test_an_api_token_works_until_it_is_revoked(
     make_token(tipstaff, "revoke", "nightly")
     answer = await call(client, tipstaff, token)
     assert (answer.status_code, answer.json()["error"]["message"]) == (401, "the token is revoked")
+    await eventually(lambda: _has_records(tipstaff, 2))
+    assert tipstaff.records()[-1]["reason"]["code"] == "credential_invalid"
 
 
 async def test_keys_that_are_renewed_are_believed_and_the_old_are_not(

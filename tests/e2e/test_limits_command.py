@@ -18,7 +18,7 @@ RULES = {
         "spend": {
             "rate_limit": [
                 {"max": 2, "window": 600},
-                {"max": 50, "window": 60, "algorithm": "gcra"},
+                {"max": 50, "window": 6000, "algorithm": "gcra"},
             ]
         }
     }

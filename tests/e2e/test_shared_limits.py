@@ -12,6 +12,7 @@ import itertools
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,6 +23,8 @@ import pytest
 from msgspec import Struct
 
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
+from pdp.counters import read
+from pdp.redis_store import RedisStore
 from pdp.sidecar import bound_to_this_process
 from tests import redis_server
 from tests.gateway import Gateway, eventually
@@ -190,6 +193,29 @@ async def test_exactly_the_allowed_number_is_admitted_though_one_is_killed_and_t
     allowed = {one["request_id"] for one in recorded if one["effect"] == "allow"}
     assert len(allowed) == IN_ALL
     assert no_denial_was_early(crowd.seen)
+    assert await held(valkey) == expected(crowd)
+
+
+async def held(server: redis_server.Server) -> Counter[Any]:
+    """What the store counts at the end, by whose it is."""
+    store = RedisStore(server.url, 1000)
+    now = time.time_ns() // 1000
+    counters = [read(key, units, now) for key, units in (await store.state()).items()]
+    await store.close()
+    return Counter(
+        {(one.name, one.scope, one.subject): one.used for one in counters if one is not None}
+    )
+
+
+def expected(crowd: Crowd) -> Counter[Any]:
+    """What the clients say it must count."""
+    found: Counter[Any] = Counter({("bank/spend#2", "global", ()): IN_ALL})
+    for (principal,), count in crowd.admitted("principal").items():
+        found["bank/spend#1", "principal", (principal,)] = count
+        found["bank/spend (all sessions)", "principal", (principal,)] = count
+    for (principal, session), count in crowd.admitted("principal", "session").items():
+        found["bank/spend", "session", (principal, "cooperative", session)] = count
+    return found
 
 
 def no_denial_was_early(seen: list[Seen]) -> bool:
