@@ -8,7 +8,7 @@ T ?= tests
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
-	redis-server bench bench-limits clean
+	redis-server conformance bench bench-limits clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,8 +32,15 @@ $(OPA): | $(VENV)/.made
 demo: dev .venv-demo/.made ## play the main job on real parts (KEEP=1 leaves it running)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-test: check .venv-demo/.made redis-server ## all checks, then every test (T=path picks some)
+test: check .venv-demo/.made .tools/node/.made redis-server ## all checks, then every test (T=path picks some)
 	$(BIN)/python -m pytest $(T)
+
+.tools/node/.made: tests/node/package.json tests/node/requirements.lock | $(VENV)/.made
+	@tools/node-packages $(BIN)/python
+	@touch $@
+
+conformance: dev .tools/node/.made ## the MCP conformance suite, direct against through the gateway
+	$(BIN)/python -m tests.conformance
 
 redis-server:
 	@tools/debian-package redis-server redis-server

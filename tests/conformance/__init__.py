@@ -1,0 +1,1 @@
+"""The MCP conformance suite, run against a server directly and through Tipstaff."""
