@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct
 
 from pdp import checks, record
-from pdp.api.model import Call, Decision, Effect, Reason
+from pdp.api.model import Call, Decision, Effect, Phase, Reason
 from pdp.catalogue import Catalogue, Tool
 from pdp.checks import CheckFailure
 from pdp.errors import JournalError, StoreError
@@ -55,7 +55,7 @@ class _Judged(Struct):
 
 
 async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
-    """Judge `calls`, in order; every decision is recorded before this returns."""
+    """Judge `calls`, in order; what is to be recorded is, before this returns."""
     started = parts.clock.now_ns()
     tools = [parts.catalogue.tool(call.server, call.target) for call in calls]
     inputs = [policy_input(call, tool, started) for call, tool in zip(calls, tools, strict=True)]
@@ -77,6 +77,7 @@ async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
             fault=one.answer.detail if isinstance(one.answer, Fault) else "",
         )
         for one, judgement in zip(judged, judgements, strict=True)
+        if _is_worth_a_line(one.call, judgement.decision)
     ]
     return await _recorded(judgements, lines, parts)
 
@@ -134,6 +135,11 @@ async def _take_budgets(judged: Sequence[_Judged], parts: Parts) -> None:
         return  # limits that were not asked refuse the call: see `fold`
     for one, taken in zip(asking, results, strict=True):
         one.taken = taken
+
+
+def _is_worth_a_line(call: Call, decision: Decision) -> bool:
+    """Every call; of the entries of a list, which is on record itself, those kept from the caller."""
+    return call.phase is Phase.CALL or decision.hidden
 
 
 def _fold(one: _Judged, decision_id: str) -> Judgement:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Raw, Struct
 
-from pdp.api.model import Call, Client, Phase, Protocol, Session
+from pdp.api.model import Call, Client, Direction, Phase, Protocol, Session
 from pdp.catalogue import Tool
 
 
@@ -25,6 +25,7 @@ class _Input(Struct):
     server: str
     method: str
     phase: Phase
+    direction: Direction
     target: str
     arguments: Raw
     annotations: Raw
@@ -49,6 +50,7 @@ def policy_input(call: Call, tool: Tool, now_ns: int) -> bytes:
             server=call.server,
             method=call.method,
             phase=call.phase,
+            direction=call.direction,
             target=call.target,
             arguments=Raw(call.arguments),
             annotations=tool.annotations,

@@ -51,6 +51,7 @@ class Record(Struct, omit_defaults=True, kw_only=True):
     method: str
     target: str
     phase: str
+    direction: str = "to_server"
     principal: _Party
     session: _Party
     client: str = ""
@@ -95,6 +96,7 @@ def line(
         method=call.method,
         target=call.target,
         phase=call.phase.value,
+        direction=call.direction.value,
         principal=_Party(call.principal.id, call.principal.kind),
         session=_Party(call.session.id, call.session.kind),
         client=f"{call.client.name} {call.client.version}".strip(),

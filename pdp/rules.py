@@ -7,11 +7,13 @@ valid one, so that a slip of the pen never becomes a silent allow. All problems 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from pdp.api.methods import METHODS
 from pdp.checks import KEYWORDS, SchemaError, compile_schema, unknown_keyword
 from pdp.errors import PolicyTextError
 from pdp.located import Located, Path, load, name_of
@@ -20,7 +22,9 @@ from pdp.policy import MAX_LIMIT, MAX_RATE, MAX_WINDOW
 ACTIONS = ("allow", "deny", "hide", "require_approval")
 CATEGORIES = ("Read", "Write", "Execute", "Destructive", "Financial")
 SCOPES = ("session", "principal", "tool", "server", "global")
-_SERVER_KEYS = ("default", "tools", "categories", "limits", "initialize")
+_SECTIONS = ("tools", "categories", "resources", "prompts", "methods")
+_SERVER_KEYS = ("default", *_SECTIONS, "limits", "initialize")
+_DOTS = re.compile(r"(^|[/\\]|%2f|%5c)(\.|%2e){1,2}([/\\?#*]|%2f|%5c|$)|\\|%5c", re.IGNORECASE)
 _RULE_KEYS = ("action", "reason", "rate_limit", "arguments")
 _LIMIT_KEYS = (
     "name", "max", "window", "scope", "algorithm", "burst", "cost", "shadow", "on_store_error",
@@ -78,6 +82,16 @@ tools: {{}}
 #    action: deny
 #    reason: Things are deleted by the platform team only.
 
+resources: {{}}
+#  "file:///srv/public/*": {{}}      # by URI; a * at the end stands for everything that begins so
+
+prompts: {{}}
+#  summarize: {{}}
+
+methods: {{}}
+#  sampling/createMessage:         # also what the server asks of its client
+#    action: require_approval
+
 limits:
   - {{name: everything, scope: principal, max: 600, window: 60}}
 """
@@ -114,21 +128,53 @@ class _Check(Struct):
         self.keys(value, (), _SERVER_KEYS)
         if "default" in value:
             self.one_of(value["default"], ("default",), ACTIONS)
-        for section in ("tools", "categories"):
+        for section in _SECTIONS:
             rules = value.get(section, {})
             if self.is_mapping(rules, (section,)):
                 for name, rule in rules.items():
                     self.name(section, name)
                     self.rule(rule, (section, name), name if section == "tools" else None)
+                    self.fits(section, name, rule)
         self.server_limits(value.get("limits", []))
         if "initialize" in value:
             self.limit(value["initialize"], ("initialize",), named=False)
 
     def name(self, section: str, name: str) -> None:
-        known = CATEGORIES if section == "categories" else self.tools
-        if known is not None and name not in known:
-            what = "category" if section == "categories" else "tool in the catalogue"
-            self.fail((section, name), f"there is no such {what}; {nearest(name, known)}")
+        known: Iterable[str] | None = {
+            "tools": self.tools, "categories": CATEGORIES, "methods": METHODS,
+        }.get(section)  # fmt: skip
+        path = (section, name)
+        if not name:
+            self.fail(path, "is empty")
+        elif section == "resources":
+            self.uri(name, path)
+        elif known is not None and name not in known:
+            what = {"categories": "category", "methods": "method that rules can name"}
+            self.fail(
+                path,
+                f"there is no such {what.get(section, 'tool in the catalogue')}; {nearest(name, known)}",
+            )
+
+    def uri(self, name: str, path: Path) -> None:
+        if ":" not in name:
+            self.fail(path, "must be a URI, or its beginning with a * at the end")
+        elif "*" in name[:-1]:
+            self.fail(path, "a * stands at the end only, for everything that follows")
+        elif _DOTS.search(name):
+            self.fail(path, "can never match: URIs with dot segments or backslashes are refused")
+
+    def fits(self, section: str, name: str, rule: Any) -> None:
+        """What the words of a rule mean only in some sections."""
+        if not isinstance(rule, dict):
+            return
+        if section == "methods" and rule.get("action") == "hide":
+            self.fail((section, name, "action"), "a method cannot be hidden; write deny")
+        if "arguments" not in rule or section in {"tools", "categories"}:
+            return
+        if section == "resources" or not METHODS.get(name, True):
+            self.fail((section, name, "arguments"), "has no effect: there are no arguments here")
+        elif rule["arguments"] == "declared":
+            self.fail((section, name, "arguments"), "only tools declare a schema; write one here")
 
     def rule(self, rule: Any, path: Path, tool: str | None) -> None:
         if rule is None:

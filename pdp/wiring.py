@@ -58,6 +58,12 @@ _SERVICES = (
     limits_pb2.DESCRIPTOR.services_by_name["LimitService"].full_name,
 )
 
+# A call's arguments may be as large as the largest body of an MCP message, and calls come in batches.
+_SERVER_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+)
+
 log = structlog.get_logger("pdp")
 
 
@@ -188,7 +194,7 @@ async def _policy(
 async def _listen(
     config: PdpConfig, desk: Desk, reloader: Reloader, parts: Parts, stack: AsyncExitStack
 ) -> None:
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(options=_SERVER_OPTIONS)
     health = HealthServicer()
     serving = asyncio.Event()
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(

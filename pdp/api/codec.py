@@ -12,6 +12,7 @@ from pdp.api.model import (
     Call,
     Client,
     Decision,
+    Direction,
     Effect,
     LimitResult,
     Obligation,
@@ -40,6 +41,15 @@ _PHASE_FROM_WIRE = {
     types_pb2.PHASE_CALL: Phase.CALL,
     types_pb2.PHASE_LIST: Phase.LIST,
 }
+_DIRECTION_TO_WIRE = {
+    Direction.TO_SERVER: types_pb2.DIRECTION_TO_SERVER,
+    Direction.TO_CLIENT: types_pb2.DIRECTION_TO_CLIENT,
+}
+_DIRECTION_FROM_WIRE = {
+    types_pb2.DIRECTION_UNSPECIFIED: Direction.TO_SERVER,
+    types_pb2.DIRECTION_TO_SERVER: Direction.TO_SERVER,
+    types_pb2.DIRECTION_TO_CLIENT: Direction.TO_CLIENT,
+}
 # field, longest value, whether it may be empty
 _BOUNDS = (
     ("request_id", MAX_NAME, False),
@@ -67,6 +77,8 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         _check_text(field, getattr(message, field), longest, may_be_empty=may_be_empty)
     if message.phase not in _PHASE_FROM_WIRE:
         raise CodecError("phase", f"unknown value {message.phase}")
+    if message.direction not in _DIRECTION_FROM_WIRE:
+        raise CodecError("direction", f"unknown value {message.direction}")
     if message.protocol.era not in _ERAS:
         raise CodecError("protocol.era", "neither legacy nor modern")
     return Call(
@@ -81,6 +93,7 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         protocol=Protocol(message.protocol.era or "modern", message.protocol.version[:MAX_NAME]),
         transport=message.transport or "grpc",
         phase=_PHASE_FROM_WIRE[message.phase],
+        direction=_DIRECTION_FROM_WIRE[message.direction],
         is_retry=message.is_retry,
         trace_id=message.trace_id,
     )
@@ -102,6 +115,7 @@ def call_to_wire(call: Call) -> decision_pb2.DecideRequest:
         protocol=types_pb2.Protocol(era=call.protocol.era, version=call.protocol.version),
         transport=call.transport,
         phase=_PHASE_TO_WIRE[call.phase],
+        direction=_DIRECTION_TO_WIRE[call.direction],
         is_retry=call.is_retry,
         trace_id=call.trace_id,
     )

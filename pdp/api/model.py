@@ -22,6 +22,13 @@ class Phase(StrEnum):
     LIST = "list"
 
 
+class Direction(StrEnum):
+    """Who asks whom: the client its server, or the server its client."""
+
+    TO_SERVER = "to_server"
+    TO_CLIENT = "to_client"
+
+
 class Principal(Struct, frozen=True):
     """The authenticated caller; `claims` is a JSON object as bytes."""
 
@@ -65,6 +72,7 @@ class Call(Struct, frozen=True, kw_only=True):
     protocol: Protocol
     transport: str
     phase: Phase = Phase.CALL
+    direction: Direction = Direction.TO_SERVER
     is_retry: bool = False
     trace_id: str = ""
 

@@ -19,6 +19,12 @@ class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PHASE_UNSPECIFIED: _ClassVar[Phase]
     PHASE_CALL: _ClassVar[Phase]
     PHASE_LIST: _ClassVar[Phase]
+
+class Direction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DIRECTION_UNSPECIFIED: _ClassVar[Direction]
+    DIRECTION_TO_SERVER: _ClassVar[Direction]
+    DIRECTION_TO_CLIENT: _ClassVar[Direction]
 EFFECT_UNSPECIFIED: Effect
 EFFECT_ALLOW: Effect
 EFFECT_DENY: Effect
@@ -26,6 +32,9 @@ EFFECT_HOLD: Effect
 PHASE_UNSPECIFIED: Phase
 PHASE_CALL: Phase
 PHASE_LIST: Phase
+DIRECTION_UNSPECIFIED: Direction
+DIRECTION_TO_SERVER: Direction
+DIRECTION_TO_CLIENT: Direction
 
 class Principal(_message.Message):
     __slots__ = ("id", "kind", "claims_json")

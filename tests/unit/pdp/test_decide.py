@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
-from pdp.api.model import Call, Effect, Reason
+from pdp.api.model import Call, Effect, Phase, Reason
 from pdp.catalogue import Catalogue
 from pdp.decide import Judgement, Parts, give_back, judge
 from pdp.limits import Grant, Spent
@@ -160,3 +161,15 @@ async def test_every_effect_is_recorded_with_its_rule_and_revision(effect: Effec
     (record,) = bench.journal.records()
     assert record["effect"] == ("allow" if effect is Effect.ALLOW else "deny")
     assert (record["rule"], record["revision"]) == ("servers.files.tools.read", "rev")
+
+
+async def test_of_a_list_only_what_is_kept_from_the_caller_is_recorded() -> None:
+    """The list itself is on record; its entries would be many lines that say nothing."""
+    hidden = PolicyAnswer(Effect.DENY, Reason("hidden", "No."), "r", hidden=True)
+    shown = PolicyAnswer(Effect.ALLOW, Reason("allowed", ""), "r")
+    bench = Bench()
+    bench.answer = lambda question: hidden if question["target"] == "b" else shown
+    looks = [structs.replace(call(name, target=name), phase=Phase.LIST) for name in "abc"]
+    found = await bench.judge(*looks)
+    assert [one.decision.hidden for one in found] == [False, True, False]
+    assert [(one["target"], one["phase"]) for one in bench.journal.records()] == [("b", "list")]

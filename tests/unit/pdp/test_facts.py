@@ -38,6 +38,7 @@ def test_the_input_has_all_documented_members() -> None:
         "server": "files",
         "method": "tools/call",
         "phase": "list",
+        "direction": "to_server",
         "target": "read",
         "arguments": {"path": "/x"},
         "annotations": {"a": 1},
@@ -77,7 +78,7 @@ def test_no_value_of_a_call_changes_the_document_around_it(
         protocol=Protocol("modern", name),
     )
     read = json.loads(policy_input(one, UNKNOWN, 1))
-    assert len(read) == 15
+    assert len(read) == 16
     assert read["arguments"] == arguments
     assert (read["target"], read["client"]["name"], read["session"]["id"]) == (
         target,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 
 import pytest
@@ -28,6 +29,15 @@ tools:
     arguments: {properties: {path: {type: string, pattern: "^/tmp/"}}, required: [path]}
 categories:
   Execute: {rate_limit: {max: 1, window: 1, on_store_error: deny}, arguments: declared}
+resources:
+  "file:///srv/*": {}
+  "file:///srv/secret/*": {action: hide}
+  "mail://inbox": {action: require_approval, rate_limit: {max: 1, window: 60}}
+prompts:
+  greet: {arguments: {properties: {name: {maxLength: 40}}}}
+methods:
+  sampling/createMessage: {arguments: {properties: {maxTokens: {maximum: 100}}}}
+  roots/list: {action: deny, reason: Not here.}
 limits:
   - {name: everything, scope: global, max: 600, window: 60}
   - {name: at once, scope: server, algorithm: concurrency, max: 8, window: 300}
@@ -204,12 +214,13 @@ def test_the_starter_rules_are_rules() -> None:
     """Also with every example taken out of its comment."""
     text = starter_rules("files")
     assert validate(text, "s", None)["default"] == "deny"
-    open_ = text.replace("tools: {}", "tools:").replace("\n#  ", "\n  ")
+    open_ = re.sub(r"(\w+): \{\}\n#", r"\1:\n#", text).replace("\n#  ", "\n  ")
     assert set(validate(open_, "s", None)["tools"]) == {
         "list_things",
         "create_thing",
         "delete_thing",
     }
+    assert set(validate(open_, "s", None)) >= {"resources", "prompts", "methods"}
 
 
 def test_nothing_near_is_no_guess() -> None:
@@ -240,3 +251,27 @@ def test_the_budget_of_initialize_is_a_limit_without_a_name() -> None:
     assert found.startswith("data.yaml:1: initialize.max: must be a whole number")
     (found,) = problems("initialize: {name: x, max: 1, window: 1}")
     assert "there is no key `name` here" in found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("resources: {readme: {}}", "must be a URI"),
+        ('resources: {"file:///*/x": {}}', "at the end only"),
+        ('resources: {"file:///a/../b": {}}', "can never match"),
+        ('resources: {"file:///a/%2e%2e/*": {}}', "can never match"),
+        ('resources: {"a:1": {arguments: {}}}', "no arguments here"),
+        ("prompts: {greet: {arguments: declared}}", "only tools declare"),
+        ('prompts: {"": {}}', "is empty"),
+        ("methods: {sampling/createMesage: {}}", "did you mean `sampling/createMessage`?"),
+        ("methods: {ping: {action: deny}}", "no such method that rules can name"),
+        ("methods: {roots/list: {action: hide}}", "cannot be hidden"),
+        ("methods: {tools/list: {arguments: {}}}", "no arguments here"),
+        ("methods: {roots/list: }", "is empty"),
+    ],
+)
+def test_rules_of_resources_prompts_and_methods_are_held_to_what_they_can_mean(
+    text: str, problem: str
+) -> None:
+    """The same words as for tools, where they have a meaning."""
+    assert any(problem in one for one in problems(text)), problems(text)

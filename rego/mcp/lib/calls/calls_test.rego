@@ -5,6 +5,7 @@ call := {
 	"server": "files",
 	"method": "tools/call",
 	"phase": "call",
+	"direction": "to_server",
 	"target": "read",
 	"arguments": {"path": "/x"},
 	"annotations": {},

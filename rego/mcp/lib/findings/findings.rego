@@ -12,15 +12,19 @@ import data.mcp.lib.defaults
 import data.mcp.rules.catalog.changed
 import data.mcp.rules.methods.initialize
 import data.mcp.rules.methods.protocol
+import data.mcp.rules.resources.ambiguous
+import data.mcp.rules.resources.subscriptions
 import data.mcp.rules.servers.limits
 import data.mcp.rules.servers.unknown
-import data.mcp.rules.tools.action
-import data.mcp.rules.tools.arguments
-import data.mcp.rules.tools.rate_limit
+import data.mcp.rules.target.action
+import data.mcp.rules.target.arguments
+import data.mcp.rules.target.rate_limit
 
 # METADATA
 # description: Denials, and what is hidden, for to hide is to deny.
-denials := ((action.deny | action.hidden) | (unknown.deny | changed.deny)) | _site_denials
+denials := ((action.deny | action.hidden) | (unknown.deny | changed.deny)) | (_resource_denials | _site_denials)
+
+_resource_denials := ambiguous.deny | subscriptions.deny
 
 # METADATA
 # description: Demands for approval.

@@ -1,17 +1,20 @@
 # METADATA
 # title: The rule that applies
 # description: >
-#   Finds, by key, the YAML rule that applies to the call: the tool's own, else its category's, else
-#   the server's default. Ten rules or ten thousand cost the same.
+#   Finds, by key, the YAML rule that applies to the call: its target's own, else its category's, else
+#   its method's, else the server's default. Ten rules or ten thousand cost the same.
 # schemas:
 #   - input: schema.input
 #   - data.servers: schema.data.servers
 package mcp.lib.rules
 
+import data.mcp.lib.resources
 import future.keywords.not
 
 # METADATA
-# description: Methods that set up or list, and do nothing; allowed unless a rule says otherwise.
+# description: >
+#   Methods that set up or list, and do nothing; and those about a task, which the enforcement point
+#   has found to be the caller's own. Allowed unless a rule says otherwise.
 protocol_methods := {
 	"initialize",
 	"server/discover",
@@ -22,6 +25,10 @@ protocol_methods := {
 	"logging/setLevel",
 	"subscriptions/listen",
 	"tasks/list",
+	"tasks/get",
+	"tasks/result",
+	"tasks/cancel",
+	"tasks/update",
 }
 
 # METADATA
@@ -31,7 +38,7 @@ server := data.servers[input.server]
 # METADATA
 # description: The rule's path, its text, and whether it is only the default.
 applicable := {"path": path, "rule": own, "is_default": false} if {
-	path := concat(".", ["servers", input.server, "tools", input.target])
+	path := concat(".", ["servers", input.server, _section, _key])
 }
 
 applicable := {"path": path, "rule": category, "is_default": false} if {
@@ -39,20 +46,68 @@ applicable := {"path": path, "rule": category, "is_default": false} if {
 	path := concat(".", ["servers", input.server, "categories", input.tool.category])
 }
 
+applicable := {"path": path, "rule": of_method, "is_default": false} if {
+	not own
+	not category
+	path := concat(".", ["servers", input.server, "methods", input.method])
+}
+
 applicable := {"path": path, "rule": {"action": action}, "is_default": true} if {
 	server
 	not own
 	not category
+	not of_method
 	input.method != ""
-	not input.method in protocol_methods
+	not is_protocol
 	action := object.get(server, "default", "deny")
 	path := concat(".", ["servers", input.server, "default"])
 }
 
 # METADATA
-# description: The tool's own rule.
-own := data.servers[input.server].tools[input.target] if input.method == "tools/call"
+# description: The rule of the call's own target, a tool, a resource or a prompt.
+own := data.servers[input.server][_section][_key]
 
 # METADATA
 # description: The rule of the tool's category.
 category := data.servers[input.server].categories[input.tool.category] if input.method == "tools/call"
+
+# METADATA
+# description: The rule of the method.
+of_method := data.servers[input.server].methods[input.method]
+
+# METADATA
+# description: >
+#   Whether the call sets up or lists. A server that asks its client for something is no client that does.
+is_protocol if {
+	input.method in protocol_methods
+	input.direction == "to_server"
+}
+
+# METADATA
+# description: What a budget of the rule is named after; the resources below one beginning share it.
+subject := input.target if _section == "tools"
+
+subject := concat(":", [_section, _key]) if _section in {"prompts", "resources"}
+
+_section := {
+	"tools/call": "tools",
+	"prompts/get": "prompts",
+	"resources/read": "resources",
+	"resources/subscribe": "resources",
+	"resources/unsubscribe": "resources",
+}[input.method]
+
+# What is completed is named by its prompt, or by its resource's template.
+_section := "prompts" if {
+	input.method == "completion/complete"
+	data.servers[input.server].prompts[input.target]
+}
+
+_section := "resources" if {
+	input.method == "completion/complete"
+	not data.servers[input.server].prompts[input.target]
+}
+
+_key := input.target if _section != "resources"
+
+_key := resources.key(input.target) if _section == "resources"

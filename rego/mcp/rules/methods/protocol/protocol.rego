@@ -13,5 +13,5 @@ import data.mcp.lib.rules
 #   code: allowed
 permit contains {"code": "allowed", "message": "protocol method", "rule": "mcp.rules.methods.protocol"} if {
 	rules.server
-	input.method in rules.protocol_methods
+	rules.is_protocol
 }

@@ -15,7 +15,9 @@ import data.mcp.lib.rules
 # description: Each budget under the server's name, so that two servers never share one.
 limit contains object.union_n([defaults.limit, budget, {"name": name, "rule": path}]) if {
 	input.phase == "call"
-	not input.method in rules.protocol_methods
+	input.direction == "to_server"
+	input.method != ""
+	not rules.is_protocol
 	some budget in data.servers[input.server].limits
 	name := concat(":", [input.server, object.get(budget, "name", "")])
 	path := concat(".", ["servers", input.server, "limits", object.get(budget, "name", "")])

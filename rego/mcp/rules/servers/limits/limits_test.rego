@@ -22,6 +22,9 @@ test_the_servers_budget_is_taken_by[note] if {
 test_the_servers_budget_is_left_alone_by[note] if {
 	some note, tc in {
 		"a protocol method": calls.with_fields({"method": "tools/list"}),
+		"a question about a task": calls.with_fields({"method": "tasks/get"}),
+		"a request of the server": calls.with_fields({"method": "roots/list", "direction": "to_client"}),
+		"a call without a direction": calls.without("direction"),
 		"a look at a list": calls.with_fields({"phase": "list"}),
 		"another server": calls.with_fields({"server": "other"}),
 		"a call without a phase": calls.without("phase"),

@@ -5,7 +5,7 @@
 #   - input: schema.input
 # custom:
 #   code: rate_limited
-package mcp.rules.tools.rate_limit
+package mcp.rules.target.rate_limit
 
 import data.mcp.lib.defaults
 import data.mcp.lib.rules
@@ -15,7 +15,19 @@ import data.mcp.lib.rules
 limit contains object.union_n([defaults.limit, budget, {"name": name, "rule": rules.applicable.path}]) if {
 	input.phase == "call"
 	some index, budget in _budgets
-	name := concat("", [input.server, "/", input.target, _suffix(index)])
+	name := concat("", [input.server, "/", _subject, _suffix(index)])
+}
+
+_subject := rules.subject if rules.own
+
+_subject := input.target if {
+	not rules.own
+	rules.category
+}
+
+_subject := input.method if {
+	not rules.own
+	not rules.category
 }
 
 _budgets := [limits] if {

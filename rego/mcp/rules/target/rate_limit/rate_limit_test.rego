@@ -1,7 +1,7 @@
-package mcp.rules.tools.rate_limit_test
+package mcp.rules.target.rate_limit_test
 
 import data.mcp.lib.calls_test as calls
-import data.mcp.rules.tools.rate_limit
+import data.mcp.rules.target.rate_limit
 
 servers(value) := {"files": {"tools": {"read": {"rate_limit": value}}}}
 
@@ -37,4 +37,22 @@ test_no_budget[note] if {
 
 test_no_budget_without_a_rate_limit if {
 	count(rate_limit.limit) == 0 with input as calls.call with data.servers as {"files": {"tools": {"read": {}}}}
+}
+
+test_a_budget_is_named_after_what_it_is_for[want] if {
+	some want, fields in {
+		"files/resources:file:///srv/*": {"method": "resources/read", "target": "file:///srv/a"},
+		"files/prompts:greet": {"method": "prompts/get", "target": "greet"},
+		"files/roots/list": {"method": "roots/list", "target": "", "direction": "to_client"},
+		"files/wipe": {"target": "wipe", "tool": {"category": "Destructive"}},
+	}
+	budget := {"rate_limit": {"max": 1, "window": 1}}
+	found := rate_limit.limit with input as calls.with_fields(fields)
+		with data.servers as {"files": {
+			"resources": {"file:///srv/*": budget},
+			"prompts": {"greet": budget},
+			"methods": {"roots/list": budget},
+			"categories": {"Destructive": budget},
+		}}
+	{one.name | some one in found} == {want}
 }

@@ -1,7 +1,7 @@
-package mcp.rules.tools.arguments_test
+package mcp.rules.target.arguments_test
 
 import data.mcp.lib.calls_test as calls
-import data.mcp.rules.tools.arguments
+import data.mcp.rules.target.arguments
 
 servers(value) := {"files": {"tools": {"read": {"arguments": value}}}}
 

@@ -5,7 +5,7 @@
 #   - input: schema.input
 # custom:
 #   code: arguments_invalid
-package mcp.rules.tools.arguments
+package mcp.rules.target.arguments
 
 import data.mcp.lib.rules
 

@@ -1,7 +1,7 @@
-package mcp.rules.tools.action_test
+package mcp.rules.target.action_test
 
 import data.mcp.lib.calls_test as calls
-import data.mcp.rules.tools.action
+import data.mcp.rules.target.action
 
 servers(rule) := {"files": {"tools": {"read": rule}}}
 
