@@ -14,9 +14,10 @@ import structlog
 from pep import metadata
 from pep.enforce import refuse
 from pep.errors import PathNotFound, Refusal, Unexpected, VerbNotAllowed
-from pep.exchange import Exchange, Parts
+from pep.exchange import Exchange
 from pep.intake import ClientGoneError
 from pep.ports import Receive, Send
+from pep.visitor import Parts
 
 log = structlog.get_logger("pep")
 
@@ -65,6 +66,7 @@ class App:
     async def _elsewhere(self, path: bytes, verb: str, send: Send) -> None:
         """`/healthz`, the metadata of servers, and every path that leads nowhere."""
         if path != b"/healthz" and path not in self._documents:
+            log.info("refused", code=PathNotFound.code, path=path.decode("latin-1")[:256])
             answer = refuse(None, PathNotFound("Not Found"))
         elif verb != "GET":
             answer = refuse(None, VerbNotAllowed("Method Not Allowed"))

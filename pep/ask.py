@@ -19,6 +19,7 @@ import structlog
 from pdp.api.codec import CodecError, call_to_wire, decision_from_wire
 from pdp.api.model import Call, Decision, Effect, Reason
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
+from pep.background import Background
 
 # Reconnect soon (the default backoff grows to 120 s), and let no answer be too large to read.
 _OPTIONS = (
@@ -28,11 +29,10 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     ("grpc.enable_retries", 0),
 )
-# The service reads messages of at most 4 MiB; one that is larger would end the stream for all.
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024 - 4096
+# The service reads messages of at most 16 MiB; one that is larger would end the stream for all.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
 _MAX_BATCH = 128
 _PAUSE_SECONDS = 0.1
-_TOLD_AT_ONCE = 256
 
 log = structlog.get_logger("pep.ask")
 
@@ -52,7 +52,7 @@ class DecisionClient:
         self._woken = asyncio.Event()
         self._last_item = 0
         self._connected = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._runner: asyncio.Task[None] | None = None
 
     @property
@@ -75,12 +75,10 @@ class DecisionClient:
 
     async def close(self) -> None:
         """Finish the refunds, briefly, and hang up."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._timeout)
-        tasks = [*self._tasks, *filter(None, [self._runner])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._background.close(self._timeout)
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
         await self._channel.close()
 
     async def decide(self, call: Call) -> Decision:
@@ -125,13 +123,7 @@ class DecisionClient:
         self._tell(self._stub.Report, request)
 
     def _tell(self, rpc: Any, request: Any) -> None:
-        """Send it in the background; more than a bounded number at once are dropped and logged."""
-        if len(self._tasks) >= _TOLD_AT_ONCE:
-            log.warning("not told: too many at once", request=type(request).__name__)
-            return
-        task = asyncio.ensure_future(self._told(rpc, request))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._background.start(type(request).__name__, self._told(rpc, request))
 
     async def _told(self, rpc: Any, request: Any) -> None:
         try:

@@ -9,7 +9,7 @@ from pdp.api.codec import MAX_NAME, MAX_TARGET
 from pdp.api.model import Call, Client, Principal, Protocol, Session
 from pep.admit import Admitted
 from pep.headers import Front, decode_mirror
-from pep.jsonrpc import Request, meta_of
+from pep.jsonrpc import Message, Response, meta_of
 from pep.session import Learnt
 
 _CLIENT_KEY = "io.modelcontextprotocol/clientInfo"
@@ -28,30 +28,37 @@ def build(
     session: Session,
     learnt: Learnt | None,
 ) -> Call:
-    """The call to be judged. `admitted` is a request: nothing else is judged."""
+    """The call that the message makes."""
     message = admitted.message
-    assert isinstance(message, Request)  # noqa: S101 - the table has no judged notification
-    params, meta = message.params, meta_of(message)
+    params, told = params_of(message), meta(message)
+    method = "" if isinstance(message, Response) else message.method
     return Call(
         request_id=request_id,
         server=server,
-        method=message.method,
+        method=method,
         target=admitted.target,
         arguments=admitted.arguments or b"{}",
         principal=principal,
         session=session,
-        client=client_of(message.method, params, meta, learnt),
-        protocol=Protocol(admitted.era, _version(front, message)[:MAX_NAME]),
+        client=client_of(method, params, told, learnt),
+        protocol=Protocol(admitted.era, _version(front, method, params)[:MAX_NAME]),
         transport="http",
         is_retry="inputResponses" in params or "requestState" in params,
-        trace_id=trace_id(front.traceparent, meta),
+        trace_id=trace_id(front.traceparent, told),
     )
 
 
 def unread(
-    front: Front, verb: str, *, request_id: str, server: str, era: str, principal: Principal
+    front: Front,
+    verb: str,
+    *,
+    request_id: str,
+    server: str,
+    era: str,
+    principal: Principal,
+    session: Session,
 ) -> Call:
-    """What is known of a request that was refused before its message was read."""
+    """What is known of a request without a message, or before its message was read."""
     name = decode_mirror(front.name) if front.name is not None else None
     return Call(
         request_id=request_id,
@@ -60,7 +67,7 @@ def unread(
         target=(name or "")[:MAX_TARGET],
         arguments=b"{}",
         principal=principal,
-        session=Session(principal.id, "principal"),
+        session=session,
         client=Client(),
         protocol=Protocol(era, front.version[:MAX_NAME]),
         transport="http",
@@ -87,12 +94,22 @@ def trace_id(header: str, meta: dict[str, Any]) -> str:
     return ""
 
 
-def _version(front: Front, message: Request) -> str:
+def params_of(message: Message) -> dict[str, Any]:
+    """The parameters; `{}` where there are none."""
+    return {} if isinstance(message, Response) else message.params
+
+
+def meta(message: Message) -> dict[str, Any]:
+    """The `_meta` of the parameters; `{}` where there is none."""
+    return {} if isinstance(message, Response) else meta_of(message)
+
+
+def _version(front: Front, method: str, params: dict[str, Any]) -> str:
     """The version in use; before the handshake has settled it, the one that the client proposes."""
-    proposed = message.params.get("protocolVersion")
+    proposed = params.get("protocolVersion")
     if front.version:
         return front.version
-    return proposed if message.method == "initialize" and isinstance(proposed, str) else ""
+    return proposed if method == "initialize" and isinstance(proposed, str) else ""
 
 
 def _short(value: Any) -> str:

@@ -127,12 +127,16 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Values of the Origin header that may use the proxy; a request without one may."""
     max_body_bytes: int = 4 * 1024 * 1024
     """Bytes of a request that are read; more is answered with 413."""
+    head_timeout_ms: int = 10_000
+    """Milliseconds in which the header lines of a request must arrive."""
     body_timeout_ms: int = 30_000
     """Milliseconds in which the whole request body must arrive."""
     decision_timeout_ms: int = 2000
     """Milliseconds to wait for a decision before the call is refused."""
     upstream_connect_timeout_ms: int = 5000
     """Milliseconds to wait for a connection to a server. There is no limit on its answer."""
+    list_ttl_ms: int = 60_000
+    """Milliseconds for which a client may keep a list at most (`ttlMs`): rules may change."""
     shutdown_grace_ms: int = 2000
     """Milliseconds that open streams get to end when the proxy stops."""
     public_url: str = ""
@@ -149,7 +153,7 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
         listen_address(self.listen)
-        for name in ("max_body_bytes", "body_timeout_ms", "decision_timeout_ms",
+        for name in ("max_body_bytes", "head_timeout_ms", "body_timeout_ms", "decision_timeout_ms",
                       "upstream_connect_timeout_ms", "shutdown_grace_ms"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")

@@ -101,6 +101,11 @@ def enforce(message: Request, decision: Decision, *, era: str, denial: DenialSty
     )
 
 
+def is_fault(decision: Decision) -> bool:
+    """Whether there was no judgement at all: nobody said no, but nobody could have said yes."""
+    return decision.reason.code in _PASSING_FAULTS or decision.reason.code == "pdp_unavailable"
+
+
 def refuse(
     request_id: Id | None, fault: Refusal, *, era: str = LEGACY, decision: Decision | None = None
 ) -> Refuse:

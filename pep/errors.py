@@ -16,6 +16,8 @@
         │   ├── VerbNotAllowed      an HTTP method that MCP does not use here
         │   ├── BodyTooLarge        more bytes than are read
         │   ├── BodyTooSlow         the bytes did not come in time
+        │   ├── HeadTooLarge        more header bytes than are read
+        │   ├── HeadTooSlow         the header lines did not come in time
         │   ├── MediaUnsupported    not JSON in UTF-8
         │   ├── HostRefused         the Host is not one of ours (DNS rebinding)
         │   └── OriginRefused       the Origin may not use this proxy
@@ -24,6 +26,7 @@
         │   ├── LimitReached        a budget is used up
         │   └── ApprovalRequired    a person must be asked first
         ├── UpstreamFault       the server did not answer                     (the upstream's)
+        │   ├── AnswerUnreadable    its answer cannot be told from one to be hidden
         │   └── UpstreamAway
         └── OurFault            no decision could be had                      (ours)
             ├── DecisionAway
@@ -144,6 +147,18 @@ class BodyTooSlow(ClientFault):
     code = "body_too_slow"
 
 
+class HeadTooLarge(ClientFault):
+    """The header lines have more bytes than are read (RFC 6585 section 5)."""
+
+    code = "head_too_large"
+
+
+class HeadTooSlow(ClientFault):
+    """The header lines did not arrive in time."""
+
+    code = "head_too_slow"
+
+
 class MediaUnsupported(ClientFault):
     """The body is not declared as plain JSON in UTF-8."""
 
@@ -194,6 +209,12 @@ class UpstreamAway(UpstreamFault):
     code = "upstream_away"
 
 
+class AnswerUnreadable(UpstreamFault):
+    """The server's message cannot be told apart from one that would have to be hidden."""
+
+    code = "answer_unreadable"
+
+
 class OurFault(Refusal):
     """Tipstaff itself is at fault."""
 
@@ -239,12 +260,15 @@ WIRE: Mapping[type[Refusal], Wire] = MappingProxyType(
         VerbNotAllowed: Wire(-32600, 405),
         BodyTooLarge: Wire(-32600, 413),
         BodyTooSlow: Wire(-32600, 408),
+        HeadTooLarge: Wire(-32600, 431),
+        HeadTooSlow: Wire(-32600, 408),
         MediaUnsupported: Wire(-32600, 415),
         HostRefused: Wire(-32600, 421),
         OriginRefused: Wire(-32600, 403),
         PolicyDenied: Wire(4030, 200),
         LimitReached: Wire(4290, 200),
         ApprovalRequired: Wire(4031, 200),
+        AnswerUnreadable: Wire(5021, 502),
         UpstreamAway: Wire(5020, 502),
         DecisionAway: Wire(5030, 503),
         KeysAway: Wire(5030, 503),

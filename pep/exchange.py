@@ -5,47 +5,26 @@ Edge, but without sockets of its own: ASGI callables on one side, two ports on t
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import structlog
-from msgspec import Struct
 
-from pdp.api.model import Call, Decision, Effect, Principal, Reason
-from pep import call, headers, jsonrpc, rate_limit, session
+from pdp.api.model import Call, Decision, Effect
+from pep import headers, jsonrpc, rate_limit, relay
 from pep.admit import Admitted, admit
-from pep.callers import Callers
-from pep.config import PepConfig, Server
+from pep.config import Server
 from pep.enforce import Forward, Refuse, enforce, refuse
-from pep.errors import (
-    CredentialInvalid,
-    CredentialMissing,
-    InvalidRequest,
-    Refusal,
-    SessionNotFound,
-    UpstreamAway,
-    VerbNotAllowed,
-)
-from pep.intake import read_body
+from pep.errors import InvalidRequest, Refusal, UpstreamAway, VerbNotAllowed
+from pep.intake import read_body, until_gone
 from pep.jsonrpc import Id, Request
-from pep.metadata import challenge
-from pep.methods import LEGACY, MODERN
-from pep.ports import Answer, Decisions, LostError, NeverReachedError, Receive, Send, Upstreams
-from pep.session import Learnt, SessionBook
+from pep.methods import LEGACY, MODERN, Target
+from pep.ports import Answer, LostError, NeverReachedError, Receive, Send
+from pep.screen import Screen
+from pep.visitor import Parts, Visitor
 
 log = structlog.get_logger("pep")
-
-
-class Parts(Struct, frozen=True):
-    """What every exchange uses."""
-
-    config: PepConfig
-    decisions: Decisions
-    upstreams: Upstreams
-    sessions: SessionBook
-    callers: Callers
-    new_id: Callable[[], str]
 
 
 class Exchange:
@@ -58,10 +37,10 @@ class Exchange:
         self._scope = scope
         self._send = send
         self._front = headers.Front()
+        self._visitor = Visitor(parts, server, scope)
         self._request_id: Id | None = None
         self._era = LEGACY
         self._under_way: Decision | None = None
-        self._principal: Principal | None = None
         self.has_begun = False
 
     async def run(self, receive: Receive) -> None:
@@ -69,16 +48,17 @@ class Exchange:
         lines = self._scope["headers"]
         self._front = headers.read(lines)
         self._era = headers.header_era(self._front)
+        self._visitor.front = self._front
         config = self._parts.config
         headers.check_place(self._front, config.allowed_hosts, config.allowed_origins)
-        self._principal = await self._authenticate()
+        await self._visitor.authenticate()
         verb = self._scope["method"]
         if verb == "POST":
             headers.check_media(self._front)
             body = await read_body(receive, self._front.length, config)
-            await _until_gone(receive, self._post(body))
+            await until_gone(receive, self._post(body))
         elif verb in {"GET", "DELETE"} and self._era != MODERN:
-            await _until_gone(receive, self._pass_verb(verb))
+            await until_gone(receive, self._pass_verb(verb))
         else:
             raise VerbNotAllowed("Method Not Allowed")
 
@@ -92,106 +72,87 @@ class Exchange:
         if isinstance(message, Request):
             self._request_id = message.id
         admitted = admit(self._front, message)
-        learnt = self._learnt()
-        if admitted.is_judged:
-            decision = await self._parts.decisions.decide(self._call(admitted, learnt))
-            verdict = self._enforce(message, decision)
-            if not isinstance(verdict, Forward):
-                await self._answer(verdict)
-                return
-            self._under_way = decision
-        try:
-            await self._pass_message(body, admitted)
-        finally:
-            if self._under_way is not None:
-                self._parts.decisions.finish_soon(self._under_way)
+        learnt = self._visitor.learnt()
+        asked = self._visitor.call(admitted, learnt)
+        if admitted.is_judged and await self._is_refused(admitted, asked):
+            return
+        with self._under_way_once(message):
+            try:
+                await self._pass_message(body, admitted, asked)
+            finally:
+                if self._under_way is not None:
+                    self._parts.decisions.finish_soon(self._under_way)
 
-    async def _pass_message(self, body: bytes, admitted: Admitted) -> None:
+    async def _is_refused(self, admitted: Admitted, asked: Call) -> bool:
+        """Whether the decision was no, and the client has been told."""
+        if admitted.row is not None and admitted.row.target is Target.TASK:
+            self._parts.bench.tasks.check(
+                self._server.name, admitted.target, self._visitor.principal
+            )
+        decision = await self._parts.decisions.decide(asked)
+        verdict = self._enforce(admitted.message, decision)
+        if isinstance(verdict, Forward):
+            self._under_way = decision
+            return False
+        await self._answer(verdict)
+        return True
+
+    @contextlib.contextmanager
+    def _under_way_once(self, message: jsonrpc.Message) -> Iterator[None]:
+        """Two requests with one id would have each other's answers (JSON-RPC 2.0 section 4)."""
+        session_id = self._front.session if self._era == LEGACY else ""
+        if not session_id or not isinstance(message, Request):
+            yield
+            return
+        exchanged = (self._server.name, session_id, type(message.id), message.id)
+        self._parts.sessions.begin(exchanged)
+        try:
+            yield
+        finally:
+            self._parts.sessions.end(exchanged)
+
+    async def _pass_message(self, body: bytes, admitted: Admitted, asked: Call) -> None:
         answer = await self._forward("POST", body)
         if admitted.row is not None and admitted.row.name == "initialize":
-            self._learn(answer, admitted)
+            self._visitor.learn(answer, admitted)
         limits = self._under_way.limits if self._under_way and admitted.target else ()
-        await self._relay(answer, rate_limit.lines(limits))
+        message = admitted.message
+        request = message if isinstance(message, Request) else None
+        await self._relay(answer, self._screen(asked, request), rate_limit.lines(limits))
 
     async def _pass_verb(self, verb: str) -> None:
         """GET opens the server's own stream, DELETE ends the session (legacy era)."""
         if self._front.length or self._front.framing:
             raise InvalidRequest(f"a {verb} has no body")
-        self._learnt()
+        learnt = self._visitor.learnt()
         answer = await self._forward(verb, None)
         if verb == "DELETE" and answer.status < 300:
             self._parts.sessions.forget(self._server.name, self._front.session)
-        await self._relay(answer)
+        await self._relay(answer, self._screen(self._visitor.listening(verb, learnt), None), [])
 
-    async def _authenticate(self) -> Principal:
-        """Who calls. A refusal tells where to get a token (RFC 6750, RFC 9728), and is recorded."""
-        config, server = self._parts.config, self._server
-        try:
-            return await self._parts.callers.principal(
-                server, self._scope, self._front.authorization
-            )
-        except (CredentialMissing, CredentialInvalid) as fault:
-            fault.lines = ((b"www-authenticate", challenge(config, server, fault)),)
-            self._report(fault)
-            raise
-
-    def _learnt(self) -> Learnt | None:
-        """What is known of the legacy session; raises `SessionNotFound` when it is not the caller's.
-
-        A caller who is nobody in particular may go on with a session that is not known, as after a
-        restart of the proxy: the upstream knows it, and nobody could have been bound to it.
-        """
-        server, given = self._server, self._front.session
-        if self._era != LEGACY or not given:
-            return None
-        try:
-            learnt = self._parts.sessions.find(server.name, given, self._caller)
-            if learnt is None and self._parts.config.accepted(server) != ("anonymous",):
-                raise SessionNotFound("Session not found")
-        except SessionNotFound as fault:
-            self._report(fault)
-            raise
-        return learnt
-
-    def _report(self, fault: Refusal) -> None:
-        """Have a refusal recorded that nobody was asked about."""
-        refused = call.unread(
-            self._front,
-            self._scope["method"],
-            request_id=self._parts.new_id(),
-            server=self._server.name,
-            era=self._era,
-            principal=self._principal or session.unauthenticated(self._scope.get("client")),
+    def _screen(self, asked: Call, request: Request | None) -> Screen:
+        return Screen(
+            self._parts.bench,
+            asked,
+            request=request,
+            denial=self._server.denial,
+            answer_server=self._answer_server,
         )
-        self._parts.decisions.report_soon(refused, Reason(fault.code, fault.message))
 
-    def _learn(self, answer: Answer, admitted: Admitted) -> None:
-        given = [value for name, value in answer.lines if name.lower() == b"mcp-session-id"]
-        if answer.status == 200 and len(given) == 1:
-            client = call.client_of("initialize", _params(admitted), {})
-            learnt = Learnt(self._caller.id, client)
-            self._parts.sessions.learn(self._server.name, given[0].decode("latin-1"), learnt)
+    def _answer_server(self, body: bytes) -> None:
+        """Tell the server that what it asked of the client was refused; it waits for an answer."""
+        self._parts.background.start("answer to a server", self._told_server(body))
 
-    @property
-    def _caller(self) -> Principal:
-        assert self._principal is not None  # noqa: S101 - whoever comes here was authenticated
-        return self._principal
-
-    def _call(self, admitted: Admitted, learnt: Learnt | None) -> Call:
-        principal = self._caller
-        meta = _params(admitted).get("_meta", {})
-        key = session.cooperative_key(self._front.cooperative, meta)
-        return call.build(
-            admitted,
-            self._front,
-            request_id=self._parts.new_id(),
-            server=self._server.name,
-            principal=principal,
-            session=session.identify(
-                principal, self._server.name, legacy_id=self._front.session, learnt=learnt, key=key
-            ),
-            learnt=learnt,
-        )
+    async def _told_server(self, body: bytes) -> None:
+        named = (b"mcp-session-id", b"mcp-protocol-version", b"authorization")
+        lines = [line for line in self._scope["headers"] if line[0] in named]
+        lines += [(b"content-type", b"application/json"), (b"accept", headers.BOTH_MEDIA)]
+        try:
+            answer = await self._send_on("POST", body, lines)
+        except (LostError, NeverReachedError) as error:
+            log.warning("server not told", server=self._server.name, error=str(error))
+        else:
+            answer.close()
 
     def _enforce(self, message: jsonrpc.Message, decision: Decision) -> Forward | Refuse:
         assert isinstance(message, Request)  # noqa: S101 - the table has no judged notification
@@ -203,15 +164,8 @@ class Exchange:
     async def _forward(self, verb: str, body: bytes | None) -> Answer:
         """Send the judged bytes on; a call that never arrived is given back."""
         server = self._server
-        passthrough = server.auth == "passthrough"
-        lines = headers.to_upstream(
-            self._scope["headers"],
-            server.authority,
-            passthrough=passthrough,
-            credentials=server.credentials,
-        )
         try:
-            return await self._parts.upstreams.send(verb, server.url, lines, body)
+            return await self._send_on(verb, body, self._scope["headers"])
         except NeverReachedError as error:
             if self._under_way is not None:
                 self._parts.decisions.refund_soon(self._under_way)
@@ -222,70 +176,39 @@ class Exchange:
             log.warning("upstream lost", server=server.name, error=str(error))
             raise UpstreamAway(f"The server {server.name!r} ended the connection") from error
 
-    async def _relay(self, answer: Answer, more: headers.Lines | None = None) -> None:
-        """Hand the answer on, chunk by chunk, as it comes; `more` lines tell of budgets."""
-        left = _declared_length(answer.lines)
+    async def _send_on(self, verb: str, body: bytes | None, lines: headers.Lines) -> Answer:
+        server = self._server
+        told = headers.to_upstream(
+            lines,
+            server.authority,
+            passthrough=server.auth == "passthrough",
+            credentials=server.credentials,
+        )
+        return await self._parts.upstreams.send(verb, server.url, told, body)
+
+    async def _relay(self, answer: Answer, screen: Screen, more: headers.Lines) -> None:
+        """Hand the answer on; `more` lines tell of budgets."""
+        client = relay.Client(self._begin, self._part, self._last, self._request_id)
         try:
-            await self._begin(answer.status, [*headers.to_client(answer.lines), *(more or ())])
-            async for chunk in answer.chunks():
-                left -= len(chunk)
-                await self._body(chunk, more=left != 0)
-                if left == 0:
-                    return
-            await self._body(b"", more=False)
+            await relay.relay(answer, screen.message, client, more)
         except LostError as error:
             # The client must see a broken answer, not a short one: the response stays unfinished.
             log.warning("upstream broke off", server=self._server.name, error=str(error))
+            if not self.has_begun:
+                raise UpstreamAway(f"The server {self._server.name!r} broke off") from error
         finally:
             answer.close()
 
     async def _answer(self, verdict: Refuse) -> None:
         await self._begin(verdict.status, verdict.headers)
-        await self._body(verdict.body, more=False)
+        await self._last(verdict.body)
 
     async def _begin(self, status: int, lines: headers.Lines) -> None:
         self.has_begun = True
         await self._send({"type": "http.response.start", "status": status, "headers": lines})
 
-    async def _body(self, data: bytes, *, more: bool) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+    async def _part(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
-
-def _declared_length(lines: tuple[tuple[bytes, bytes], ...]) -> int:
-    """The Content-Length of an answer; -1 when there is none."""
-    return next((int(value) for name, value in lines if name.lower() == b"content-length"), -1)
-
-
-def _params(admitted: Admitted) -> dict[str, Any]:
-    assert isinstance(admitted.message, Request)  # noqa: S101 - asked for requests only
-    return admitted.message.params
-
-
-async def _until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do `work`, and drop it the moment the client leaves.
-
-    Closing the stream is how a modern client cancels, and it may do so before the upstream has
-    sent a single header: so the connection is watched from the first moment on, not only while the
-    answer is being relayed.
-    """
-    main = asyncio.current_task()
-    assert main is not None  # noqa: S101 - a coroutine runs in a task
-    is_gone = False
-
-    async def watch() -> None:
-        nonlocal is_gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        is_gone = True
-        main.cancel()
-
-    watcher = asyncio.ensure_future(watch())
-    try:
-        await work
-    except asyncio.CancelledError:
-        # Somebody else may have cancelled us too: the server does when it stops.
-        if not is_gone or main.uncancel() > 0:
-            raise
-        log.info("client gone")
-    finally:
-        watcher.cancel()
+    async def _last(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})

@@ -24,6 +24,7 @@ from pep.methods import LEGACY, MODERN
 
 Lines = list[tuple[bytes, bytes]]
 
+BOTH_MEDIA = b"application/json, text/event-stream"
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 HANDSHAKE_VERSIONS = frozenset({"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"})
 
@@ -60,6 +61,8 @@ _NEVER_FORWARDED = _HOP_BY_HOP | {
     b"cookie",
 }
 _NEVER_FORWARDED_STRIPPED = _NEVER_FORWARDED | {b"authorization"}
+# What this proxy can look into; an answer in another coding could not be judged.
+_READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 _BASE64_HEAD, _BASE64_TAIL = "=?base64?", "?="
 
 
@@ -208,7 +211,7 @@ def to_upstream(
         dropped |= named
     if credentials:
         dropped |= {name for name, _ in credentials}
-    kept = [line for line in lines if line[0] not in dropped]
+    kept = [_readable(line) for line in lines if line[0] not in dropped]
     return [(b"host", authority), *kept, *credentials]
 
 
@@ -219,6 +222,15 @@ def to_client(lines: tuple[tuple[bytes, bytes], ...]) -> Lines:
     if named := _named_by_connection(lower):
         dropped |= named
     return [line for line in lower if line[0] not in dropped]
+
+
+def _readable(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """An Accept-Encoding without the codings that answers could not be read in."""
+    if line[0] != b"accept-encoding":
+        return line
+    given = line[1].lower().split(b",")
+    kept = [one.strip() for one in given if one.partition(b";")[0].strip() in _READABLE]
+    return line if len(kept) == len(given) else (line[0], b", ".join(kept) or b"identity")
 
 
 def _named_by_connection(lines: Lines) -> frozenset[bytes]:

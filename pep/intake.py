@@ -1,12 +1,18 @@
-"""Reads a request body from ASGI, bounded in bytes and in time. Edge: asyncio."""
+"""Reads a request body from ASGI, bounded in bytes and in time, and sees the client go. Edge."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
 
 from pep.config import PepConfig
 from pep.errors import BodyTooLarge, BodyTooSlow
 from pep.ports import Receive
+
+log = structlog.get_logger("pep")
 
 
 class ClientGoneError(Exception):
@@ -47,3 +53,33 @@ async def _read(receive: Receive, declared: int, limit: int) -> bytes:
     if size > limit:
         raise too_large
     return bytes(body)
+
+
+async def until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    """Do `work`, and drop it the moment the client leaves.
+
+    Closing the stream is how a modern client cancels, and it may do so before the upstream has
+    sent a single header: so the connection is watched from the first moment on, not only while the
+    answer is being relayed.
+    """
+    main = asyncio.current_task()
+    assert main is not None  # noqa: S101 - a coroutine runs in a task
+    is_gone = False
+
+    async def watch() -> None:
+        nonlocal is_gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        is_gone = True
+        main.cancel()
+
+    watcher = asyncio.ensure_future(watch())
+    try:
+        await work
+    except asyncio.CancelledError:
+        # Somebody else may have cancelled us too: the server does when it stops.
+        if not is_gone or main.uncancel() > 0:
+            raise
+        log.info("client gone")
+    finally:
+        watcher.cancel()

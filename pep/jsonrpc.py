@@ -9,7 +9,6 @@ look like the keys of the protocol (`Params`, or `params` with a long s), becaus
 from __future__ import annotations
 
 import json
-import unicodedata
 from typing import Any
 
 import msgspec
@@ -17,28 +16,25 @@ from msgspec import Raw, Struct
 
 from pdp.api import strict_json
 from pep.errors import WIRE, InvalidRequest, ParseError, Refusal
+from pep.lookalike import Keys, keys
 
 Id = str | int
 
-_ENVELOPE = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
-_PARAMS = frozenset(
-    {
-        "_meta", "name", "arguments", "uri", "taskId", "ref", "argument", "context", "cursor",
-        "level", "notifications", "inputResponses", "requestState", "protocolVersion",
-        "capabilities", "clientInfo", "requestId", "task",
-    }
+ENVELOPE = keys("jsonrpc", "id", "method", "params", "result", "error")
+_PARAMS = keys(
+    "_meta", "name", "arguments", "uri", "taskId", "ref", "argument", "context", "cursor",
+    "level", "notifications", "inputResponses", "requestState", "protocolVersion",
+    "capabilities", "clientInfo", "requestId", "task",
 )  # fmt: skip
-_META = frozenset(
-    {
-        "io.modelcontextprotocol/protocolVersion",
-        "io.modelcontextprotocol/clientInfo",
-        "io.modelcontextprotocol/clientCapabilities",
-        "tipstaff/session",
-        "progressToken",
-        "traceparent",
-    }
+_META = keys(
+    "io.modelcontextprotocol/protocolVersion",
+    "io.modelcontextprotocol/clientInfo",
+    "io.modelcontextprotocol/clientCapabilities",
+    "tipstaff/session",
+    "progressToken",
+    "traceparent",
 )
-_REF = frozenset({"type", "name", "uri"})
+_REF = keys("type", "name", "uri")
 
 
 class Request(Struct, frozen=True):
@@ -76,7 +72,7 @@ def parse(body: bytes) -> Message:
         raise ParseError(f"Parse error: {error}") from error
     if not isinstance(value, dict):
         raise InvalidRequest("Body must be a single JSON-RPC message object")
-    _refuse_lookalikes(value, _ENVELOPE_FOLDED, _ENVELOPE)
+    _refuse_lookalikes(value, ENVELOPE)
     if value.get("jsonrpc") != "2.0":
         raise InvalidRequest('jsonrpc must be "2.0"')
     if "method" not in value:
@@ -146,37 +142,21 @@ def _id(value: dict[str, Any]) -> Id:
 
 
 def _check_params(params: dict[str, Any]) -> None:
-    _refuse_lookalikes(params, _PARAMS_FOLDED, _PARAMS)
+    _refuse_lookalikes(params, _PARAMS)
     if "_meta" in params:
         if not isinstance(params["_meta"], dict):
             raise InvalidRequest("params._meta must be an object")
-        _refuse_lookalikes(params["_meta"], _META_FOLDED, _META)
+        _refuse_lookalikes(params["_meta"], _META)
     if isinstance(params.get("ref"), dict):
-        _refuse_lookalikes(params["ref"], _REF_FOLDED, _REF)
+        _refuse_lookalikes(params["ref"], _REF)
 
 
-def _refuse_lookalikes(
-    value: dict[str, Any], folded: frozenset[str], known: frozenset[str]
-) -> None:
-    for key in value:
-        if key not in known and _fold(key) in folded:
-            raise InvalidRequest(f"the key {key[:64]!r} looks like another key of the protocol")
-
-
-def _fold(key: str) -> str:
-    """What a loose parser might take `key` for: no case, no compatibility forms, no controls."""
-    if not (key.isascii() and key.isprintable()):
-        key = unicodedata.normalize("NFKC", key)
-        key = "".join(one for one in key if one.isprintable())
-    return unicodedata.normalize("NFKC", key.casefold())
+def _refuse_lookalikes(value: dict[str, Any], known: Keys) -> None:
+    key = known.lookalike(value)
+    if key is not None:
+        raise InvalidRequest(f"the key {key[:64]!r} looks like another key of the protocol")
 
 
 def _render(value: dict[str, Any]) -> bytes:
     # Not msgspec: it refuses integers beyond 64 bits, and the id is echoed as it came.
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-_ENVELOPE_FOLDED = frozenset(map(_fold, _ENVELOPE))
-_PARAMS_FOLDED = frozenset(map(_fold, _PARAMS))
-_META_FOLDED = frozenset(map(_fold, _META))
-_REF_FOLDED = frozenset(map(_fold, _REF))

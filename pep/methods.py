@@ -1,4 +1,4 @@
-"""The table of every MCP method a client may send, and how each is treated. Pure.
+"""The tables of every MCP method that a client or a server may send, and how it is treated. Pure.
 
 A method that is not in the table for the era in use is refused: a new method of the protocol, or of
 a vendor, passes only after someone has said here where its target and its arguments are.
@@ -88,7 +88,39 @@ _ROWS = (
     Method("notifications/roots/list_changed", _LEGACY, _PASS, is_notification=True),
     Method("notifications/tasks/status", _LEGACY, _PASS, is_notification=True),
 )
+# What servers ask of clients: in the legacy era by requests, in the modern in results that wait.
+_SERVER_ROWS = (
+    Method("sampling/createMessage", _BOTH),
+    Method("elicitation/create", _BOTH),
+    Method("roots/list", _BOTH),
+    Method("tasks/get", _LEGACY, target=_TASK),
+    Method("tasks/result", _LEGACY, target=_TASK),
+    Method("tasks/cancel", _LEGACY, target=_TASK),
+    Method("tasks/list", _LEGACY),
+    Method("ping", _LEGACY, _PASS),
+)
 METHODS: Mapping[str, Method] = MappingProxyType({row.name: row for row in _ROWS})
+_SERVER_METHODS = {row.name: row for row in _SERVER_ROWS}
+
+
+class Listing(Struct, frozen=True):
+    """One kind of list: the member of the result that holds it, and the key that names an entry.
+
+    An entry is shown unless `method` would be hidden with its name as the target.
+    """
+
+    member: str
+    key: str
+    method: str
+
+
+LISTS = (
+    Listing("tools", "name", "tools/call"),
+    Listing("prompts", "name", "prompts/get"),
+    Listing("resources", "uri", "resources/read"),
+    Listing("resourceTemplates", "uriTemplate", "resources/read"),
+    Listing("tasks", "taskId", "tasks/get"),
+)
 
 
 def look_up(message: Request | Notification, era: str) -> Method:
@@ -101,6 +133,11 @@ def look_up(message: Request | Notification, era: str) -> Method:
     if not row.is_notification and isinstance(message, Notification):
         raise InvalidRequest(f"{row.name} is a request and needs an id")
     return row
+
+
+def server_method(name: str) -> Method:
+    """The row of a server's request; one that no version knows is judged by its name."""
+    return _SERVER_METHODS.get(name) or Method(name, _BOTH)
 
 
 def target_of(row: Method, params: dict[str, Any]) -> str:

@@ -25,6 +25,10 @@ META_KEY = "tipstaff/session"
 _MAPPED_IPV4 = "::ffff:"
 
 
+# Server, session, and the id with its type: 1 and "1" are two ids.
+Exchanged = tuple[str, str, type, str | int]
+
+
 class Learnt(Struct, frozen=True):
     """What an answer to `initialize` taught: whose the session is, and what its client says."""
 
@@ -39,6 +43,17 @@ class SessionBook:
         """Remember at most `capacity` sessions."""
         self._capacity = capacity
         self._learnt: OrderedDict[tuple[str, str], Learnt] = OrderedDict()
+        self._under_way: set[Exchanged] = set()
+
+    def begin(self, request: Exchanged) -> None:
+        """A request of a legacy session goes on; raises `InvalidRequest` when its id is in use."""
+        if request in self._under_way:
+            raise InvalidRequest("a request with this id is under way in this session")
+        self._under_way.add(request)
+
+    def end(self, request: Exchanged) -> None:
+        """Its answer has gone."""
+        self._under_way.discard(request)
 
     def learn(self, server: str, session: str, learnt: Learnt) -> None:
         """Bind a session to the caller that it was given to."""

@@ -1,28 +1,18 @@
-"""Who a client certificate names, told to the application. Edge: the server's own protocol class."""
+"""The listener's certificates: whom a client's names, and ours, read again when the files change."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import structlog
 
-from pep.callers import CERTIFICATE_KEY
+from pep.config import Tls
 
-
-class CertificateProtocol(HttpToolsProtocol):
-    """HTTP on a connection whose client may have shown a certificate: tells every request of it."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """See who has connected."""
-        super().connection_made(transport)
-        self._identity = certificate_identity(transport.get_extra_info("peercert") or {})
-
-    def on_headers_complete(self) -> None:
-        """Tell the application."""
-        self.scope[CERTIFICATE_KEY] = self._identity  # type: ignore[literal-required]
-        super().on_headers_complete()
+log = structlog.get_logger("pep")
 
 
 def certificate_identity(certificate: Mapping[str, Any]) -> str:
@@ -36,3 +26,45 @@ def certificate_identity(certificate: Mapping[str, Any]) -> str:
             if kind == wanted:
                 return str(name)
     return ""
+
+
+async def keep_fresh(context: ssl.SSLContext, tls: Tls, every_seconds: float) -> None:
+    """Load the files into `context` again whenever one of them changes; runs until cancelled.
+
+    New connections use what was loaded; open ones go on. Files that do not fit together, as in the
+    middle of a renewal, change nothing and are tried again. Authorities are added, never taken away.
+    """
+    loaded = await asyncio.to_thread(_changed_at, tls)
+    while True:
+        await asyncio.sleep(every_seconds)
+        now = await asyncio.to_thread(_changed_at, tls)
+        if now == loaded:
+            continue
+        try:
+            # A context that has half a pair would serve nobody: so try on one that does not matter.
+            _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
+            _load(context, tls)
+        except (OSError, ssl.SSLError) as error:
+            log.warning("certificate not loaded", file=tls.certificate, error=str(error))
+            continue
+        loaded = now
+        log.info("certificate loaded", file=tls.certificate)
+
+
+def _load(context: ssl.SSLContext, tls: Tls) -> None:
+    context.load_cert_chain(tls.certificate, tls.key)
+    if tls.client_ca:
+        context.load_verify_locations(tls.client_ca)
+
+
+def _changed_at(tls: Tls) -> list[int]:
+    """When each file was last written; 0 for one that is not there."""
+    files = filter(None, (tls.certificate, tls.key, tls.client_ca))
+    return [_modified(Path(file)) for file in files]
+
+
+def _modified(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

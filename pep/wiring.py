@@ -9,24 +9,30 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import structlog
 import uvicorn
 
 from pep.app import App
 from pep.ask import DecisionClient
+from pep.background import Background
 from pep.callers import Callers
 from pep.config import PepConfig, listen_address
+from pep.connection import with_head_timeout
 from pep.errors import StartError
-from pep.exchange import Parts
+from pep.screen import Bench
 from pep.session import SessionBook
-from pep.tls import CertificateProtocol
+from pep.tasks import TaskBook
+from pep.tls import keep_fresh
 from pep.upstream import Upstream
+from pep.visitor import Parts
 
 _BACKLOG = 2048
 # How long the start waits for the decision service; without it the proxy starts, and refuses.
 _PATIENCE_SECONDS = 5.0
+_CERTIFICATE_SECONDS = 1.0
+_PARTING_SECONDS = 0.5
 
 log = structlog.get_logger("pep")
 
@@ -46,24 +52,34 @@ async def serve(
     listener = _listen(config.listen)
     decisions = DecisionClient(pdp_address, config.decision_timeout_ms)
     upstream = Upstream(config.upstream_connect_timeout_ms)
+    background = Background()
     parts = Parts(
         config=config,
         decisions=decisions,
         upstreams=upstream,
         sessions=SessionBook(),
         callers=Callers(config, time.time, time.monotonic),  # noqa: TID251 - an edge's clock
-        new_id=lambda: secrets.token_hex(16),
+        bench=Bench(decisions, TaskBook(), _new_id, config.list_ttl_ms),
+        background=background,
+        new_id=_new_id,
     )
     app = App(parts, is_ready=lambda: decisions.is_connected)
     decisions.start()
     try:
         if not await decisions.wait_connected(_PATIENCE_SECONDS):
             log.warning("decision service not there yet: refusing calls", address=pdp_address)
-        await _run(_Server(_uvicorn_config(app, config), ready or _nothing), listener, stop)
+        server = _Server(_uvicorn_config(app, config), ready or _nothing)
+        async with _fresh_certificates(server.config, config):
+            await _run(server, listener, stop)
     finally:
         listener.close()
+        await background.close(_PARTING_SECONDS)
         await decisions.close()
         await upstream.close()
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16)
 
 
 class _Server(uvicorn.Server):
@@ -93,10 +109,23 @@ async def _run(server: _Server, listener: socket.socket, stop: asyncio.Event) ->
         await serving
 
 
+@contextlib.asynccontextmanager
+async def _fresh_certificates(server: uvicorn.Config, config: PepConfig) -> AsyncIterator[None]:
+    server.load()
+    if server.ssl is None:
+        yield
+        return
+    watching = asyncio.ensure_future(keep_fresh(server.ssl, config.tls, _CERTIFICATE_SECONDS))
+    try:
+        yield
+    finally:
+        watching.cancel()
+
+
 def _uvicorn_config(app: App, config: PepConfig) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=CertificateProtocol if config.tls.client_ca else "httptools",
+        http=with_head_timeout(config.head_timeout_ms / 1000),
         ssl_certfile=config.tls.certificate or None,
         ssl_keyfile=config.tls.key or None,
         ssl_ca_certs=config.tls.client_ca or None,

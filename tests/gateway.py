@@ -27,15 +27,17 @@ MODERN = "2026-07-28"
 class Gateway:
     """A configuration in a folder, and the process that runs it."""
 
-    def __init__(self, folder: Path, servers: Mapping[str, str], settings: str = "") -> None:
-        """Write the configuration; start nothing."""
+    def __init__(
+        self, folder: Path, servers: Mapping[str, str], settings: str = "", pep: str = ""
+    ) -> None:
+        """Write the configuration; start nothing. `pep` are more lines of its section."""
         self.folder = folder
         self.port = free_port()
         self.config = folder / "tipstaff.toml"
         self.process: asyncio.subprocess.Process | None = None
         self.log: list[str] = []
         sections = "".join(f'[servers.{name}]\nurl = "{url}"\n' for name, url in servers.items())
-        listen = f'[pep]\nlisten = "127.0.0.1:{self.port}"\n'
+        listen = f'[pep]\nlisten = "127.0.0.1:{self.port}"\n{pep}\n'
         self.config.write_text(f'state_dir = "state"\n{settings}\n{listen}\n{sections}')
 
     def rules(self, server: str, rules: Any) -> None:
@@ -138,9 +140,10 @@ async def gateway(
     servers: Mapping[str, str],
     rules: Mapping[str, Any],
     settings: str = "",
+    pep: str = "",
 ) -> AsyncIterator[Gateway]:
     """A running gateway in front of `servers` (name: URL) with `rules` (name: rules)."""
-    one = Gateway(folder, servers, settings)
+    one = Gateway(folder, servers, settings, pep)
     for server, text in rules.items():
         one.rules(server, text)
     await one.start()

@@ -110,8 +110,8 @@ class Recorder:
     @staticmethod
     async def ok(writer: asyncio.StreamWriter) -> None:
         body = b'{"jsonrpc":"2.0","id":1,"result":{}}'
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        writer.write(head % len(body) + body)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+        writer.write(head % len(body) + b"Connection: close\r\n\r\n" + body)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request per connection: enough for a record."""

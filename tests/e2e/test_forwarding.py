@@ -366,10 +366,10 @@ async def test_when_the_client_leaves_the_upstream_is_told_at_once(
     assert time.monotonic() - left < 1
 
 
-async def test_an_upstream_that_breaks_off_leaves_a_broken_answer(
+async def test_an_upstream_that_breaks_off_in_the_middle_of_a_message_is_an_error(
     client: httpx.AsyncClient, gate: Proxy, upstream: Recorder
 ) -> None:
-    """Never a short one that looks whole; the budget is kept, because the call was made."""
+    """Nothing of it has gone on yet; the budget is kept, because the call was made."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
@@ -377,9 +377,25 @@ async def test_an_upstream_that_breaks_off_leaves_a_broken_answer(
         writer.close()
 
     upstream.answer = answer
+    reply = await post(client, gate)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (502, 5020)
+    assert not gate.service.refunds
+
+
+async def test_a_stream_of_events_that_breaks_off_leaves_a_broken_answer(
+    client: httpx.AsyncClient, gate: Proxy, upstream: Recorder
+) -> None:
+    """Never a short one that looks whole."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        writer.write(head + b"Transfer-Encoding: chunked\r\n\r\n8\r\n: begun\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    upstream.answer = answer
     with pytest.raises(httpx.RemoteProtocolError):
         await post(client, gate)
-    assert not gate.service.refunds
 
 
 async def test_redirects_of_the_upstream_are_not_followed(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from mcp_types.methods import CLIENT_NOTIFICATIONS, CLIENT_REQUESTS
 
+from pdp.api import methods as named
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.jsonrpc import Notification, Request
 from pep.methods import (
@@ -18,6 +19,7 @@ from pep.methods import (
     Treatment,
     check_arguments,
     look_up,
+    server_method,
     target_of,
 )
 
@@ -137,3 +139,23 @@ def test_arguments_that_are_no_object_are_refused(row: Method, value: Any) -> No
     check_arguments(row, {row.arguments: {}})
     with pytest.raises(InvalidParams, match="must be an object"):
         check_arguments(row, {row.arguments: value})
+
+
+def test_rules_can_name_every_method_that_is_judged() -> None:
+    """And know which of them carry arguments."""
+    judged = {
+        row.name: bool(row.arguments)
+        for row in METHODS.values()
+        if row.treatment is Treatment.JUDGE
+    }
+    asked = dict.fromkeys(("sampling/createMessage", "elicitation/create", "roots/list"), True)
+    assert {**judged, **asked} == dict(named.METHODS)
+    assert {name for name in asked if server_method(name).treatment is Treatment.JUDGE} == set(
+        asked
+    )
+
+
+def test_a_servers_request_that_nobody_knows_is_judged_by_its_name() -> None:
+    """Only a ping carries nothing to judge."""
+    assert server_method("vendor/ask").treatment is Treatment.JUDGE
+    assert server_method("ping").treatment is Treatment.PASS

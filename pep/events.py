@@ -1,0 +1,109 @@
+"""Server-Sent Events, cut into events as their bytes arrive. Pure.
+
+Reads the stream as the HTML specification says (section 9.2.6): lines end in CR LF, LF or CR, and an
+empty line ends an event. What is handed on of an event that nobody changes is its bytes as they came.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+_BOM = b"\xef\xbb\xbf"
+# The end of a line and a further, empty line.
+_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+_LINE = re.compile(rb"\r\n|\n|\r")
+# What some readers take for a line's end, beyond the three. Those that JSON allows in its strings
+# have an escape there.
+_ESCAPED = (
+    (b"\xc2\x85", b"\\u0085"),
+    (b"\xe2\x80\xa8", b"\\u2028"),
+    (b"\xe2\x80\xa9", b"\\u2029"),
+)
+_ODD = re.compile(rb"[\x0b\x0c\x1c-\x1e\x00]|\xc2\x85|\xe2\x80[\xa8\xa9]")
+
+
+class Event(Struct, frozen=True):
+    """One event: its bytes with the line that ends it, and what a client reads in them."""
+
+    raw: bytes
+
+    @property
+    def data(self) -> bytes:
+        """The `data` lines joined; empty when there are none."""
+        return b"\n".join(value for name, value in _fields(self.raw) if name == b"data")
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether some reader might cut its lines elsewhere."""
+        return _ODD.search(self.raw) is not None
+
+    def with_data(self, data: bytes) -> bytes:
+        """The event in its canonical form, with other data: JSON on one line."""
+        for odd, escaped in _ESCAPED:
+            data = data.replace(odd, escaped)
+        kept = [
+            name + b": " + value
+            for name, value in _fields(self.raw)
+            if name in {b"id", b"event", b"retry"} and not _ODD.search(value)
+        ]
+        body = b"data: " + b" ".join(_LINE.split(data))
+        return b"\r\n".join([*kept, body, b"", b""])
+
+    def without_data(self) -> bytes:
+        """What is left of it when its message must not be seen: nothing but a comment."""
+        return b": removed\r\n\r\n"
+
+
+class Splitter:
+    """Bytes in, whole events out; what has no end yet waits."""
+
+    def __init__(self) -> None:
+        """At the start of a stream."""
+        self._waiting = bytearray()
+        self._searched = 0
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of the event that has not ended."""
+        return len(self._waiting)
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The events that `chunk` completes."""
+        waiting = self._waiting
+        waiting += chunk
+        found, start = [], 0
+        # A line's end and half of the next may have been there already: CR LF CR.
+        search = max(0, self._searched - 3)
+        while match := _END.search(waiting, search):
+            if match.end() == len(waiting) and waiting.endswith(b"\r"):
+                break  # a LF that belongs to it may follow
+            found.append(Event(bytes(waiting[start : match.end()])))
+            start = search = match.end()
+        if start:
+            del waiting[:start]
+        self._searched = len(waiting)
+        return found
+
+    def end(self) -> list[Event]:
+        """What never ended. The specification drops it, but some readers do not."""
+        left = self.take()
+        return [Event(left)] if left else []
+
+    def take(self) -> bytes:
+        """The bytes that wait, handed out before their event has ended."""
+        taken = bytes(self._waiting)
+        self._waiting.clear()
+        self._searched = 0
+        return taken
+
+
+def _fields(raw: bytes) -> list[tuple[bytes, bytes]]:
+    """The fields in order; a mark at the start of the stream is not part of its first line."""
+    found = []
+    for line in _LINE.split(raw.removeprefix(_BOM)):
+        name, _, value = line.partition(b":")
+        if name:
+            found.append((name, value.removeprefix(b" ")))
+    return found

@@ -1,0 +1,235 @@
+"""What in a server's message must be judged before the client sees it. Pure.
+
+Three things: a request of the server to the client, the entries of a list, and the requests that
+wait in a result that asks for input. Most messages hold none, which a look at their bytes tells; the
+others are parsed as strictly as a client's, because what two parsers read differently might show one
+of them what was to be hidden.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from pdp.api import strict_json
+from pdp.api.codec import MAX_TARGET
+from pdp.api.model import Direction, Phase
+from pep.errors import AnswerUnreadable
+from pep.jsonrpc import ENVELOPE, Id
+from pep.lookalike import Keys, fold, keys
+from pep.methods import LISTS, Listing, Target, Treatment, server_method
+
+# In lower case. A letter written as an escape, or one that folds to a letter, could be one of these.
+_WORDS = (
+    b'"method"',
+    b'"tools"',
+    b'"prompts"',
+    b'"resources"',
+    b'"resourcetemplates"',
+    b'"tasks"',
+    b'"taskid"',
+    b'"inputrequests"',
+    b"\\u004",
+    b"\\u005",
+    b"\\u006",
+    b"\\u007",
+    b"\\u017f",
+    b"\\u212a",
+    b"\xc5\xbf",
+    b"\xe2\x84\xaa",
+)
+# What must not be in a message that is too large to be parsed.
+_WORDS_OF_LARGE = (
+    b'"inputrequests"',
+    b"createmessage",
+    b"elicitation/create",
+    b"elicitation\\/create",
+    b"roots/list",
+    b"roots\\/list",
+    b"\\u004",
+    b"\\u005",
+    b"\\u006",
+    b"\\u007",
+)
+LONGEST_WORD = max(map(len, _WORDS_OF_LARGE))
+
+
+class Kind(Enum):
+    """What was found in a message."""
+
+    REQUEST = "request"
+    LIST = "list"
+    INPUT = "input"
+
+
+class Question(Struct, frozen=True):
+    """One thing to be judged; `arguments` is a JSON object as it stands in the message."""
+
+    method: str
+    target: str = ""
+    arguments: bytes = b"{}"
+    phase: Phase = Phase.CALL
+    direction: Direction = Direction.TO_CLIENT
+
+
+class Finding(Struct, frozen=True):
+    """A message that holds something to be judged: one question per request or entry, in order."""
+
+    kind: Kind
+    questions: tuple[Question, ...]
+    id: Id | None = None
+    listing: Listing | None = None
+
+
+class Created(Struct, frozen=True):
+    """A task that a result names."""
+
+    task: str
+
+
+def may_matter(message: bytes) -> bool:
+    """Whether the message has to be parsed at all."""
+    low = message.lower()
+    return any(word in low for word in _WORDS)
+
+
+def may_matter_though_large(piece: bytes) -> bool:
+    """Whether a piece of a message too large to parse holds what would have had to be judged."""
+    low = piece.lower()
+    return any(word in low for word in _WORDS_OF_LARGE)
+
+
+def inspect(message: bytes) -> Finding | Created | None:
+    """What is to be judged in `message`; raises `AnswerUnreadable` when that cannot be told."""
+    try:
+        value = strict_json.loads(message)
+        if not isinstance(value, dict):
+            raise ValueError("it is no object")  # noqa: TRY004 - a message that says nothing clear
+        _check_keys(value, ENVELOPE)
+        if "method" in value:
+            return _request(message, value) if "id" in value else None
+        result = value.get("result")
+        if isinstance(result, dict):
+            return _result(message, value.get("id"), result)
+    except (strict_json.StrictJsonError, msgspec.DecodeError, ValueError) as error:
+        raise AnswerUnreadable(f"the server's message cannot be read: {error}") from error
+    return None
+
+
+def kept(message: bytes, finding: Finding, keep: tuple[bool, ...], most_ttl_ms: int) -> bytes:
+    """A list's message with the entries to keep, their bytes untouched.
+
+    A shared cache must not show one caller's list to another, nor one that is older than the rules:
+    `cacheScope` becomes private, and `ttlMs` at most `most_ttl_ms`, where the server says them.
+    """
+    assert finding.listing is not None  # noqa: S101 - asked for lists only
+    envelope = _RAW.decode(message)
+    result = _RAW.decode(envelope["result"])
+    member = finding.listing.member
+    entries = _ENTRIES.decode(result[member])
+    changed: dict[str, bytes] = {}
+    if not all(keep):
+        left = [bytes(entry) for entry, is_kept in zip(entries, keep, strict=True) if is_kept]
+        changed[member] = b"[" + b",".join(left) + b"]"
+    if "cacheScope" in result and bytes(result["cacheScope"]) != b'"private"':
+        changed["cacheScope"] = b'"private"'
+    if "ttlMs" in result and not _is_at_most(result["ttlMs"], most_ttl_ms):
+        changed["ttlMs"] = b"%d" % most_ttl_ms
+    if not changed:
+        return message
+    return _joined({**envelope, "result": _joined({**result, **changed})})
+
+
+def _request(message: bytes, value: dict[str, Any]) -> Finding | None:
+    question = _question(message, value["method"], value.get("params", {}))
+    if question is None:
+        return None
+    request_id = value["id"]
+    if isinstance(request_id, bool) or not isinstance(request_id, str | int):
+        raise ValueError("its id is neither a string nor an integer")  # noqa: TRY004 - see `inspect`
+    return Finding(Kind.REQUEST, (question,), request_id)
+
+
+def _question(holder: bytes, method: Any, params: Any) -> Question | None:
+    """The question that a request of the server is; `None` when its method needs no judgement."""
+    if not isinstance(method, str) or not isinstance(params, dict):
+        raise ValueError("a request has a method and parameters")  # noqa: TRY004 - see `inspect`
+    row = server_method(method)
+    if row.treatment is Treatment.PASS:
+        return None
+    members = _RAW.decode(holder)
+    target = params.get("taskId", "") if row.target is Target.TASK else ""
+    return Question(method, str(target)[:MAX_TARGET], bytes(members.get("params", b"{}")))
+
+
+def _result(message: bytes, answered: Any, result: dict[str, Any]) -> Finding | Created | None:
+    _check_keys(result, _RESULT)
+    waiting = result.get("inputRequests")
+    if waiting is not None:
+        return _input(message, answered, waiting)
+    for listing in LISTS:
+        entries = result.get(listing.member)
+        if isinstance(entries, list):
+            return _list(answered, listing, entries)
+    task = result.get("task")
+    named = task.get("taskId") if isinstance(task, dict) else result.get("taskId")
+    return Created(named) if isinstance(named, str) else None
+
+
+def _input(message: bytes, answered: Any, waiting: Any) -> Finding | None:
+    if not isinstance(waiting, dict):
+        raise ValueError("inputRequests is no object")  # noqa: TRY004 - see `inspect`
+    raw = _RAW.decode(_RAW.decode(_RAW.decode(message)["result"])["inputRequests"])
+    questions = []
+    for key, request in waiting.items():
+        if not isinstance(request, dict):
+            raise ValueError("an input request is no object")  # noqa: TRY004 - see `inspect`
+        _check_keys(request, ENVELOPE)
+        questions.append(_question(raw[key], request.get("method"), request.get("params", {})))
+    asked = tuple(question for question in questions if question is not None)
+    return Finding(Kind.INPUT, asked, answered if isinstance(answered, str | int) else None)
+
+
+def _list(answered: Any, listing: Listing, entries: list[Any]) -> Finding:
+    questions = tuple(
+        Question(listing.method, _named(entry, listing), b"{}", Phase.LIST, Direction.TO_SERVER)
+        for entry in entries
+    )
+    return Finding(Kind.LIST, questions, answered if isinstance(answered, str | int) else None, listing)  # fmt: skip
+
+
+def _named(entry: Any, listing: Listing) -> str:
+    name = entry.get(listing.key) if isinstance(entry, dict) else None
+    if not isinstance(name, str) or len(name) > MAX_TARGET:
+        raise ValueError(f"an entry of {listing.member} has no {listing.key}")
+    if any(key != listing.key and fold(key) == listing.key for key in entry):
+        raise ValueError(f"an entry of {listing.member} has two keys like {listing.key}")
+    return name
+
+
+def _check_keys(value: dict[str, Any], known: Keys) -> None:
+    key = known.lookalike(value)
+    if key is not None:
+        raise ValueError(f"the key {key[:64]!r} looks like another key of the protocol")
+
+
+def _is_at_most(number: Raw, most: int) -> bool:
+    value = json.loads(bytes(number))
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+
+
+def _joined(members: dict[str, Any]) -> bytes:
+    pairs = [json.dumps(key).encode() + b":" + bytes(value) for key, value in members.items()]
+    return b"{" + b",".join(pairs) + b"}"
+
+
+_RAW = msgspec.json.Decoder(dict[str, Raw])
+_ENTRIES = msgspec.json.Decoder(list[Raw])
+_RESULT = keys(
+    "resultType", "inputRequests", "cacheScope", "ttlMs", "task", "taskId",
+    *(listing.member for listing in LISTS),
+)  # fmt: skip

@@ -1,0 +1,39 @@
+"""Keys that merely look like the keys of the protocol. Pure.
+
+Some parsers match keys loosely: they take `Params`, or `params` with a long s, for `params`. A
+message with such a key would be judged by one reading and carried out by another.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+
+class Keys(Struct, frozen=True):
+    """The keys of one kind of object, and what loose parsers might take for them."""
+
+    known: frozenset[str]
+    folded: frozenset[str]
+
+    def lookalike(self, keys: Iterable[str]) -> str | None:
+        """The first of `keys` that is none of ours but looks like one."""
+        for key in keys:
+            if key not in self.known and fold(key) in self.folded:
+                return key
+        return None
+
+
+def keys(*known: str) -> Keys:
+    """The keys `known`."""
+    return Keys(frozenset(known), frozenset(map(fold, known)))
+
+
+def fold(key: str) -> str:
+    """What a loose parser might take `key` for: no case, no compatibility forms, no controls."""
+    if not (key.isascii() and key.isprintable()):
+        key = unicodedata.normalize("NFKC", key)
+        key = "".join(one for one in key if one.isprintable())
+    return unicodedata.normalize("NFKC", key.casefold())

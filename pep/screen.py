@@ -1,0 +1,138 @@
+"""Judges what a server says before its client sees it: requests, lists, and input it asks for.
+
+Everything else passes as it is, and most messages are not even parsed. Nothing is shown that could
+not be judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+from msgspec import Struct, structs
+
+from pdp.api.model import Call, Decision, Effect
+from pep.enforce import DenialStyle, Forward, Refuse, enforce, is_fault
+from pep.errors import DecisionAway
+from pep.inspect import Created, Finding, Kind, Question, inspect, kept, may_matter
+from pep.jsonrpc import Request
+from pep.ports import Decisions
+from pep.tasks import TaskBook
+
+log = structlog.get_logger("pep")
+
+
+class Bench(Struct, frozen=True):
+    """What judges with: the same for every answer of a proxy."""
+
+    decisions: Decisions
+    tasks: TaskBook
+    new_id: Callable[[], str]
+    list_ttl_ms: int
+
+
+class Screen:
+    """Stands between one server and one client for the length of one answer."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        asked: Call,
+        *,
+        request: Request | None,
+        denial: DenialStyle,
+        answer_server: Callable[[bytes], None],
+    ) -> None:
+        """Every question takes from `asked`, the client's call, who, where and how.
+
+        `request` is its message, `None` on a stream that answers none. `answer_server` sends the
+        server the refusal of a request.
+        """
+        self._bench = bench
+        self._asked = asked
+        self._request = request
+        self._denial = denial
+        self._answer_server = answer_server
+
+    async def message(self, message: bytes) -> bytes:
+        """What the client may see: the same object, another message, or nothing.
+
+        Raises `AnswerUnreadable` or `DecisionAway` when that cannot be told.
+        """
+        if not may_matter(message):
+            return message
+        found = inspect(message)
+        if isinstance(found, Created):
+            self._bench.tasks.learn(self._asked.server, found.task, self._asked.principal)
+            return message
+        if found is None or not found.questions:
+            return message
+        if found.kind is Kind.LIST:
+            return await self._list(message, found)
+        if found.kind is Kind.INPUT:
+            return await self._input(message, found)
+        return await self._server_request(message, found)
+
+    async def _list(self, message: bytes, found: Finding) -> bytes:
+        if found.questions[0].method == "tasks/get":
+            keep = tuple(self._is_owner(question.target) for question in found.questions)
+            return kept(message, found, keep, self._bench.list_ttl_ms)
+        decisions = await self._decide(found.questions)
+        for decision in decisions:
+            if is_fault(decision):
+                raise DecisionAway("The list cannot be judged now; try again later")
+        keep = tuple(not decision.hidden for decision in decisions)
+        return kept(message, found, keep, self._bench.list_ttl_ms)
+
+    def _is_owner(self, task: str) -> bool:
+        return self._bench.tasks.is_owner(self._asked.server, task, self._asked.principal)
+
+    async def _input(self, message: bytes, found: Finding) -> bytes:
+        """A server that may not ask one of its questions may ask none: the call ends there."""
+        asked = self._request
+        if asked is None or asked.id != found.id:
+            asked = Request(b"", found.id if found.id is not None else "", "", {})
+        for decision in await self._decide(found.questions):
+            verdict = self._enforced(asked, decision)
+            if verdict is not None:
+                return verdict.body
+        return message
+
+    async def _server_request(self, message: bytes, found: Finding) -> bytes:
+        assert found.id is not None  # noqa: S101 - a request has one
+        asked = Request(b"", found.id, found.questions[0].method, {})
+        (decision,) = await self._decide(found.questions)
+        verdict = self._enforced(asked, decision)
+        if verdict is None:
+            return message
+        log.info("server's request refused", server=self._asked.server, method=asked.method)
+        self._answer_server(verdict.body)
+        return b""
+
+    async def _decide(self, questions: Sequence[Question]) -> list[Decision]:
+        calls = [self._call(question) for question in questions]
+        return await asyncio.gather(*map(self._bench.decisions.decide, calls))
+
+    def _call(self, question: Question) -> Call:
+        return structs.replace(
+            self._asked,
+            request_id=self._bench.new_id(),
+            method=question.method,
+            target=question.target,
+            arguments=question.arguments,
+            phase=question.phase,
+            direction=question.direction,
+            is_retry=False,
+        )
+
+    def _enforced(self, asked: Request, decision: Decision) -> Refuse | None:
+        """The refusal, unless it may go on."""
+        era = self._asked.protocol.era
+        verdict = enforce(asked, decision, era=era, denial=self._denial)
+        if isinstance(verdict, Forward):
+            self._bench.decisions.finish_soon(decision)
+            return None
+        if decision.effect is Effect.ALLOW:
+            self._bench.decisions.refund_soon(decision)
+        return verdict

@@ -1,0 +1,194 @@
+"""What of a server's message has to be judged, and what is left of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pdp.api.model import Direction, Phase
+from pep.errors import AnswerUnreadable
+from pep.inspect import (
+    Created,
+    Finding,
+    Kind,
+    inspect,
+    kept,
+    may_matter,
+    may_matter_though_large,
+)
+
+
+def message(**members: Any) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", **members}).encode()
+
+
+def found(data: bytes) -> Finding:
+    assert may_matter(data)
+    finding = inspect(data)
+    assert isinstance(finding, Finding)
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("member", "key", "method"),
+    [
+        ("tools", "name", "tools/call"),
+        ("prompts", "name", "prompts/get"),
+        ("resources", "uri", "resources/read"),
+        ("resourceTemplates", "uriTemplate", "resources/read"),
+        ("tasks", "taskId", "tasks/get"),
+    ],
+)
+def test_every_entry_of_a_list_is_a_question(member: str, key: str, method: str) -> None:
+    """Whether its target would be hidden."""
+    finding = found(message(id=1, result={member: [{key: "a"}, {key: "b", "more": 1}]}))
+    assert finding.kind is Kind.LIST
+    assert [(one.method, one.target) for one in finding.questions] == [(method, "a"), (method, "b")]
+    assert {(one.phase, one.direction) for one in finding.questions} == {
+        (Phase.LIST, Direction.TO_SERVER)
+    }
+
+
+@pytest.mark.parametrize(
+    "method", ["sampling/createMessage", "elicitation/create", "roots/list", "vendor/ask"]
+)
+def test_a_request_of_the_server_is_a_question_in_its_own_direction(method: str) -> None:
+    """Also one that no version of the protocol knows."""
+    data = message(id="7", method=method, params={"a": 1.0, "_meta": {}})
+    finding = found(data)
+    (question,) = finding.questions
+    assert (finding.kind, finding.id) == (Kind.REQUEST, "7")
+    assert (question.method, question.direction) == (method, Direction.TO_CLIENT)
+    assert question.arguments == b'{"a": 1.0, "_meta": {}}'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        message(id=1, method="ping"),
+        message(method="notifications/message", params={"data": "x"}),
+        message(id=1, result={"content": []}),
+        message(id=1, result={"structuredContent": {"tools": [{"name": "x"}]}}),
+        message(id=1, error={"code": 1, "message": "tools"}),
+        message(id=1, result={"tools": "none"}),
+    ],
+)
+def test_other_messages_ask_nothing(data: bytes) -> None:
+    """They pass as they are."""
+    assert not may_matter(data) or inspect(data) is None
+
+
+def test_each_request_that_waits_in_a_result_is_a_question() -> None:
+    """MRTR: the client would answer them all in its next call."""
+    waiting = {
+        "a": {"method": "elicitation/create", "params": {"message": "?"}},
+        "b": {"method": "roots/list"},
+    }
+    finding = found(
+        message(id=3, result={"resultType": "input_required", "inputRequests": waiting})
+    )
+    assert (finding.kind, finding.id) == (Kind.INPUT, 3)
+    assert [(one.method, one.arguments) for one in finding.questions] == [
+        ("elicitation/create", b'{"message": "?"}'),
+        ("roots/list", b"{}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "result", [{"task": {"taskId": "t"}}, {"resultType": "task", "taskId": "t"}]
+)
+def test_a_task_that_a_result_names_is_found(result: dict[str, Any]) -> None:
+    """As 2025-11-25 and as the extension say it."""
+    assert inspect(message(id=1, result=result)) == Created("t")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"id":1,"result":{"tools":[]},"result":{"tools":[{"name":"x"}]}}',
+        b'{"id":1,"result":{"tools":[{"name":"x"}],"Tools":[]}}',
+        b'{"id":1,"Result":{"tools":[{"name":"x"}]}}',
+        b'{"id":1,"result":{"tool\xc5\xbf":[{"name":"x"}]}}',
+        b'{"id":1,"result":{"tools":[{"name":"x","Name":"y"}]}}',
+        b'{"id":1,"result":{"tools":[{"title":"x"}]}}',
+        b'{"id":1,"result":{"tools":[7]}}',
+        b'{"id":1,"result":{"tools":[{"name":"x"}]}',
+        b'[{"id":1,"result":{"tools":[{"name":"x"}]}}]',
+        b'{"id":1,"result":{"tools":[{"name":"x","n":NaN}]}}',
+        b'{"id":null,"method":"roots/list"}',
+        b'{"id":1,"method":7}',
+        b'{"id":1,"method":"roots/list","params":[]}',
+        b'{"id":1,"result":{"inputRequests":[]}}',
+        b'{"id":1,"result":{"inputRequests":{"a":1}}}',
+        b'{"id":1,"result":{"inputRequests":{"a":{"method":"x","Method":"y"}}}}',
+    ],
+)
+def test_what_two_readers_could_read_differently_is_not_shown(data: bytes) -> None:
+    """A look at the bytes says that it matters, and then it cannot be read."""
+    assert may_matter(data)
+    with pytest.raises(AnswerUnreadable):
+        inspect(data)
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"res\\u0075lt":{"\\u0074ools":[]}}', b'"\\u0049nputRequests"', b'{"TOOLS":1}']
+)
+def test_a_word_in_disguise_still_matters(data: bytes) -> None:
+    """Escaped letters, and capitals."""
+    assert may_matter(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'"inputRequests"', b"sampling/createMessage", b'"elicitation\\/create"', b"\\u0072oots/list"],
+)
+def test_a_word_matters_though_the_message_is_large(data: bytes) -> None:
+    """What would have been judged must not stream by."""
+    assert may_matter_though_large(b"x" * 100 + data)
+    assert not may_matter_though_large(b'{"text":"\\u00e9 \\u2028 tools"}')
+
+
+ENTRY = st.fixed_dictionaries(
+    {"name": st.text(max_size=8), "inputSchema": st.dictionaries(st.text(), st.integers())}
+)
+
+
+@given(st.lists(st.tuples(ENTRY, st.booleans()), max_size=6), st.booleans())
+def test_kept_entries_keep_their_bytes(entries: list[tuple[Any, bool]], spaced: bool) -> None:
+    """And the others leave no trace."""
+    separators = (", ", ": ") if spaced else (",", ":")
+    texts = [json.dumps(entry, separators=separators) for entry, _ in entries]
+    data = ('{"id":1, "result":{"tools":[' + ",".join(texts) + '],"x": 1.0}}').encode()
+    finding = found(data)
+    after = kept(data, finding, tuple(keep for _, keep in entries), 1000)
+    assert json.loads(after) == {
+        "id": 1,
+        "result": {"tools": [entry for entry, keep in entries if keep], "x": 1.0},
+    }
+    for text, (_, keep) in zip(texts, entries, strict=True):
+        assert not keep or text.encode() in after
+    if all(keep for _, keep in entries):
+        assert after is data
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ({"cacheScope": "public", "ttlMs": 5000}, {"cacheScope": "private", "ttlMs": 1000}),
+        ({"cacheScope": "private", "ttlMs": 1000}, {"cacheScope": "private", "ttlMs": 1000}),
+        ({"ttlMs": -1}, {"ttlMs": 1000}),
+        ({"ttlMs": "x", "cacheScope": 7}, {"ttlMs": 1000, "cacheScope": "private"}),
+        ({"ttlMs": 0}, {"ttlMs": 0}),
+        ({}, {}),
+    ],
+)
+def test_no_cache_keeps_a_list_for_others_or_for_long(told: Any, left: Any) -> None:
+    """Also when nothing was taken out; and nothing is invented (legacy lists have neither)."""
+    data = message(id=1, result={"tools": [{"name": "x"}], **told, "nextCursor": "c"})
+    after = kept(data, found(data), (True,), 1000)
+    assert json.loads(after)["result"] == {"tools": [{"name": "x"}], **left, "nextCursor": "c"}
+    assert (after is data) == (told == left)
