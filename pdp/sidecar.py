@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 from pathlib import Path
 
 import msgspec
 import structlog
 from msgspec import Struct
 
+from pdp.bound import bound_to_this_process
 from pdp.errors import SidecarError
 
 AUTHZ = """package system.authz
@@ -37,15 +37,6 @@ allow if {
 BUNDLE = "policy"
 KEY = "local"
 _FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER = 0.05, 2.0, 10.0
-# PR_SET_PDEATHSIG is 1. The parent may have died before the request was made.
-_BIND = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
 _LONGEST_LINE = 1024 * 1024
 _LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "fatal": logging.ERROR}
 
@@ -194,14 +185,3 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-
-
-def bound_to_this_process(command: list[str]) -> list[str]:
-    """`command`, run so that it never outlives this process, even one that was killed (Linux).
-
-    A small interpreter asks the kernel for that and becomes the command. Doing it in a forked copy
-    of this process (`preexec_fn`) is not safe beside the threads of gRPC.
-    """
-    if not sys.platform.startswith("linux"):
-        return command
-    return [sys.executable, "-I", "-S", "-c", _BIND, str(os.getpid()), *command]

@@ -7,11 +7,13 @@ when the header lines and the bytes came in.
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
-from pep.headers import Front, check_mirrors, era_of, header_era
-from pep.jsonrpc import Message, Request, Response, meta_of, raw_param
+from pep.headers import HANDSHAKE_VERSIONS, VERSION_KEY, Front, check_mirrors, era_of, header_era
+from pep.jsonrpc import Message, Notification, Request, Response, meta_of, raw_param
 from pep.methods import LEGACY, MODERN, Method, Treatment, check_arguments, look_up, target_of
 
 
@@ -41,11 +43,31 @@ def admit(front: Front, message: Message) -> Admitted:
     check_mirrors(
         front, row.name, target, required=era == MODERN and is_request, named=row.mirrored
     )
-    arguments = b""
-    if row.arguments:
-        check_arguments(row, message.params)
-        arguments = raw_param(message.body, row.arguments)
-    return Admitted(message, era, row, target, arguments)
+    return Admitted(message, era, row, target, _arguments(row, message))
+
+
+def admit_line(message: Message) -> Admitted:
+    """The same for a message over stdio, where nothing but the message tells its era."""
+    if isinstance(message, Response):
+        return Admitted(message, LEGACY)
+    era = _line_era(meta_of(message))
+    row = look_up(message, era)
+    return Admitted(message, era, row, target_of(row, message.params), _arguments(row, message))
+
+
+def _line_era(meta: dict[str, Any]) -> str:
+    """The era of a message that has no header lines; raises `InvalidParams`."""
+    version = meta.get(VERSION_KEY, "")
+    if not isinstance(version, str) or version in HANDSHAKE_VERSIONS:
+        raise InvalidParams(f"{VERSION_KEY} must name a version that has it")
+    return MODERN if version else LEGACY
+
+
+def _arguments(row: Method, message: Request | Notification) -> bytes:
+    if not row.arguments:
+        return b""
+    check_arguments(row, message.params)
+    return raw_param(message.body, row.arguments)
 
 
 def _admit_response(front: Front, message: Response) -> Admitted:

@@ -27,6 +27,7 @@ def build(
     principal: Principal,
     session: Session,
     learnt: Learnt | None,
+    transport: str = "http",
 ) -> Call:
     """The call that the message makes."""
     message = admitted.message
@@ -42,7 +43,7 @@ def build(
         session=session,
         client=client_of(method, params, told, learnt),
         protocol=Protocol(admitted.era, _version(front, method, params)[:MAX_NAME]),
-        transport="http",
+        transport=transport,
         is_retry="inputResponses" in params or "requestState" in params,
         trace_id=trace_id(front.traceparent, told),
     )

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -17,7 +18,7 @@ import grpc
 import yaml
 
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
-from pdp.sidecar import bound_to_this_process
+from pdp.bound import bound_to_this_process
 from tests.proxy_rig import META, free_port
 
 READY = "Stop with Ctrl-C."
@@ -183,6 +184,13 @@ def call_headers(name: str) -> dict[str, str]:
         "Mcp-Method": "tools/call",
         "Mcp-Name": name,
     }
+
+
+def make_token(tipstaff: Gateway, *arguments: str) -> str:
+    """What `tipstaff token` prints."""
+    command = [sys.executable, "-m", "tipstaff", "token", *arguments, "-c", str(tipstaff.config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def question(

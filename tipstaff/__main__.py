@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         _add_init,
         _add_services,
+        _add_wrap,
         _add_check,
         _add_test,
         _add_decide,
@@ -127,6 +128,23 @@ def _add_services(commands: Commands) -> None:
         parser = _add(commands, name, command, what)
         _add_config(parser)
         parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+
+
+def _add_wrap(commands: Commands) -> None:
+    from tipstaff import wrap
+
+    parser = _add(
+        commands, "wrap", wrap.command, "judge the calls to a server that the client starts itself"
+    )
+    parser.usage = "tipstaff wrap [-c FILE] [--agent NAME] NAME -- COMMAND…"
+    parser.epilog = (
+        "Put it before the server's command in the client's configuration. The rules are those of "
+        "policy/servers/NAME. A decision service that runs is used; else one is started."
+    )
+    _add_config(parser)
+    parser.add_argument("--agent", help="who calls: the principal is local:NAME (default: you)")
+    parser.add_argument("name", help="what the server is called in rules")
+    parser.add_argument("server_command", nargs="*", metavar="COMMAND", help="how it is started")
 
 
 def _add_check(commands: Commands) -> None:

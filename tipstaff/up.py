@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from pdp.sidecar import bound_to_this_process
+from pdp.bound import bound_to_this_process
 from tipstaff import console
 from tipstaff.config import Config, load
 from tipstaff.services import opa_binary

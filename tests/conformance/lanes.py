@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from pdp.sidecar import bound_to_this_process
+from pdp.bound import bound_to_this_process
 from tests.conformance.suite import ROOT
 from tests.gateway import gateway
 from tests.proxy_rig import free_port

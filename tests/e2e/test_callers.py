@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import httpx
 import pytest
 
 from tests.certificates import Authority
-from tests.gateway import Gateway, call_headers, eventually, tool_call
+from tests.gateway import Gateway, call_headers, eventually, make_token, tool_call
 from tests.jwts import ISSUER, Issuer
 from tests.proxy_rig import asgi_upstream
 from tests.upstreams import Counting
@@ -90,12 +88,6 @@ async def call(
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     return await client.post(tipstaff.url("files"), json=tool_call("read"), headers=headers)
-
-
-def make_token(tipstaff: Gateway, *arguments: str) -> str:
-    command = [sys.executable, "-m", "tipstaff", "token", *arguments, "-c", str(tipstaff.config)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 async def test_a_verified_token_names_the_principal_and_stays_here(

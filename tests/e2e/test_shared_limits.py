@@ -23,9 +23,9 @@ import pytest
 from msgspec import Struct
 
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
+from pdp.bound import bound_to_this_process
 from pdp.counters import read
 from pdp.redis_store import RedisStore
-from pdp.sidecar import bound_to_this_process
 from tests import redis_server
 from tests.gateway import Gateway, eventually
 

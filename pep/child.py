@@ -1,0 +1,133 @@
+"""A server that runs as a process of ours and speaks lines: started, fed, heard, and ended for certain.
+
+Edge. It leads a process group of its own, so that whatever it starts ends with it; on Linux the
+kernel ends it when this process is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import structlog
+
+from pdp.bound import bound_to_this_process
+from pep.lines import Lines
+from pep.ports import LostError, NeverReachedError
+
+_PATIENCE_SECONDS = 2.0
+_PIECE = 64 * 1024
+_LONGEST_NOTE = 2000
+
+log = structlog.get_logger("pep.child")
+
+
+class Child:
+    """One process."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        """See `start`."""
+        self._name = name
+        self._process = process
+        self._writing = asyncio.Lock()
+        self._noting = asyncio.ensure_future(self._note()) if process.stderr else None
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also its group's."""
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is gone."""
+        return self._process.returncode is not None
+
+    async def write(self, line: bytes) -> None:
+        """Hand it one line; raises `LostError` when it is gone."""
+        assert self._process.stdin is not None  # noqa: S101 - see `start`
+        async with self._writing:
+            try:
+                self._process.stdin.write(line + b"\n")
+                await self._process.stdin.drain()
+            except (ConnectionError, RuntimeError) as error:
+                raise LostError(f"the process of {self._name!r} has ended") from error
+
+    async def lines(self) -> AsyncIterator[bytes | None]:
+        """Its lines as they come, until it ends; `None` for one that is too long.
+
+        What it has started may hold the pipe open: so its own end counts, not the pipe's.
+        """
+        assert self._process.stdout is not None  # noqa: S101 - see `start`
+        reader, lines = self._process.stdout, Lines()
+        ended = asyncio.ensure_future(self._process.wait())
+        try:
+            while True:
+                reading = asyncio.ensure_future(reader.read(_PIECE))
+                await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
+                if not reading.done():
+                    # It may have written just before: what is there arrives within a moment.
+                    await asyncio.wait({reading}, timeout=0.1)
+                if not reading.done():
+                    reading.cancel()
+                    break
+                chunk = reading.result()
+                if not chunk:
+                    break
+                for line in lines.feed(chunk):
+                    yield line
+            for line in lines.end():
+                yield line
+        finally:
+            ended.cancel()
+
+    async def end(self) -> int:
+        """End it and all it has started: close its input, then ask, then insist; its exit code."""
+        process = self._process
+        assert process.stdin is not None  # noqa: S101 - see `start`
+        process.stdin.close()
+        for number in (None, signal.SIGTERM, signal.SIGKILL):
+            if number is not None:
+                self._signal(number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await process.wait()
+                    break
+        self._signal(signal.SIGKILL)  # whatever of its group is left
+        if self._noting is not None:
+            self._noting.cancel()
+        return await process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    async def _note(self) -> None:
+        """Its stderr goes into our log; a pipe that nobody empties would stop it."""
+        assert self._process.stderr is not None  # noqa: S101 - asked for
+        lines = Lines(_LONGEST_NOTE)
+        while chunk := await self._process.stderr.read(_PIECE):
+            for line in lines.feed(chunk):
+                text = "(a long line)" if line is None else line.decode(errors="replace")
+                log.info("server says", server=self._name, pid=self.pid, text=text)
+
+
+async def start(
+    name: str, command: Sequence[str], environment: Mapping[str, str], *, keep_stderr: bool
+) -> Child:
+    """Start a server; raises `NeverReachedError`. `keep_stderr` puts what it says into our log."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *bound_to_this_process(list(command)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE if keep_stderr else None,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise NeverReachedError(f"cannot start {command[0]!r}: {error.strerror}") from error
+    log.info("server started", server=name, pid=process.pid)
+    return Child(name, process)

@@ -1,0 +1,157 @@
+"""`tipstaff wrap NAME -- COMMAND…`: stands between a client and the server that it starts itself."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import os
+import secrets
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+
+from pdp.api.model import Principal, Session
+from pep import child, pipes
+from pep.ask import DecisionClient
+from pep.child import Child
+from pep.ports import LostError, NeverReachedError
+from pep.screen import Bench
+from pep.tasks import TaskBook
+from pep.wrap import Place, Wrap
+from tipstaff import console, up
+from tipstaff.config import Config, load
+from tipstaff.services import opa_binary
+
+_FIND_SECONDS = 0.5
+_START_SECONDS = 30.0
+
+log = structlog.get_logger("tipstaff.wrap")
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """`tipstaff wrap`."""
+    console.configure_logs()
+    config = load(arguments.config)
+    if not arguments.server_command:
+        return console.fail("name the server's command: tipstaff wrap NAME -- COMMAND…")
+    agent = arguments.agent or _user()
+    return asyncio.run(_run(config, arguments, agent))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+async def _run(config: Config, arguments: argparse.Namespace, agent: str) -> int:
+    decisions = DecisionClient(config.pdp.listen, config.pep.decision_timeout_ms)
+    decisions.start()
+    service = _Service(config, arguments.config, arguments.opa, decisions)
+    keeping = asyncio.ensure_future(service.keep())
+    try:
+        await decisions.wait_connected(_START_SECONDS)
+        server = await child.start(
+            arguments.name, arguments.server_command, os.environ, keep_stderr=False
+        )
+        bench = Bench(decisions, TaskBook(), _new_id, config.pep.list_ttl_ms)
+        return await _relay(server, bench, _place(config, arguments.name, agent))
+    except NeverReachedError as error:
+        return console.fail(str(error))
+    finally:
+        keeping.cancel()
+        await decisions.close()
+        await service.end()
+
+
+def _place(config: Config, name: str, agent: str) -> Place:
+    known = next((one for one in config.pep.servers if one.name == name), None)
+    principal = Principal(f"local:{agent}", "local")
+    session = Session(_new_id(), "stdio")
+    return Place(name, principal, session, known.denial if known else "result")
+
+
+async def _relay(server: Child, bench: Bench, place: Place) -> int:
+    """Until either side ends, or we are told to; the server's exit code, or 0 when it was us."""
+    output = pipes.Output(sys.stdout.fileno())
+    wrap = Wrap(bench, place, output.write, server.write)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    downward = asyncio.ensure_future(_client_speaks(wrap))
+    upward = asyncio.ensure_future(_server_speaks(wrap, server))
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({downward, upward, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        has_ended_itself = upward.done()
+        ending = asyncio.ensure_future(server.end())
+        if not stop.is_set():  # what it still says on its way out is for the client
+            await asyncio.wait({upward, ending}, return_when=asyncio.FIRST_COMPLETED)
+        code = await ending
+        return code if has_ended_itself and code > 0 else 0
+    finally:
+        for task in (downward, upward, stopping):
+            task.cancel()
+        with contextlib.suppress(OSError):
+            await asyncio.gather(downward, upward, stopping, return_exceptions=True)
+        await wrap.close()
+
+
+async def _client_speaks(wrap: Wrap) -> None:
+    with contextlib.suppress(LostError, OSError):
+        async for line in pipes.lines_of(sys.stdin.fileno()):
+            await wrap.from_client(line)
+        await wrap.settle()
+
+
+async def _server_speaks(wrap: Wrap, server: Child) -> None:
+    with contextlib.suppress(OSError):
+        async for line in server.lines():
+            await wrap.from_server(line)
+
+
+class _Service:
+    """The decision service: the one that runs, or else one of our own, as quiet as can be."""
+
+    def __init__(
+        self, config: Config, source: Path, opa: str | None, decisions: DecisionClient
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._opa = opa
+        self._decisions = decisions
+        self._ours: up.Child | None = None
+
+    async def keep(self) -> None:
+        """Start one whenever there is none."""
+        while True:
+            if not await self._decisions.wait_connected(_FIND_SECONDS):
+                await self._start()
+            await asyncio.sleep(_FIND_SECONDS)
+
+    async def _start(self) -> None:
+        await self.end()
+        self._ours = up.Child("pdp", self._source, opa_binary(self._config, self._opa))
+        try:
+            await self._ours.start()
+        except up.ChildFailed:
+            # Another wrapper was faster, perhaps: then its service is there in a moment.
+            log.warning("no decision service started")
+            self._ours = None
+        else:
+            await self._decisions.wait_connected(_START_SECONDS)
+
+    async def end(self) -> None:
+        """End ours, if there is one."""
+        if self._ours is not None:
+            await self._ours.end()
+            self._ours = None
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16)
