@@ -28,8 +28,20 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     """How the server is called in the URL and in rules: `[a-z][a-z0-9_]{0,62}`."""
-    url: str
+    url: str = ""
     """Where the server listens: the whole http or https URL of its MCP endpoint."""
+    command: tuple[str, ...] = ()
+    """Or how it is started, to speak stdio: the program and its arguments, as a list."""
+    environment: dict[str, str] = {}
+    """What its process finds in its environment beside PATH, HOME and the like: a text, `env:NAME` or
+    `file:PATH`."""
+    idle_seconds: int = 600
+    """Seconds after which a process that nobody uses is ended."""
+    max_processes: int = 32
+    """Processes of it at a time: one per legacy session, one per caller in the modern era."""
+    poll_ms: int = 0
+    """Milliseconds of silence after which a legacy client is asked to come back for the answer, so
+    that no stream is open for long; 0 keeps it open."""
     auth: Literal["strip", "passthrough"] = "strip"
     """Whether the client's Authorization header is kept back, or passed on to this server."""
     accept: tuple[Proof, ...] = ()
@@ -48,7 +60,17 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
                 f"server name {self.name!r}: use lower-case letters, digits and _, "
                 "a letter first, at most 63"
             )
-        _check_url(self.name, self.url)
+        if bool(self.url) == bool(self.command):
+            raise ValueError(f"server {self.name!r} needs either url or command")
+        if self.url:
+            _check_url(self.name, self.url)
+        elif self.auth != "strip" or self.bearer or self.headers:
+            raise ValueError(
+                f"server {self.name!r}: a command gets no header lines; use its environment"
+            )
+        for name in ("idle_seconds", "max_processes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"server {self.name!r}: {name} must be at least 1")
         if self.auth == "passthrough" and (self.bearer or {"jwt", "token"} & set(self.accept)):
             raise ValueError(
                 f'server {self.name!r}: auth = "passthrough" hands the caller\'s Authorization on, '

@@ -184,7 +184,9 @@ class Exchange:
             passthrough=server.auth == "passthrough",
             credentials=server.credentials,
         )
-        return await self._parts.upstreams.send(verb, server.url, told, body)
+        return await self._parts.upstreams.send(
+            verb, server, told, body, self._visitor.principal.id
+        )
 
     async def _relay(self, answer: Answer, screen: Screen, more: headers.Lines) -> None:
         """Hand the answer on; `more` lines tell of budgets."""

@@ -22,6 +22,7 @@ from pep.errors import AnswerUnreadable
 from pep.jsonrpc import ENVELOPE, Id
 from pep.lookalike import Keys, fold, keys
 from pep.methods import LISTS, Listing, Target, Treatment, server_method
+from pep.raw import joined, members
 
 # In lower case. A letter written as an escape, or one that folds to a letter, could be one of these.
 _WORDS = (
@@ -127,8 +128,8 @@ def kept(message: bytes, finding: Finding, keep: tuple[bool, ...], most_ttl_ms: 
     `cacheScope` becomes private, and `ttlMs` at most `most_ttl_ms`, where the server says them.
     """
     assert finding.listing is not None  # noqa: S101 - asked for lists only
-    envelope = _RAW.decode(message)
-    result = _RAW.decode(envelope["result"])
+    envelope = members(message)
+    result = members(envelope["result"])
     member = finding.listing.member
     entries = _ENTRIES.decode(result[member])
     changed: dict[str, bytes] = {}
@@ -141,7 +142,7 @@ def kept(message: bytes, finding: Finding, keep: tuple[bool, ...], most_ttl_ms: 
         changed["ttlMs"] = b"%d" % most_ttl_ms
     if not changed:
         return message
-    return _joined({**envelope, "result": _joined({**result, **changed})})
+    return joined({**envelope, "result": joined({**result, **changed})})
 
 
 def _request(message: bytes, value: dict[str, Any]) -> Finding | None:
@@ -161,9 +162,9 @@ def _question(holder: bytes, method: Any, params: Any) -> Question | None:
     row = server_method(method)
     if row.treatment is Treatment.PASS:
         return None
-    members = _RAW.decode(holder)
+    parts = members(holder)
     target = params.get("taskId", "") if row.target is Target.TASK else ""
-    return Question(method, str(target)[:MAX_TARGET], bytes(members.get("params", b"{}")))
+    return Question(method, str(target)[:MAX_TARGET], bytes(parts.get("params", b"{}")))
 
 
 def _result(message: bytes, answered: Any, result: dict[str, Any]) -> Finding | Created | None:
@@ -183,7 +184,7 @@ def _result(message: bytes, answered: Any, result: dict[str, Any]) -> Finding | 
 def _input(message: bytes, answered: Any, waiting: Any) -> Finding | None:
     if not isinstance(waiting, dict):
         raise ValueError("inputRequests is no object")  # noqa: TRY004 - see `inspect`
-    raw = _RAW.decode(_RAW.decode(_RAW.decode(message)["result"])["inputRequests"])
+    raw = members(members(members(message)["result"])["inputRequests"])
     questions = []
     for key, request in waiting.items():
         if not isinstance(request, dict):
@@ -217,17 +218,11 @@ def _check_keys(value: dict[str, Any], known: Keys) -> None:
         raise ValueError(f"the key {key[:64]!r} looks like another key of the protocol")
 
 
-def _is_at_most(number: Raw, most: int) -> bool:
+def _is_at_most(number: bytes | Raw, most: int) -> bool:
     value = json.loads(bytes(number))
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
 
 
-def _joined(members: dict[str, Any]) -> bytes:
-    pairs = [json.dumps(key).encode() + b":" + bytes(value) for key, value in members.items()]
-    return b"{" + b",".join(pairs) + b"}"
-
-
-_RAW = msgspec.json.Decoder(dict[str, Raw])
 _ENTRIES = msgspec.json.Decoder(list[Raw])
 _RESULT = keys(
     "resultType", "inputRequests", "cacheScope", "ttlMs", "task", "taskId",

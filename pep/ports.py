@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
 from pdp.api.model import Call, Decision, Reason
+from pep.config import Server
 from pep.headers import Lines
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -41,8 +42,13 @@ class Answer(Protocol):
 class Upstreams(Protocol):
     """Where allowed messages go."""
 
-    async def send(self, method: str, url: str, lines: Lines, body: bytes | None) -> Answer:
-        """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`."""
+    async def send(
+        self, method: str, server: Server, lines: Lines, body: bytes | None, caller: str
+    ) -> Answer:
+        """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`.
+
+        `caller` is the principal's id, for servers that are run for each by itself.
+        """
 
 
 class Decisions(Protocol):

@@ -16,6 +16,7 @@ from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
 
+from pep.config import Server
 from pep.headers import Lines
 from pep.ports import LostError, NeverReachedError
 
@@ -70,7 +71,14 @@ class Upstream:
             max_field_size=_MAX_HEADER_BYTES,
         )
 
-    async def send(self, method: str, url: str, lines: Lines, body: bytes | None) -> HttpAnswer:
+    async def send(
+        self,
+        method: str,
+        server: Server,
+        lines: Lines,
+        body: bytes | None,
+        caller: str,  # noqa: ARG002 - one server serves all
+    ) -> HttpAnswer:
         """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`.
 
         Cancelling closes the connection.
@@ -79,7 +87,7 @@ class Upstream:
         try:
             source = await self._session.request(
                 method,
-                _parsed(url),
+                _parsed(server.url),
                 headers=headers,
                 data=_payload(body),
                 allow_redirects=False,

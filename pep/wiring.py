@@ -17,10 +17,12 @@ import uvicorn
 from pep.app import App
 from pep.ask import DecisionClient
 from pep.background import Background
+from pep.bridge import Bridge
 from pep.callers import Callers
 from pep.config import PepConfig, listen_address
 from pep.connection import with_head_timeout
 from pep.errors import StartError
+from pep.routes import Routes
 from pep.screen import Bench
 from pep.session import SessionBook
 from pep.tasks import TaskBook
@@ -51,7 +53,7 @@ async def serve(
     """
     listener = _listen(config.listen)
     decisions = DecisionClient(pdp_address, config.decision_timeout_ms)
-    upstream = Upstream(config.upstream_connect_timeout_ms)
+    upstream = Routes(Upstream(config.upstream_connect_timeout_ms), Bridge(time.monotonic))
     background = Background()
     parts = Parts(
         config=config,

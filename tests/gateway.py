@@ -29,7 +29,7 @@ class Gateway:
     """A configuration in a folder, and the process that runs it."""
 
     def __init__(
-        self, folder: Path, servers: Mapping[str, str], settings: str = "", pep: str = ""
+        self, folder: Path, servers: Mapping[str, Any], settings: str = "", pep: str = ""
     ) -> None:
         """Write the configuration; start nothing. `pep` are more lines of its section."""
         self.folder = folder
@@ -37,7 +37,7 @@ class Gateway:
         self.config = folder / "tipstaff.toml"
         self.process: asyncio.subprocess.Process | None = None
         self.log: list[str] = []
-        sections = "".join(f'[servers.{name}]\nurl = "{url}"\n' for name, url in servers.items())
+        sections = "".join(f"[servers.{name}]\n{_way(way)}\n" for name, way in servers.items())
         listen = f'[pep]\nlisten = "127.0.0.1:{self.port}"\n{pep}\n'
         self.config.write_text(f'state_dir = "state"\n{settings}\n{listen}\n{sections}')
 
@@ -138,7 +138,7 @@ class Gateway:
 @contextlib.asynccontextmanager
 async def gateway(
     folder: Path,
-    servers: Mapping[str, str],
+    servers: Mapping[str, Any],
     rules: Mapping[str, Any],
     settings: str = "",
     pep: str = "",
@@ -164,6 +164,18 @@ async def eventually(holds: Any, seconds: float = 10) -> float:
         assert time.monotonic() - began < seconds, f"not within {seconds} s"
         await asyncio.sleep(0.02)
     return time.monotonic() - began
+
+
+def _way(way: str | Mapping[str, Any]) -> str:
+    """How a server is reached: a URL, or the keys of its section."""
+    keys = {"url": way} if isinstance(way, str) else way
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items())
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + "}"
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
 def tool_call(

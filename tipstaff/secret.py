@@ -30,7 +30,11 @@ def _resolved_server(server: Server) -> Server:
         name: _only_secret(value, f"{where}.headers.{name}")
         for name, value in server.headers.items()
     }
-    return structs.replace(server, bearer=bearer, headers=headers)
+    environment = {
+        name: secret(value, f"{where}.environment.{name}")
+        for name, value in server.environment.items()
+    }
+    return structs.replace(server, bearer=bearer, headers=headers, environment=environment)
 
 
 def _only_secret(value: str, key: str) -> str:

@@ -42,7 +42,9 @@ async def lanes() -> AsyncIterator[dict[str, str]]:
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lanes"))
         direct = await stack.enter_async_context(fixture())
-        servers = {"over_http": direct}
+        # What over HTTP the fixture does itself, to let its client come back, is asked for here.
+        stdio = {"command": FIXTURE, "environment": {"PYTHONPATH": str(ROOT)}, "poll_ms": 100}
+        servers = {"over_http": direct, "over_stdio": stdio}
         one = await stack.enter_async_context(
             gateway(Path(folder), servers, dict.fromkeys(servers, ALLOW_ALL))
         )

@@ -1,0 +1,30 @@
+"""Which way a request goes: over HTTP to a server that listens, or to one that we run."""
+
+from __future__ import annotations
+
+from pep.bridge import Bridge
+from pep.config import Server
+from pep.headers import Lines
+from pep.ports import Answer
+from pep.upstream import Upstream
+
+
+class Routes:
+    """All servers."""
+
+    def __init__(self, upstream: Upstream, bridge: Bridge) -> None:
+        """Take both ways."""
+        self._upstream = upstream
+        self._bridge = bridge
+
+    async def send(
+        self, method: str, server: Server, lines: Lines, body: bytes | None, caller: str
+    ) -> Answer:
+        """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`."""
+        way = self._bridge if server.command else self._upstream
+        return await way.send(method, server, lines, body, caller)
+
+    async def close(self) -> None:
+        """Close every connection, end every process."""
+        await self._bridge.close()
+        await self._upstream.close()
