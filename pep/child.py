@@ -19,6 +19,7 @@ from pep.lines import Lines
 from pep.ports import LostError, NeverReachedError
 
 _PATIENCE_SECONDS = 2.0
+_LOOK_SECONDS = 0.05
 _PIECE = 64 * 1024
 _LONGEST_NOTE = 2000
 
@@ -40,11 +41,6 @@ class Child:
         """Its process id, which is also its group's."""
         return self._process.pid
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether it is gone."""
-        return self._process.returncode is not None
-
     async def write(self, line: bytes) -> None:
         """Hand it one line; raises `LostError` when it is gone."""
         assert self._process.stdin is not None  # noqa: S101 - see `start`
@@ -62,7 +58,7 @@ class Child:
         """
         assert self._process.stdout is not None  # noqa: S101 - see `start`
         reader, lines = self._process.stdout, Lines()
-        ended = asyncio.ensure_future(self._process.wait())
+        ended = asyncio.ensure_future(self._exit())
         try:
             while True:
                 reading = asyncio.ensure_future(reader.read(_PIECE))
@@ -93,12 +89,18 @@ class Child:
                 self._signal(number)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await process.wait()
+                    await self._exit()
                     break
         self._signal(signal.SIGKILL)  # whatever of its group is left
         if self._noting is not None:
             self._noting.cancel()
-        return await process.wait()
+        return await self._exit()
+
+    async def _exit(self) -> int:
+        """Its exit code. asyncio's own `wait` waits for its pipes too, which others may hold open."""
+        while self._process.returncode is None:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(_LOOK_SECONDS)
+        return self._process.returncode
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -106,8 +106,8 @@ class Gateway:
         assert self.process is not None
         found: dict[int, str] = {}
         wanted = {self.process.pid}
-        processes = [one for one in _processes() if one[0] != self.process.pid]
-        while fresh := [one for one in processes if one[1] in wanted and one[0] not in found]:
+        others = [one for one in processes() if one[0] != self.process.pid]
+        while fresh := [one for one in others if one[1] in wanted and one[0] not in found]:
             found.update({pid: command for pid, _, command in fresh})
             wanted |= set(found)
         return found
@@ -153,7 +153,7 @@ async def gateway(
     finally:
         below = one.descendants()
         await one.stop()
-        left = {pid for pid, _, _ in _processes()} & set(below)
+        left = {pid for pid, _, _ in processes()} & set(below)
         assert not left, f"left behind: {[below[pid] for pid in left]}"
 
 
@@ -227,7 +227,7 @@ async def decisions(address: str) -> AsyncIterator[decision_pb2_grpc.DecisionSer
         yield decision_pb2_grpc.DecisionServiceStub(channel)
 
 
-def _processes() -> list[tuple[int, int, str]]:
+def processes() -> list[tuple[int, int, str]]:
     """Pid, parent and command line of every process that is not a zombie."""
     found = []
     for folder in Path("/proc").iterdir():

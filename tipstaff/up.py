@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -84,25 +85,28 @@ async def _first(started: asyncio.Task[None], stop: asyncio.Event) -> None:
 class Child:
     """One service as a child process."""
 
-    def __init__(self, name: str, source: Path, opa: Path) -> None:
-        """Start nothing yet: see `start`."""
+    def __init__(self, name: str, source: Path, opa: Path, log_file: Path | None = None) -> None:
+        """Start nothing yet: see `start`. What it says goes to `log_file`, else where ours goes."""
         self._name = name
         self._command = [sys.executable, "-m", "tipstaff", name]
         self._command += ["--config", str(source), "--opa", str(opa)]
+        self._log_file = log_file
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Start it and wait until it is ready; raises `ChildFailed`."""
         reader, writer = os.pipe()
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, writer)
+            said = stack.enter_context(self._log_file.open("ab")) if self._log_file else None
             self._process = await asyncio.create_subprocess_exec(
                 *bound_to_this_process([*self._command, "--ready-fd", str(writer)]),
                 pass_fds=(writer,),
                 stdin=asyncio.subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
                 start_new_session=True,
             )
-        finally:
-            os.close(writer)
         if not await _says_ready(reader):
             raise ChildFailed(await self._process.wait())
 

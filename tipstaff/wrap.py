@@ -136,12 +136,15 @@ class _Service:
 
     async def _start(self) -> None:
         await self.end()
-        self._ours = up.Child("pdp", self._source, opa_binary(self._config, self._opa))
+        opa = opa_binary(self._config, self._opa)
+        log_file = self._config.state_dir / "wrap.log"
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        self._ours = up.Child("pdp", self._source, opa, log_file)
         try:
             await self._ours.start()
         except up.ChildFailed:
             # Another wrapper was faster, perhaps: then its service is there in a moment.
-            log.warning("no decision service started")
+            log.warning("no decision service started", log=str(log_file))
             self._ours = None
         else:
             await self._decisions.wait_connected(_START_SECONDS)
