@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 OPA := .tools/opa-1.22.2/opa
 LIBRARY_CHECK := --strict --capabilities rego/capabilities.json --schema rego/schemas
 T ?= tests
+INTEROP := mcp1 fastmcp langchain
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
-	redis-server conformance bench bench-limits clean
+	redis-server conformance interop fuzz bench bench-limits clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,7 +33,7 @@ $(OPA): | $(VENV)/.made
 demo: dev .venv-demo/.made ## play the main job on real parts (KEEP=1 leaves it running)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-test: check .venv-demo/.made .tools/node/.made redis-server ## all checks, then every test (T=path picks some)
+test: check .venv-demo/.made .tools/node/.made redis-server $(INTEROP:%=.tools/interop/%/.made) ## all checks, then every test (T=path picks some)
 	$(BIN)/python -m pytest $(T)
 
 .tools/node/.made: tests/node/package.json tests/node/requirements.lock | $(VENV)/.made
@@ -41,6 +42,17 @@ test: check .venv-demo/.made .tools/node/.made redis-server ## all checks, then 
 
 conformance: dev .tools/node/.made ## the MCP conformance suite, direct against through the gateway
 	$(BIN)/python -m tests.conformance
+
+fuzz: dev ## ten minutes of random messages and streams (SECONDS=600)
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),600)
+
+.tools/interop/%/.made: tests/interop/%.lock
+	@mkdir -p .tools/interop && tools/python-venv $(PYTHON) .tools/interop/$*
+	.tools/interop/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+interop: dev .tools/node/.made $(INTEROP:%=.tools/interop/%/.made) ## real clients of both eras, as a matrix
+	$(BIN)/python -m tests.interop
 
 redis-server:
 	@tools/debian-package redis-server redis-server

@@ -1,0 +1,160 @@
+"""`make fuzz`: throws random messages and streams at the parsers for a given time.
+
+Each is held against a reference: Python's own json for messages, a reading character by character
+for events. A difference, or any exception that is no refusal, ends it with the input that made it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from typing import Any
+
+import structlog
+
+from pep import jsonrpc
+from pep.errors import AnswerUnreadable, Refusal
+from pep.events import Splitter
+from pep.inspect import Finding, Kind, inspect, kept, may_matter
+from pep.relay import Client, _Stream
+from tests.unit.pep.test_events import reference
+
+_SCRAPS = [
+    b'{"jsonrpc":"2.0",', b'"id":1', b'"id":"1"', b'"method":"tools/call"', b'"params":{', b'"name":"a"',
+    b'"name":"secret"', b'"arguments":{}', b'"result":{', b'"tools":[', b'{"name":"secret"}',
+    b'{"name":"a"}', b'"inputRequests":{', b'"_meta":{', b"}", b"]", b",", b":", b"[", b"{", b'"',
+    b"\\u0074ools", b"\\u006e", b"\\", b"\xc5\xbf", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b"\xff", b"\x00",
+    b"NaN", b"1e999", b"-0", b"1.0", b"null", b"true", b" ", b"\t", b"Tools", b"Name", b"/* */",
+]  # fmt: skip
+_LINES = [b"\n", b"\r\n", b"\r", b"data: ", b"data:", b"data", b"id: 1", b"event: message", b": ", b"\n\n",
+          b"\r\n\r\n", b"\r\r", b"retry: 1", b"\x0b", b"\xc2\x85"]  # fmt: skip
+
+
+def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ValueError("duplicate")
+    return dict(pairs)
+
+
+def whole(dice: random.Random) -> bytes:
+    """A message that is nearly right: a good one with a few bytes changed."""
+    names = [dice.choice(["a", "secret", "b"]) for _ in range(dice.randrange(4))]
+    good = dice.choice([
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "a", "arguments": {}}},
+        {"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": name} for name in names]}},
+        {"jsonrpc": "2.0", "id": 1, "result": {"inputRequests": {"x": {"method": "roots/list"}}}},
+    ])  # fmt: skip
+    data = bytearray(json.dumps(good).encode())
+    for _ in range(dice.randrange(3)):
+        at = dice.randrange(len(data))
+        data[at : at + dice.randrange(3)] = dice.choice(_SCRAPS)
+    return bytes(data)
+
+
+def message(dice: random.Random) -> None:
+    """The client's side: what is accepted is what every strict reader reads."""
+    data = whole(dice) if dice.random() < 0.7 else b"".join(dice.choices(_SCRAPS, k=12))
+    try:
+        parsed = jsonrpc.parse(data)
+    except Refusal:
+        return
+    value = json.loads(data.decode("utf-8"), object_pairs_hook=no_duplicates)
+    assert value["jsonrpc"] == "2.0"
+    if not isinstance(parsed, jsonrpc.Response):
+        assert (parsed.method, parsed.params) == (value["method"], value.get("params", {}))
+    if isinstance(parsed, jsonrpc.Request | jsonrpc.Response):
+        assert (type(parsed.id), parsed.id) == (type(value["id"]), value["id"])
+
+
+def hide(data: bytes) -> bytes:
+    """What a screen does that hides `secret`."""
+    if not may_matter(data):
+        return data
+    found = inspect(data)
+    if not isinstance(found, Finding) or found.kind is not Kind.LIST:
+        return data
+    return kept(data, found, tuple(one.target != "secret" for one in found.questions), 1000)
+
+
+def shows_secret(data: bytes) -> bool:
+    """Whether a reader that takes what it can get sees the hidden entry in a list."""
+    try:
+        value = json.loads(data.decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return False
+    result = value.get("result") if isinstance(value, dict) else None
+    entries = result.get("tools") if isinstance(result, dict) else None
+    named = [entry.get("name") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []  # fmt: skip
+    return "secret" in named
+
+
+async def _nothing(*_: Any) -> None:
+    """Where an answer would go."""
+
+
+def stream(dice: random.Random) -> None:
+    """The server's side: cut as the specification cuts, and nothing hidden gets through."""
+    parts = [
+        dice.choice([*_LINES, b"data: " + whole(dice) + b"\n\n", whole(dice)]) for _ in range(8)
+    ]
+    data = b"".join(parts)
+    splitter, events, screened, start = Splitter(), [], bytearray(), 0
+
+    async def screen(one: bytes) -> bytes:
+        return hide(one)
+
+    shown = _Stream(screen, Client(_nothing, _nothing, _nothing, 1))
+    while start < len(data):
+        end = start + dice.randrange(1, 40)
+        events += splitter.feed(data[start:end])
+        screened += _finish(shown.feed(data[start:end]))
+        start = end
+    events += splitter.end()
+    screened += _finish(shown.end())
+    assert b"".join(event.raw for event in events) == data
+    expected = [one for one in reference(data) if one]
+    assert [event.data for event in events if event.data][: len(expected)] == expected
+    for one in reference(bytes(screened)):
+        assert not shows_secret(one), one
+
+
+def _finish(work: Any) -> bytes:
+    """Run a coroutine that waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return bytes(done.value)
+    raise AssertionError("it waited")
+
+
+def inspected(dice: random.Random) -> None:
+    """One message of the server, alone."""
+    data = whole(dice)
+    try:
+        after = hide(data)
+    except AnswerUnreadable:
+        return
+    assert not shows_secret(after), after
+
+
+def main(seconds: float, seed: int) -> int:
+    """How many inputs were tried, until the time is up."""
+    ends, tried = time.monotonic() + seconds, 0
+    while time.monotonic() < ends:
+        dice = random.Random(seed + tried)
+        try:
+            for one in (message, inspected, stream):
+                one(dice)
+        except BaseException:
+            print(f"seed {seed + tried}", file=sys.stderr)
+            raise
+        tried += 1
+    return tried
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    wanted = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
+    print(f"{3 * main(wanted, int(time.time()))} inputs, no crash and no difference")

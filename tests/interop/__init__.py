@@ -1,0 +1,1 @@
+"""Real client libraries through Tipstaff, each in an environment of its own."""
