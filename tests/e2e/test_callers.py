@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -291,3 +292,40 @@ async def test_a_client_certificate_names_the_principal(upstream: Keeping, tmp_p
 
 async def _has_records(tipstaff: Gateway, count: int) -> bool:
     return len(tipstaff.records()) >= count
+
+
+async def test_a_renewed_certificate_serves_new_connections_without_a_restart(
+    upstream: Keeping, tmp_path: Path
+) -> None:
+    """Files that do not fit together, as in the middle of a renewal, change nothing."""
+    ours, later = Authority(tmp_path / "ours"), Authority(tmp_path / "later")
+    first, second = ours.issue("127.0.0.1"), later.issue("127.0.0.1")
+    settings = f'[tls]\ncertificate = "{first.chain}"\nkey = "{first.key}"\n'
+    async with asgi_upstream(upstream) as url:
+        one = Gateway(tmp_path, {"files": url}, settings)
+        one.rules("files", RULES)
+        await one.start()
+        try:
+            address = one.url("files").replace("http:", "https:")
+
+            async def serves(authority: Authority) -> bool:
+                context = ssl.create_default_context(cafile=str(authority.path))
+                try:
+                    async with httpx.AsyncClient(verify=context) as client:
+                        answer = await client.post(
+                            address, json=tool_call("read"), headers=call_headers("read")
+                        )
+                        return answer.status_code == 200
+                except httpx.ConnectError:
+                    return False
+
+            assert await serves(ours)
+            first.chain.write_bytes(second.chain.read_bytes())
+            async with asyncio.timeout(10):
+                while not any("certificate not loaded" in line for line in one.log):
+                    await asyncio.sleep(0.05)
+            assert await serves(ours)
+            first.key.write_bytes(second.key.read_bytes())
+            await eventually(lambda: serves(later))
+        finally:
+            await one.stop()
