@@ -67,11 +67,12 @@ async def relay(answer: Answer, screen: Screened, client: Client, more: Lines) -
 async def _whole(
     answer: Answer, screen: Screened, client: Client, opened: _Decoder, lines: Lines
 ) -> None:
-    raw, plain = bytearray(), bytearray()
+    raw = bytearray()
+    plain = bytearray() if opened.changes else raw
     length, chunks = _length(lines), answer.chunks()
     async for chunk in chunks:
         raw += chunk
-        for piece in opened.feed(chunk):
+        for piece in opened.feed(chunk) if opened.changes else ():
             plain += piece
             if len(plain) > MAX_INSPECTED:
                 break
@@ -84,7 +85,7 @@ async def _whole(
     after = await screen(before)
     if after is before:
         await client.begin(answer.status, lines)
-        await client.last(bytes(raw))
+        await client.last(bytes(raw) if opened.changes else before)
         return
     kept = [line for line in lines if line[0] not in _REWRITTEN]
     await client.begin(answer.status, [*kept, (b"content-length", b"%d" % len(after))])
@@ -102,14 +103,17 @@ async def _large(
     """The rest of a body that is too large to hold: watched, and broken off if need be."""
     raw, plain = begun
     watch = _Watch()
-    watch.see(bytes(plain))
+    for start in range(0, len(plain), _PIECE):
+        watch.see(bytes(plain[start : start + _PIECE]))
     for piece in opened.rest():
         watch.see(piece)
     await client.begin(status, lines)
-    await client.part(bytes(raw))
     left = _length(lines) - len(raw) if _length(lines) >= 0 else -1
+    begun_raw = bytes(raw)
     raw.clear()
     plain.clear()
+    await client.part(begun_raw)
+    del begun_raw
 
     async def watched() -> AsyncIterator[bytes]:
         async for chunk in chunks:
@@ -210,6 +214,11 @@ class _Decoder:
         # 47: gzip or zlib, by the header (zlib manual, inflateInit2).
         self._zlib = None if coding in {b"", b"identity"} else zlib.decompressobj(47)
         self._tail = b""
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to decode."""
+        return self._zlib is not None
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """The decoded pieces of `chunk`; raises `AnswerUnreadable`."""
