@@ -19,7 +19,7 @@ from msgspec import Struct
 from pep import child
 from pep.config import Server
 from pep.conversation import Conversation, Said, read
-from pep.errors import InvalidRequest, Refusal, SessionNotFound, VerbNotAllowed
+from pep.errors import HeaderMismatch, InvalidRequest, Refusal, SessionNotFound, VerbNotAllowed
 from pep.headers import HANDSHAKE_VERSIONS, Lines
 from pep.methods import LEGACY, MODERN
 from pep.mirrored import check_parameters
@@ -63,6 +63,7 @@ class Bridge:
         """The answer to one HTTP request; raises `NeverReachedError` or `LostError`."""
         told = {name.decode("latin-1"): value.decode("latin-1") for name, value in lines}
         try:
+            _check_once(lines)
             if method == "GET":
                 return await self._listen(server, told)
             if method == "DELETE":
@@ -108,7 +109,11 @@ class Bridge:
         if posted.said.method == "tools/call":
             await check_parameters(conversation, posted.body, posted.lines)
         stream = await conversation.ask(posted.body)
-        first = await stream.after(0, _QUIET_SECONDS)
+        try:
+            first = await stream.after(0, _QUIET_SECONDS)
+        except asyncio.CancelledError:
+            conversation.leave(stream)
+            raise
         if first is not None and stream.is_done and (await stream.after(first[0], 0)) is None:
             return WholeAnswer.of(head_status(first[1]), first[1])
         return EventAnswer(conversation, stream, ())
@@ -197,6 +202,13 @@ class Bridge:
         if hearing is not None:
             with contextlib.suppress(LostError):
                 await hearing
+
+
+def _check_once(lines: Lines) -> None:
+    """A parameter that two header lines tell would be read by the first or by the last."""
+    names = [name for name, _ in lines if name.startswith(b"mcp-param-")]
+    if len(set(names)) < len(names):
+        raise HeaderMismatch("an Mcp-Param header appears more than once")
 
 
 def is_modern(told: dict[str, str]) -> bool:

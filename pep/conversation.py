@@ -194,6 +194,8 @@ class Conversation:
         self._done.append(stream)
 
     def _notice(self, line: bytes, said: Said) -> None:
+        if said.method == "notifications/tools/list_changed":
+            self.mirrored = None
         stream = self._meant(said)
         if stream is None:
             self.own.put(line)

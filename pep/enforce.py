@@ -55,6 +55,7 @@ _PASSING_FAULTS = frozenset(
         "journal_unavailable",
     }
 )
+_BROKEN_RULES = frozenset({"policy_error", "policy_invalid_result"})
 _UNKNOWN = MappingProxyType(
     {
         "tools/call": "Unknown tool",
@@ -99,6 +100,11 @@ def enforce(message: Request, decision: Decision, *, era: str, denial: DenialSty
     return refuse(
         message.id, kind(_sentence(decision), _data(decision)), era=era, decision=decision
     )
+
+
+def is_shown(decision: Decision) -> bool:
+    """Whether an entry of a list may be seen: not when it is hidden, nor when its rules failed."""
+    return not decision.hidden and decision.reason.code not in _BROKEN_RULES
 
 
 def is_fault(decision: Decision) -> bool:

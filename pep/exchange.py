@@ -74,9 +74,9 @@ class Exchange:
         admitted = admit(self._front, message)
         learnt = self._visitor.learnt()
         asked = self._visitor.call(admitted, learnt)
-        if admitted.is_judged and await self._is_refused(admitted, asked):
-            return
         with self._under_way_once(message):
+            if admitted.is_judged and await self._is_refused(admitted, asked):
+                return
             try:
                 await self._pass_message(body, admitted, asked)
             finally:

@@ -13,8 +13,8 @@ from mcp.shared.inbound import validate_mcp_param_headers
 
 from pep.conversation import Conversation
 from pep.errors import HeaderMismatch
+from pep.ports import LostError
 
-_PREFIX = "mcp-param-"
 _SECONDS = 10.0
 
 
@@ -33,27 +33,25 @@ async def check_parameters(conversation: Conversation, body: bytes, lines: dict[
 async def _schemas(conversation: Conversation, meta: dict[str, Any]) -> dict[str, Any]:
     """The schemas of the tools that mirror arguments, by name."""
     if conversation.mirrored is None:
-        conversation.mirrored = {}
-        cursor: str | None = None
-        while True:
+        found: dict[str, Any] = {}
+        cursor: str | None = ""
+        while cursor is not None:
             page = await _page(conversation, meta, cursor)
             for tool in page.get("tools", ()):
                 if "x-mcp-header" in json.dumps(tool.get("inputSchema", {})):
-                    conversation.mirrored[tool["name"]] = tool["inputSchema"]
-            cursor = page.get("nextCursor")
-            if not cursor:
-                break
+                    found[tool["name"]] = tool["inputSchema"]
+            cursor = page.get("nextCursor") or None
+        conversation.mirrored = found
     return conversation.mirrored
 
 
-async def _page(
-    conversation: Conversation, meta: dict[str, Any], cursor: str | None
-) -> dict[str, Any]:
+async def _page(conversation: Conversation, meta: dict[str, Any], cursor: str) -> dict[str, Any]:
     told = {key: value for key, value in meta.items() if key != "progressToken"}
     params = {"_meta": told} | ({"cursor": cursor} if cursor else {})
     message = {"jsonrpc": "2.0", "id": 0, "method": "tools/list", "params": params}
     stream = await conversation.ask(json.dumps(message).encode())
     found = await stream.after(0, _SECONDS)
-    answer = json.loads(found[1]) if found else {}
-    result = answer.get("result")
+    if found is None:
+        raise LostError("the server does not say which arguments its tools mirror")
+    result = json.loads(found[1]).get("result")
     return result if isinstance(result, dict) else {}

@@ -13,7 +13,7 @@ import structlog
 from msgspec import Struct, structs
 
 from pdp.api.model import Call, Decision, Effect
-from pep.enforce import DenialStyle, Forward, Refuse, enforce, is_fault
+from pep.enforce import DenialStyle, Forward, Refuse, enforce, is_fault, is_shown
 from pep.errors import DecisionAway
 from pep.inspect import Created, Finding, Kind, Question, inspect, kept, may_matter
 from pep.jsonrpc import Request
@@ -82,7 +82,7 @@ class Screen:
         for decision in decisions:
             if is_fault(decision):
                 raise DecisionAway("The list cannot be judged now; try again later")
-        keep = tuple(not decision.hidden for decision in decisions)
+        keep = tuple(map(is_shown, decisions))
         return kept(message, found, keep, self._bench.list_ttl_ms)
 
     def _is_owner(self, task: str) -> bool:

@@ -133,8 +133,10 @@ async def test_an_id_under_way_is_not_taken_again(site: Site) -> None:
         first = asyncio.ensure_future(site.say(legacy(body, Mcp_Session_Id="s")))
         while not site.upstream.requests:
             await asyncio.sleep(0.01)
+        judged = len(site.gate.judged())
         status, refusal = await site.say(legacy(body, Mcp_Session_Id="s"))
         assert (status, code_of(refusal)) == (400, -32600)
+        assert len(site.gate.judged()) == judged  # and so it has cost nothing
         other_type = asyncio.ensure_future(
             site.say(legacy({**body, "id": "1"}, Mcp_Session_Id="s"))
         )

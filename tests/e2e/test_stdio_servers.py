@@ -18,7 +18,14 @@ import pytest_asyncio
 from mcp import Client, StdioServerParameters
 
 from tests import stdio_servers
-from tests.gateway import Gateway, eventually, gateway, processes
+from tests.gateway import (
+    Gateway,
+    call_headers,
+    eventually,
+    gateway,
+    processes,
+    tool_call,
+)
 from tests.stdio_servers import StdioServer
 
 NAMES = ["everything", "filesystem", "git", "iam"]
@@ -33,6 +40,15 @@ for line in sys.stdin:
     print('{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{},'
           '"serverInfo":{"name":"x","version":"1"}}}', flush=True)
 time.sleep(600)
+"""
+# Answers nothing, and writes down what it hears.
+SILENT = """
+import sys
+for line in sys.stdin:
+    with open(sys.argv[1], "a") as notes:
+        notes.write(line)
+    if "tools/list" in line:
+        print('{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}', flush=True)
 """
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,7 +86,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         stubborn = (sys.executable, "-c", STUBBORN)
         servers["stubborn"] = {"command": stubborn, "max_processes": 2}
         servers["brief"] = {"command": stubborn, "idle_seconds": 1}
-        rules["stubborn"] = rules["brief"] = {"default": "allow"}
+        silent = (sys.executable, "-c", SILENT, str(folder / "heard"))
+        servers["silent"] = {"command": silent}
+        rules["silent"] = rules["stubborn"] = rules["brief"] = {"default": "allow"}
         async with gateway(folder, servers, rules) as gate:
             yield Site(gate, {one.name: one for one in found})
 
@@ -298,6 +316,27 @@ async def test_a_process_too_many_takes_the_place_of_an_idle_one(site: Site) -> 
         assert len(stubborn(site)) == 4
         lines = {"Mcp-Session-Id": sessions[0], "Accept": "text/event-stream"}
         assert (await client.get(site.gate.url("stubborn"), headers=lines)).status_code == 404
+
+
+async def test_a_modern_client_that_leaves_cancels_its_call(site: Site) -> None:
+    """Before a single header line has come, and under the number that the server knows."""
+    async with httpx.AsyncClient(timeout=1) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(
+                site.gate.url("silent"), json=tool_call("run", request_id="mine"),
+                headers=call_headers("run"),
+            )  # fmt: skip
+    notes = site.gate.folder / "heard"
+
+    async def is_told() -> bool:
+        return "notifications/cancelled" in notes.read_text()
+
+    await eventually(is_told)
+    heard = [json.loads(line) for line in notes.read_text().splitlines()]
+    assert [one["method"] for one in heard] == [
+        "tools/list", "tools/call", "notifications/cancelled",
+    ]  # fmt: skip
+    assert heard[2]["params"] == {"requestId": heard[1]["id"]}
 
 
 async def test_a_proxy_that_is_killed_leaves_no_server(site: Site) -> None:

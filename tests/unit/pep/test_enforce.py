@@ -9,7 +9,7 @@ import pytest
 
 from pdp.api.model import Decision, Effect, LimitResult, Obligation, Reason
 from pdp.api.reasons import REASONS
-from pep.enforce import Forward, Refuse, enforce, refuse
+from pep.enforce import Forward, Refuse, enforce, is_shown, refuse
 from pep.errors import WIRE, BodyTooLarge, Refusal, VerbNotAllowed
 from pep.jsonrpc import Request
 from pep.methods import LEGACY, MODERN
@@ -179,3 +179,18 @@ def test_every_reason_code_can_be_shown() -> None:
         if code not in {"allowed", "hidden", "pdp_unavailable"}:
             text = refused(decision(code=code))[2]["result"]["content"][0]["text"]
             assert text.startswith("Policy violation: ")
+
+
+@pytest.mark.parametrize(
+    ("code", "hidden", "shown"),
+    [
+        ("denied_by_rule", False, True),
+        ("hidden", True, False),
+        ("policy_error", False, False),
+        ("policy_invalid_result", False, False),
+    ],
+)
+def test_an_entry_whose_rules_failed_is_not_shown(code: str, hidden: bool, shown: bool) -> None:
+    """It might have been hidden."""
+    decision = Decision(decision_id="d", effect=Effect.DENY, reason=Reason(code, ""), hidden=hidden)
+    assert is_shown(decision) is shown
