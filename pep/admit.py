@@ -7,7 +7,8 @@ when the header lines and the bytes came in.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -15,6 +16,10 @@ from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.headers import HANDSHAKE_VERSIONS, VERSION_KEY, Front, check_mirrors, era_of, header_era
 from pep.jsonrpc import Message, Notification, Request, Response, meta_of, raw_param
 from pep.methods import LEGACY, MODERN, Method, Treatment, check_arguments, look_up, target_of
+
+ToolNames = Literal["strict", "any"]
+# MCP 2025-11-25, tools: tool names.
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 class Admitted(Struct, frozen=True):
@@ -68,6 +73,18 @@ def _arguments(row: Method, message: Request | Notification) -> bytes:
         return b""
     check_arguments(row, message.params)
     return raw_param(message.body, row.arguments)
+
+
+def check_name(admitted: Admitted, names: ToolNames) -> None:
+    """Raises `InvalidParams` for a tool whose name is none by the specification's grammar."""
+    row = admitted.row
+    if names == "any" or row is None or row.name != "tools/call":
+        return
+    if not _TOOL_NAME.fullmatch(admitted.target):
+        raise InvalidParams(
+            "name must be 1 to 128 letters, digits, _, - and . "
+            '(the gateway takes others with tool_names = "any")'
+        )
 
 
 def _admit_response(front: Front, message: Response) -> Admitted:

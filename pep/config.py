@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
+from pep.admit import ToolNames
 from pep.enforce import DenialStyle
 from pep.jwt_bearer import ALGORITHMS
 
@@ -50,6 +51,8 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     """The proxy's own token for this server: `env:NAME` or `file:PATH`, sent as Authorization."""
     headers: dict[str, str] = {}
     """More header lines for this server, each value `env:NAME` or `file:PATH`."""
+    tool_names: ToolNames = "strict"
+    """Whether a tool's name must be 1 to 128 letters, digits, `_`, `-` and `.`, or may be any text."""
     denial: DenialStyle = "result"
     """How a refused tool call is shown: as a tool result the model reads, or a JSON-RPC error."""
 

@@ -13,11 +13,11 @@ import structlog
 
 from pdp.api.model import Call, Decision, Effect
 from pep import headers, jsonrpc, rate_limit, relay
-from pep.admit import Admitted, admit
+from pep.admit import Admitted, admit, check_name
 from pep.config import Server
 from pep.enforce import Forward, Refuse, enforce, refuse
 from pep.errors import InvalidRequest, Refusal, UpstreamAway, VerbNotAllowed
-from pep.intake import read_body, until_gone
+from pep.intake import read_body, unpacked, until_gone
 from pep.jsonrpc import Id, Request
 from pep.methods import LEGACY, MODERN, Target
 from pep.ports import Answer, LostError, NeverReachedError, Receive, Send
@@ -68,10 +68,15 @@ class Exchange:
         await self._answer(refuse(self._request_id, fault, era=self._era))
 
     async def _post(self, body: bytes) -> None:
-        message = jsonrpc.parse(body)
+        limit = self._parts.config.max_body_bytes
+        plain = unpacked(body, self._front.encoding.lower(), limit)
+        message = jsonrpc.parse(plain)
         if isinstance(message, Request):
             self._request_id = message.id
         admitted = admit(self._front, message)
+        check_name(admitted, self._server.tool_names)
+        if self._server.command:
+            body = plain  # there is no header line that would tell how it is packed
         learnt = self._visitor.learnt()
         asked = self._visitor.call(admitted, learnt)
         with self._under_way_once(message):

@@ -138,8 +138,8 @@ def check_media(front: Front) -> None:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in {"utf-8", "utf8"}:
             raise MediaUnsupported("charset must be utf-8")
-    if front.encoding.lower() not in {"", "identity"}:
-        raise MediaUnsupported("Content-Encoding is not supported in requests")
+    if front.encoding.lower() not in {"", "identity", "gzip", "deflate"}:
+        raise MediaUnsupported("Content-Encoding must be gzip or deflate")
 
 
 def header_era(front: Front) -> str:

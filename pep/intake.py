@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Coroutine
 from typing import Any
 
 import structlog
 
 from pep.config import PepConfig
-from pep.errors import BodyTooLarge, BodyTooSlow
+from pep.errors import BodyTooLarge, BodyTooSlow, InvalidRequest
 from pep.ports import Receive
 
 log = structlog.get_logger("pep")
@@ -30,6 +31,25 @@ async def read_body(receive: Receive, declared: int, config: PepConfig) -> bytes
             return await _read(receive, declared, config.max_body_bytes)
     except TimeoutError as error:
         raise BodyTooSlow("The body did not arrive in time") from error
+
+
+def unpacked(body: bytes, coding: str, limit: int) -> bytes:
+    """The message in a body of that Content-Encoding; raises `InvalidRequest` or `BodyTooLarge`.
+
+    One gzip member or zlib stream and nothing after it: some would read on, and some would not.
+    """
+    if coding in {"", "identity"}:
+        return body
+    stream = zlib.decompressobj(15 if coding == "deflate" else 31)
+    try:
+        plain = stream.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise InvalidRequest(f"the body is not {coding}") from error
+    if len(plain) > limit:
+        raise BodyTooLarge(f"The body is larger than {limit} bytes")
+    if not stream.eof or stream.unused_data:
+        raise InvalidRequest(f"the body is not one whole {coding} stream")
+    return plain
 
 
 async def _read(receive: Receive, declared: int, limit: int) -> bytes:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from pdp.api.model import Call, Client, Decision, Effect, Principal, Protocol, Session
 from pep import call
-from pep.admit import Admitted, admit_line
+from pep.admit import Admitted, ToolNames, admit_line, check_name
 from pep.enforce import DenialStyle, Forward, enforce
 from pep.errors import BodyTooLarge, InvalidRequest, Refusal
 from pep.headers import VERSION_KEY, Front
@@ -40,6 +40,7 @@ class Place(Struct, frozen=True):
     principal: Principal
     session: Session
     denial: DenialStyle = "result"
+    tool_names: ToolNames = "strict"
 
 
 class _Pending(Struct):
@@ -85,7 +86,9 @@ class Wrap:
                 raise InvalidRequest("a message is one line: no CR in it")
             message = parse(line)
             request_id = message.id if isinstance(message, Request) else None
-            await self._admitted(line, admit_line(message))
+            admitted = admit_line(message)
+            check_name(admitted, self._place.tool_names)
+            await self._admitted(line, admitted)
         except Refusal as fault:
             log.info("refused", server=self._place.server, code=fault.code, reason=fault.message)
             await self._to_client(render_error(request_id, fault))

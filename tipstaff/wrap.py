@@ -73,7 +73,9 @@ def _place(config: Config, name: str, agent: str) -> Place:
     known = next((one for one in config.pep.servers if one.name == name), None)
     principal = Principal(f"local:{agent}", "local")
     session = Session(_new_id(), "stdio")
-    return Place(name, principal, session, known.denial if known else "result")
+    if known is None:
+        return Place(name, principal, session)
+    return Place(name, principal, session, known.denial, known.tool_names)
 
 
 async def _relay(server: Child, bench: Bench, place: Place) -> int:

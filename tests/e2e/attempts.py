@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,6 +122,15 @@ def key_attempts() -> Iterator[Attempt]:
         title = f"the name as {json.dumps(name)}"
         yield Attempt(8, title, http(call(name), lines("x")), 400, -32602)
         yield Attempt(8, f"{title}, legacy", legacy(legacy_call(name)), 200, -32602)
+    for name in (
+        "delete file",
+        "delete_file\u200b",
+        "../delete_file",
+        "del\u0435te_file",
+        "d" * 129,
+    ):
+        title = f"the name {name[:20]!r}"
+        yield Attempt(9, title, legacy(legacy_call(name)), 200, -32602)
     yield Attempt(9, "a name of 10 kB", legacy(legacy_call("d" * 10_240)), 200, -32602)
 
 
@@ -211,6 +222,24 @@ def mirror_attempts() -> Iterator[Attempt]:
     yield Attempt(25, "a forged Mcp-Param", http(call(path="/etc"), None, forged), 200, DENIED)
     passed = http(call("echo", path="/etc"), lines("echo"), forged)
     yield Attempt(25, "a parameter line that the server is to check", passed, 200, PASSED)
+
+
+def packed_attempts() -> Iterator[Attempt]:
+    """Row 31, of compressed bodies: one stream and nothing more, judged by what is in it."""
+    for coding, pack in (("gzip", gzip.compress), ("deflate", zlib.compress)):
+        told = {**lines(), "Content-Encoding": coding}
+        allowed = {**lines("echo"), "Content-Encoding": coding}
+        packed = pack(ECHO)
+        yield Attempt(31, f"{coding}", http(pack(DELETE), told), 200, DENIED)
+        yield Attempt(31, f"{coding}, allowed", http(packed, allowed), 200, PASSED)
+        yield Attempt(31, f"{coding}, not whole", http(packed[:-2], allowed), 400, -32600)
+        yield Attempt(31, f"{coding}, twice", http(packed + pack(DELETE), allowed), 400, -32600)
+        yield Attempt(31, f"{coding}, and more", http(packed + b"x", allowed), 400, -32600)
+        yield Attempt(31, f"{coding}, in plain", http(ECHO, allowed), 400, -32600)
+        bomb = pack(b" " * 10_000_000 + ECHO)
+        yield Attempt(31, f"{coding}, a bomb", http(bomb, allowed), 413, -32600)
+    brotli = {**lines(), "Content-Encoding": "br"}
+    yield Attempt(31, "another coding", http(DELETE, brotli), 415, -32600)
 
 
 def framing_attempts() -> Iterator[Attempt]:

@@ -40,6 +40,7 @@ ALL: list[Attempt] = [
     *attempts.number_attempts(),
     *attempts.mirror_attempts(),
     *attempts.framing_attempts(),
+    *attempts.packed_attempts(),
 ]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

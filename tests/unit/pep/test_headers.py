@@ -147,7 +147,7 @@ def test_json_in_utf8_is_accepted(media: str) -> None:
         Front(media="application/jsonx"),
         Front(media="application/json; charset=utf-16"),
         Front(media="application/json; charset=utf-7"),
-        Front(media="application/json", encoding="gzip"),
+        Front(media="application/json", encoding="br"),
     ],
 )
 def test_other_media_are_refused(front: Front) -> None:
