@@ -198,11 +198,13 @@ class Exchange:
         client = relay.Client(self._begin, self._part, self._last, self._request_id)
         try:
             await relay.relay(answer, screen.message, client, more)
-        except LostError as error:
-            # The client must see a broken answer, not a short one: the response stays unfinished.
+        except (LostError, Refusal) as error:
             log.warning("upstream broke off", server=self._server.name, error=str(error))
-            if not self.has_begun:
-                raise UpstreamAway(f"The server {self._server.name!r} broke off") from error
+            if self.has_begun:
+                return  # the client must see a broken answer, not a short one: it stays unfinished
+            if isinstance(error, Refusal):
+                raise
+            raise UpstreamAway(f"The server {self._server.name!r} broke off") from error
         finally:
             answer.close()
 

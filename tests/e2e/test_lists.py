@@ -186,6 +186,17 @@ async def test_a_list_in_an_event_comes_without_what_is_hidden(
     assert names(json.loads(rest[2].removeprefix(b"data: "))) == ["add", "delete"]
 
 
+async def test_a_compressed_stream_that_turns_to_nonsense_is_a_broken_answer(site: Site) -> None:
+    """Its first event has gone; what follows could not be judged."""
+    stream = zlib.compressobj(wbits=31)
+    begun = stream.compress(b"data: {}\n\n") + stream.flush(zlib.Z_SYNC_FLUSH)
+    site.answers(begun + b"\xff" * 64, "text/event-stream", "Content-Encoding: gzip")
+    with pytest.raises(httpx.RemoteProtocolError):
+        await site.ask()
+    site.answers(b"no gzip at all", "application/json", "Content-Encoding: gzip")
+    assert (await site.ask()).status_code == 502
+
+
 async def test_a_modern_list_is_for_its_caller_only_and_not_for_long(site: Site) -> None:
     """A shared cache would show one caller's tools to another, or those of yesterday's rules."""
     site.answers(listing(TOOLS[0], more=b',"ttlMs":3600000,"cacheScope":"public"'))
