@@ -25,6 +25,7 @@ POLICY = {
     "tools": {
         "echo": {},
         "delete_file": {"action": "deny"},
+        "wipe": {"action": "require_approval"},
         "pay": {
             "arguments": {
                 "properties": {"amount": {"type": "integer", "maximum": 100}},
@@ -231,3 +232,34 @@ async def test_keys_that_look_like_others_count_for_themselves(site: Site) -> No
     records = [one for one in site.gate.records() if one["target"] == "echo"][-6:]
     assert len({record["session"]["id"] for record in records}) == 6
     assert len({record["revision"] for record in records}) == 1
+
+
+async def test_a_held_call_does_not_arrive_however_often_or_with_what_it_is_made(
+    site: Site,
+) -> None:
+    """Rows 37 and 38: nobody can approve yet, so nothing can be released, twice or changed."""
+    for arguments in ({}, {}, {"path": "/"}):
+        status, body = await site.say(http(call("wipe", **arguments), lines("wipe")))
+        assert (status, code_of(body)) == (200, DENIED)
+        assert (
+            json.loads(body)["result"]["_meta"]["tipstaff/decision"]["code"] == "approval_required"
+        )
+    assert site.upstream.requests == []
+
+
+async def test_a_session_is_gone_after_its_end_also_for_the_one_who_had_it(site: Site) -> None:
+    """Row 29: the server says so, and nothing here speaks for it."""
+
+    async def gone(writer: asyncio.StreamWriter) -> None:
+        body = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Session not found"}}'
+        head = b"HTTP/1.1 404 X\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    await site.say(legacy(b"", Mcp_Session_Id="over").replace(b"POST", b"DELETE", 1))
+    site.upstream.answer = gone
+    try:
+        told = attempts.legacy_call("echo")
+        status, body = await site.say(legacy(told, Mcp_Session_Id="over"))
+    finally:
+        site.upstream.answer = Recorder.ok
+    assert (status, code_of(body)) == (404, -32600)

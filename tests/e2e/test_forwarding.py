@@ -7,6 +7,7 @@ very bytes it gets.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import time
@@ -15,13 +16,14 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from msgspec import structs
 
 from pdp.api.model import Call, Decision, LimitResult, Obligation
 from pep.config import Server
 from pep.errors import StartError
 from tests.gateway import call_headers, eventually, tool_call
-from tests.proxy_rig import Proxy, Recorder, allow, asgi_upstream, deny, proxy
+from tests.proxy_rig import Proxy, Recorder, allow, asgi_upstream, deny, free_port, proxy
 
 LIMIT = LimitResult(
     name="l", scope="session", max=1, window=60, cost=1, remaining=0, passed=True, retry_after_ms=0
@@ -499,3 +501,26 @@ async def test_the_end_of_a_call_is_told_once_and_only_where_it_matters(
         await post(client, dead)
         await until(lambda: dead.service.refunds == ["lost"])
         assert dead.service.finished == []
+
+
+async def test_the_proxy_listens_and_reaches_servers_over_ipv6(client: httpx.AsyncClient) -> None:
+    """Both by address."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        host = dict(scope["headers"])[b"host"]
+        lines = [(b"content-length", b"%d" % len(host))]
+        await send({"type": "http.response.start", "status": 200, "headers": lines})
+        await send({"type": "http.response.body", "body": host})
+
+    port, server_port = free_port(), free_port()
+    config = uvicorn.Config(app, host="::1", port=server_port, log_level="critical", lifespan="off")
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    serving = asyncio.ensure_future(server.serve())
+    async with proxy(Server("demo", f"http://[::1]:{server_port}/mcp"), listen=f"[::1]:{port}"):
+        answer = await client.post(
+            f"http://[::1]:{port}/demo/mcp", json=tool_call("add"), headers=call_headers("add")
+        )
+    server.should_exit = True
+    await serving
+    assert (answer.status_code, answer.text) == (200, f"[::1]:{server_port}")

@@ -157,3 +157,23 @@ async def test_header_lines_pass_both_ways_as_they_are(site: Site) -> None:
     for name, value in told:
         assert (name.lower(), value) in arrived
     assert [value for name, value in arrived if name == "x-two"] == ["1", "2"]
+
+
+async def test_open_streams_end_with_the_proxy_in_bounded_time(tmp_path: Path) -> None:
+    """A stream that nobody ends may hold it up for the grace it has, and no longer."""
+
+    async def endless(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: hi\n\n")
+        await asyncio.sleep(60)
+
+    async with Recorder().running() as upstream, httpx.AsyncClient(timeout=30) as client:
+        upstream.answer = endless
+        one = Gateway(tmp_path, {"demo": upstream.url}, pep="shutdown_grace_ms = 1000")
+        one.rules("demo", {"default": "allow"})
+        await one.start()
+        lines = {"Accept": "text/event-stream", "Mcp-Session-Id": "s"}
+        async with client.stream("GET", one.url("demo"), headers=lines) as response:
+            assert response.status_code == 200
+            began = time.monotonic()
+            assert await one.stop() == 0
+            assert time.monotonic() - began < 6
