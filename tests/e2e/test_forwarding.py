@@ -205,7 +205,7 @@ async def test_without_a_decision_service_the_proxy_starts_and_refuses(
         ({"Origin": "https://evil.example"}, 403),
         ({"Content-Type": "text/plain"}, 415),
         ({"Content-Type": "application/json; charset=utf-16"}, 415),
-        ({"Content-Encoding": "gzip"}, 415),
+        ({"Content-Encoding": "br"}, 415),
         ({"Mcp-Name": "other"}, 400),
         ({"Mcp-Method": "tools/list"}, 400),
         ({"MCP-Protocol-Version": "2025-11-25"}, 400),
