@@ -17,14 +17,12 @@ help: ## list the targets
 dev: $(VENV)/.made $(OPA) ## make .venv with the tipstaff command in it, and get opa
 
 $(VENV)/.made: requirements-dev.lock pyproject.toml
-	@tools/python-venv $(PYTHON) $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@tools/python-venv $(PYTHON) $(VENV) $<
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv-demo/.made: requirements-demo.lock
-	@tools/python-venv $(PYTHON) .venv-demo
-	.venv-demo/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-demo.lock
+	@tools/python-venv $(PYTHON) .venv-demo $<
 	@touch $@
 
 $(OPA): | $(VENV)/.made
@@ -47,8 +45,7 @@ fuzz: dev ## ten minutes of random messages and streams (SECONDS=600)
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),600)
 
 .tools/interop/%/.made: tests/interop/%.lock
-	@mkdir -p .tools/interop && tools/python-venv $(PYTHON) .tools/interop/$*
-	.tools/interop/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@mkdir -p .tools/interop && tools/python-venv $(PYTHON) .tools/interop/$* $<
 	@touch $@
 
 interop: dev .tools/node/.made $(INTEROP:%=.tools/interop/%/.made) ## real clients of both eras, as a matrix
