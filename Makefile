@@ -9,7 +9,7 @@ INTEROP := mcp1 fastmcp langchain
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
-	redis-server conformance interop fuzz bench bench-limits clean
+	redis-server conformance interop fuzz bench bench-limits bench-survey clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -97,6 +97,9 @@ bench: dev ## CPU per call and added latency, beside a plain reverse proxy
 
 bench-limits: dev ## what a decision pays for its limits, by algorithm and store
 	$(BIN)/python -m bench.limits
+
+bench-survey: dev ## how well tools are classified, on labelled tools (DATA=folder)
+	$(BIN)/python -m bench.survey $(if $(DATA),--data $(DATA))
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .venv-demo .tools .demo

@@ -1,0 +1,129 @@
+"""How well tools are classified, on labelled tools, and how long that takes.
+
+    python -m bench.survey [--data FOLDER] [--labels FILE…] [--wrong]
+
+FOLDER holds `tools/<server>.json`, real answers to `tools/list`, and `labels*.csv`: server, tool,
+category, risk, alt_category (a second defensible answer, which counts as right). Ends with 1 when a
+measure misses its mark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tipstaff.survey.classify import classify_all
+from tipstaff.survey.model import Category, Classification, Risk
+
+ROOT = Path(__file__).parents[1]
+CATEGORIES, RISKS = list(Category), list(Risk)
+SURE = 0.8
+MOST_SECONDS = 2
+
+
+class Judged(NamedTuple):
+    label: dict[str, str]
+    found: Classification
+
+    @property
+    def is_right(self) -> bool:
+        return self.found.category in {self.label["category"], self.label.get("alt_category")}
+
+    @property
+    def is_underrated(self) -> bool:
+        wanted = CATEGORIES.index(Category(self.label["category"]))
+        return not self.is_right and CATEGORIES.index(self.found.category) < wanted
+
+    @property
+    def distance(self) -> int:
+        return abs(RISKS.index(self.found.risk) - RISKS.index(Risk(self.label["risk"])))
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    files = sorted((arguments.data / "tools").glob("*.json"))
+    if not files:
+        print(f"no tools below {arguments.data}: give --data FOLDER", file=sys.stderr)
+        return 2
+    lists = {file.stem: json.loads(file.read_bytes())["tools"] for file in files}
+    classify_all([])  # reads the lexicon
+    started = time.perf_counter()
+    found = {
+        (server, tool["name"]): one
+        for server, tools in lists.items()
+        for tool, one in zip(tools, classify_all(tools), strict=True)
+    }
+    seconds = time.perf_counter() - started
+    print(f"{len(found)} tools of {len(lists)} servers classified in {seconds:.2f} s")
+    groups = [arguments.labels] if arguments.labels else _groups(arguments.data)
+    is_good = seconds < MOST_SECONDS
+    for group in groups:
+        judged = [
+            Judged(label, found[label["server"], label["tool"]])
+            for file in group
+            for label in _rows(file)
+            if (label["server"], label["tool"]) in found
+        ]
+        is_good &= _score(", ".join(file.name for file in group), judged)
+        if arguments.wrong:
+            _tell(judged)
+    return 0 if is_good else 1
+
+
+def _groups(data: Path) -> list[list[Path]]:
+    """The labels beside the data, read twice by their makers, and our own, read once."""
+    return [sorted(data.glob("labels*.csv")), [ROOT / "bench" / "labels.csv"]]
+
+
+def _score(name: str, judged: list[Judged]) -> bool:
+    """Print each measure beside its mark; whether all are met."""
+    sure = [one for one in judged if one.found.confidence > SURE]
+    measures = (
+        ("category exact", [one.is_right for one in judged], 0.92, 1),
+        ("under-rated", [one.is_underrated for one in judged], 0, 0.02),
+        ("risk within one level", [one.distance <= 1 for one in judged], 0.97, 1),
+        ("risk exact", [one.distance == 0 for one in judged], 0.80, 1),
+        (f"right above confidence {SURE}", [one.is_right for one in sure], 0.97, 1),
+    )
+    print(f"\n{name}: {len(judged)} labelled tools, {len(sure)} of them above confidence {SURE}")
+    is_good = True
+    for what, hits, least, most in measures:
+        share = sum(hits) / max(1, len(hits))
+        is_met = least <= share <= most
+        is_good &= is_met
+        mark = f"at least {least:.0%}" if most == 1 else f"at most {most:.0%}"
+        print(f"  {what:28} {share:6.1%}   {mark:14} {'' if is_met else 'MISSED'}")
+    return is_good
+
+
+def _tell(judged: list[Judged]) -> None:
+    for one in judged:
+        if not one.is_right or one.distance:
+            label = one.label
+            print(
+                f"  {label['server'][:24]:24} {label['tool'][:40]:40} "
+                f"{label['category']}/{label['risk']} -> {one.found.rationale}"
+            )
+
+
+def _rows(file: Path) -> Iterator[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as text:
+        yield from csv.DictReader(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--labels", type=Path, nargs="*", help="only these files of labels")
+    parser.add_argument("--wrong", action="store_true", help="name what is not as labelled")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The known hard cases, and what holds for every definition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tipstaff.survey.classify import classify_all
+from tipstaff.survey.model import Category, Classification, Mark, Risk
+
+TRADING = ("get_account", "place_order", "get_orders", "get_positions")
+STRIPE = ("list_charges", "create_refund", "list_invoices")
+
+
+def found(
+    name: str,
+    description: str = "",
+    arguments: Sequence[str] = (),
+    siblings: Sequence[str] = (),
+    **more: Any,
+) -> Classification:
+    schema = {"type": "object", "properties": {one: {"type": "string"} for one in arguments}}
+    own = {"name": name, "description": description, "inputSchema": schema, **more}
+    return classify_all([own, *({"name": one} for one in siblings)])[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "arguments", "siblings", "category", "risk"),
+    [
+        ("d1_database_delete", "Delete a D1 database", ("id",), (), "Destructive", "critical"),
+        ("kv_namespace_delete", "", (), (), "Destructive", "critical"),
+        ("list_charges", "List charges of a customer", (), STRIPE, "Read", "medium"),
+        ("get_refund", "Get a refund by id", (), STRIPE, "Read", "medium"),
+        ("create_refund", "Refund a payment", ("amount",), STRIPE, "Financial", "critical"),
+        ("close_position", "Closes a position", ("qty",), TRADING, "Financial", "critical"),
+        ("cancel_order", "Cancel an order", ("id",), TRADING, "Financial", "high"),
+        ("transfer_funds", "Transfer funds", ("amount", "to"), (), "Financial", "critical"),
+        ("query", "Run a read-only SQL query", ("sql",), (), "Read", "medium"),
+        ("run_sql", "Execute a single SQL statement", ("sql",), (), "Execute", "critical"),
+        ("write_query", "Run an INSERT, UPDATE, or DELETE query", ("query",), (), "Destructive", "critical"),
+        ("get_secret_value", "Retrieves the secret value", ("id",), (), "Read", "medium"),
+        ("create_access_key", "Create a new access key", ("user",), (), "Write", "critical"),
+        ("deploy_serverless_app_help", "Provides instructions on how to deploy", (), (), "Read", "low"),
+        ("bash", "Run commands in a bash shell", ("command",), (), "Execute", "critical"),
+        ("python", "", ("code",), (), "Execute", "critical"),
+        ("send-email", "Send an email", ("to", "text"), (), "Execute", "high"),
+        ("add_user_to_group", "Add a user to a group", (), ("create_role", "put_role_policy"), "Write", "high"),
+        ("remove-contact-from-segment", "Remove a contact from a segment", (), (), "Write", "medium"),
+        ("remove-contact", "Remove a contact", (), (), "Destructive", "critical"),
+        ("delete_label", "Delete a label", (), (), "Destructive", "medium"),
+        ("fetch", "Fetches a URL from the internet", ("url",), (), "Read", "medium"),
+        ("create_issue", "Create an issue", ("title",), (), "Write", "medium"),
+        ("create_cluster", "Create a cluster", ("name",), (), "Write", "high"),
+        ("reboot_broker", "Execute the AWS `reboot_broker` operation.", (), (), "Execute", "high"),
+    ],
+)  # fmt: skip
+def test_a_hard_case_comes_out_right(
+    name: str,
+    description: str,
+    arguments: Sequence[str],
+    siblings: Sequence[str],
+    category: str,
+    risk: str,
+) -> None:
+    """Alarming names of harmless tools, and harmless names of the others."""
+    one = found(name, description, arguments, siblings)
+    assert (one.category, one.risk) == (category, risk), one.rationale
+
+
+def test_a_generation_that_is_started_names_its_verb_and_its_company() -> None:
+    """The verb stands at the end, and the siblings tell what it is about."""
+    siblings = ("policy_generation_get", "policy_generation_list", "policy_create", "policy_delete")
+    one = found("policy_generation_start", "Start a policy generation.", ("id",), siblings)
+    assert (one.category, one.risk) == (Category.EXECUTE, Risk.HIGH)
+    assert '"start"' in one.rationale
+    assert '4 other tools about "policy"' in one.rationale
+
+
+def test_an_action_that_can_be_chosen_counts_as_the_tool() -> None:
+    """The worst that is documented."""
+    schema = {"properties": {"action": {"enum": ["list", "create", "delete"]}}}
+    one = classify_all([{"name": "env_vars", "description": "Env vars.", "inputSchema": schema}])[0]
+    assert one.category is Category.DESTRUCTIVE
+    assert 'offer "action: delete"' in one.rationale
+
+
+def test_a_missing_description_makes_less_sure() -> None:
+    """A name alone may mislead."""
+    assert found("delete_broker").confidence < found("delete_broker", "Deletes it.").confidence
+
+
+def test_a_tool_that_says_nothing_is_taken_for_a_change() -> None:
+    """Absence never means harmless, and the rationale says that it is a guess."""
+    one = found("foo")
+    assert (one.category, one.risk) == (Category.WRITE, Risk.MEDIUM)
+    assert one.confidence < 0.3
+    assert "nothing says what it does" in one.rationale
+
+
+def test_a_claim_never_lowers_what_the_text_says() -> None:
+    """`readOnlyHint: true` on a deletion is a lie, or a slip."""
+    claims = {"readOnlyHint": True, "destructiveHint": False}
+    assert found("delete_all", "Deletes it.", annotations=claims).category is Category.DESTRUCTIVE
+
+
+def test_a_claim_decides_where_the_text_does_not() -> None:
+    """And raises what only seems to read."""
+    assert found("dns_zones", "DNS zones", annotations={"readOnlyHint": True}).category == "Read"
+    assert found("get_it", "Gets it.", annotations={"readOnlyHint": False}).category == "Write"
+
+
+def test_marks_tell_what_arguments_and_answers_hold() -> None:
+    """Beside the category."""
+    assert Mark.FREE_CODE in found("run", "Run code", ("code",)).marks
+    assert Mark.FREE_URL in found("fetch", "Fetch a page", ("url",)).marks
+    assert Mark.SECRETS_IN in found("login", "Log in", ("password",)).marks
+    assert Mark.SECRETS_OUT in found("get_x", "Returns the private key.").marks
+    assert Mark.OPEN_WORLD in found("x", annotations={"openWorldHint": True}).marks
+    assert Mark.GRANTS_ACCESS in found("attach_role_policy", "Attach a policy").marks
+
+
+def test_what_is_said_is_quoted_as_evidence() -> None:
+    """Field, words and what they mean, the loudest first."""
+    first = found("delete_broker", "Deletes a broker.").evidence[0]
+    assert (first.field, first.says) == ("name", "Destructive: delete")
+
+
+_TEXTS = st.text(max_size=40) | st.sampled_from(["delete it", "Get a list.", "Manage: 'remove'"])
+_SCHEMAS = st.recursive(
+    st.none() | st.booleans() | st.integers() | _TEXTS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["properties", "enum", "action", "items", "anyOf"]), inner
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.fixed_dictionaries({"name": _TEXTS}, optional={
+    "description": _SCHEMAS, "title": _SCHEMAS, "inputSchema": _SCHEMAS, "annotations": _SCHEMAS,
+}), max_size=4))  # fmt: skip
+def test_any_definition_is_classified_the_same_way_twice(tools: list[dict[str, Any]]) -> None:
+    """Whatever a server may list, and with the confidence in its bounds."""
+    once = classify_all(tools)
+    assert once == classify_all(tools)
+    assert all(0 <= one.confidence <= 1 for one in once)

@@ -1,0 +1,174 @@
+"""What a tool is: its category, its risk, how sure that is, and what says so. Pure and deterministic.
+
+Verbs speak for categories, weighed by where they stand; the rules of the lexicon add to them. What
+weighs most is chosen, the worse of two that weigh about the same. Annotations are claims of the server:
+they decide where the text does not, can raise what it says, and never lower it (MCP 2026-07-28,
+`ToolAnnotations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from tipstaff.survey.deeds import Deed
+from tipstaff.survey.lexicon import Lexicon, Rule, lexicon
+from tipstaff.survey.model import Category, Classification, Definition, Evidence, Mark, Risk
+from tipstaff.survey.rationale import rationale
+from tipstaff.survey.reading import Context, Reading, context, read
+
+_ORDER = tuple(Category)
+# The worse of two categories is taken when its weight is at least this share of the other's.
+_CLOSE = 0.8
+_TEXT, _CLAIM = 6.0, 2.0
+# A deed this faint supports a category, but is not what a rule means by its verbs.
+_FAINT = 1.0
+# The weight that makes sure by itself, and what a missing description leaves of that.
+_ENOUGH, _UNDESCRIBED = 6.0, 0.8
+_NOTHING_SAID = 0.2
+
+
+class _Vote(Struct, frozen=True):
+    category: Category
+    weight: float
+    evidence: Evidence
+
+
+def classify_all(definitions: Sequence[Definition]) -> tuple[Classification, ...]:
+    """Each tool of one server, in order: they are context to each other."""
+    words = lexicon()
+    around = context(definitions, words)
+    return tuple(_classify(one, around, words) for one in definitions)
+
+
+def _classify(definition: Definition, around: Context, words: Lexicon) -> Classification:
+    claims = definition.get("annotations")
+    claims = claims if isinstance(claims, dict) else {}
+    reading = read(definition, around, words)
+    votes = sorted(_votes(reading, claims, words), key=lambda vote: -vote.weight)
+    scores = _scores(votes)
+    category = _raised(_chosen(scores), claims)
+    marks = dict(_marks(reading, category, claims, words))
+    risk, why = _risk(reading, category, tuple(marks), words)
+    evidence = tuple(vote.evidence for vote in votes)
+    support = tuple(vote.evidence for vote in votes if vote.category is category)
+    return Classification(
+        category=category,
+        risk=risk,
+        confidence=_confidence(category, scores, reading),
+        marks=tuple(marks),
+        evidence=(*evidence, *marks.values()),
+        rationale=rationale(category, risk, why, support, reading, around),
+    )
+
+
+def _votes(reading: Reading, claims: Mapping[str, Any], words: Lexicon) -> Iterator[_Vote]:
+    for deed in reading.deeds:
+        said = Evidence(deed.field, deed.words, f"{deed.category}: {deed.verb}")
+        yield _Vote(deed.category, deed.weight, said)
+    if "text" in reading.shape:
+        said = Evidence("name", " ".join(reading.name), f"{Category.READ}: a text about something")
+        yield _Vote(Category.READ, _TEXT, said)
+    if claims.get("readOnlyHint") is True:
+        said = Evidence("annotations", "readOnlyHint: true", f"{Category.READ}: claimed")
+        yield _Vote(Category.READ, _CLAIM, said)
+    loudest = max(reading.deeds, key=_weight, default=None)
+    spoken = loudest.category if loudest else Category.READ
+    for rule in words.rules["category"]:
+        quotes = _quotes(rule, reading, spoken, ())
+        if quotes is not None:
+            said = Evidence("description", quotes, f"{rule.says}: {rule.why}")
+            yield _Vote(Category(rule.says), rule.weight, said)
+
+
+def _weight(deed: Deed) -> float:
+    return deed.weight
+
+
+def _scores(votes: Sequence[_Vote]) -> dict[Category, float]:
+    """How much speaks for each. Of the deeds that an argument chooses among, the worst counts, twice."""
+    scores: dict[Category, float] = {}
+    choices: dict[Category, float] = {}
+    for vote in votes:
+        if vote.evidence.field == "schema":
+            choices[vote.category] = vote.weight
+        else:
+            scores[vote.category] = scores.get(vote.category, 0) + vote.weight
+    worst = max(choices, key=_ORDER.index, default=Category.READ)
+    if worst is not Category.READ:
+        scores[worst] = scores.get(worst, 0) + 2 * choices[worst]
+    return scores
+
+
+def _chosen(scores: Mapping[Category, float]) -> Category:
+    """The worst of those that weigh most; where nothing is said, it is taken for a change."""
+    close = _CLOSE * max(scores.values(), default=0)
+    return max(
+        (category for category, score in scores.items() if score >= close),
+        key=_ORDER.index,
+        default=Category.WRITE,
+    )
+
+
+def _raised(category: Category, claims: Mapping[str, Any]) -> Category:
+    """A server that says of its tool that it is not read-only is believed."""
+    is_doubtful = category is Category.READ and claims.get("readOnlyHint") is False
+    return Category.WRITE if is_doubtful else category
+
+
+def _confidence(category: Category, scores: Mapping[Category, float], reading: Reading) -> float:
+    """How much of what is said says so, and whether that is much."""
+    own, total = scores.get(category, 0.0), sum(scores.values())
+    sure = own / total * min(1.0, own / _ENOUGH) if own else _NOTHING_SAID
+    return round(sure * (_UNDESCRIBED if "undescribed" in reading.shape else 1), 2)
+
+
+def _marks(
+    reading: Reading, category: Category, claims: Mapping[str, Any], words: Lexicon
+) -> Iterator[tuple[Mark, Evidence]]:
+    for rule in words.rules["mark"]:
+        quotes = _quotes(rule, reading, category, ())
+        if quotes is not None:
+            yield Mark(rule.says), Evidence("description", quotes, f"{rule.says}: {rule.why}")
+    for claim, mark in (("openWorldHint", Mark.OPEN_WORLD), ("idempotentHint", Mark.IDEMPOTENT)):
+        if claims.get(claim) is True:
+            yield mark, Evidence("annotations", f"{claim}: true", f"{mark}: claimed")
+
+
+def _risk(
+    reading: Reading, category: Category, marks: Sequence[Mark], words: Lexicon
+) -> tuple[Risk, str]:
+    """The first rule that holds; the last of each category asks for nothing else."""
+    rules = words.rules["risk"]
+    rule = next(one for one in rules if _quotes(one, reading, category, marks) is not None)
+    return Risk(rule.says), rule.why
+
+
+def _quotes(rule: Rule, reading: Reading, category: Category, marks: Sequence[Mark]) -> str | None:
+    """What makes the rule hold, in the definition's own words; `None` when it does not hold."""
+    if rule.category and category not in rule.category:
+        return None
+    deeds = {deed.verb: deed.verb for deed in reading.deeds if deed.weight >= _FAINT}
+    quotes: list[str] = []
+    looks: tuple[tuple[Sequence[str], Sequence[str], Mapping[str, str]], ...] = (
+        (rule.verbs, rule.no_verbs, deeds),
+        (rule.things, rule.no_things, reading.things),
+        (rule.head, rule.no_head, reading.head),
+        (rule.near, (), {**reading.near, **reading.things}),
+        (rule.arguments, rule.no_arguments, reading.arguments),
+        (rule.phrases, rule.no_phrases, reading.phrases),
+        (rule.marks, rule.no_marks, {mark.value: mark.value for mark in marks}),
+        (rule.domain, rule.no_domain, {one: one for one in reading.domain}),
+        (rule.shape, (), {one: one for one in reading.shape}),
+    )
+    for wanted, unwanted, found in looks:
+        if any(one in found for one in unwanted):
+            return None
+        hit = next((found[one] for one in wanted if one in found), None)
+        if wanted and hit is None:
+            return None
+        if hit is not None:
+            quotes.append(hit)
+    return ", ".join(quotes)
