@@ -100,8 +100,8 @@ def _chosen(found: Sequence[_Spot], end: int, lexicon: Lexicon) -> _Spot:
     clear = [spot for spot in found if spot[2] not in lexicon.weak]
     last = found[-1] if found[-1][0] == end and found[-1][1] == found[-1][2] else None
     if found[0][0] == 0:
-        beaten = found[0][2] in lexicon.weak and clear and clear[-1] is last
-        return clear[-1] if beaten else found[0]
+        gives_way = found[0][2] in lexicon.mostly_things and clear and clear[-1] is last
+        return clear[-1] if gives_way else found[0]
     return clear[0] if clear else last or found[0]
 
 

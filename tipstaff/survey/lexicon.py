@@ -48,6 +48,11 @@ class _Words(Struct, frozen=True, forbid_unknown_fields=True):
     words: str
 
 
+class _AlsoThings(Struct, frozen=True, forbid_unknown_fields=True):
+    mostly: str
+    as_often: str
+
+
 class _Grammar(Struct, frozen=True, forbid_unknown_fields=True):
     openings: str
     joins: str
@@ -59,7 +64,7 @@ class _Grammar(Struct, frozen=True, forbid_unknown_fields=True):
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     verbs: dict[Category, str]
-    verbs_that_are_also_things: _Words
+    verbs_that_are_also_things: _AlsoThings
     empty_verbs: _Words
     texts: _Words
     grammar: _Grammar
@@ -82,7 +87,9 @@ class Lexicon:
     def __init__(self, file: _File) -> None:
         """Index the file; raises `ValueError` when it contradicts itself."""
         self.category_of = _verbs(file.verbs)
-        self.weak = frozenset(file.verbs_that_are_also_things.words.split())
+        also = file.verbs_that_are_also_things
+        self.mostly_things = frozenset(also.mostly.split())
+        self.weak = self.mostly_things | frozenset(also.as_often.split())
         self.empty = frozenset(file.empty_verbs.words.split())
         self.texts = frozenset(file.texts.words.split())
         self.openings = frozenset(file.grammar.openings.split())

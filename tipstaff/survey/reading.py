@@ -133,6 +133,8 @@ def _head(name: Sequence[str], lexicon: Lexicon) -> tuple[str, ...]:
         rest.pop()
     if len(rest) > 1 and rest[-1] in lexicon.forms:
         rest.pop()
+    if len(rest) == 1 and lexicon.is_clear_verb(rest[0]):
+        return ()
     sizes = (n for n in (3, 2) if len(rest) >= n and lexicon.thing("-".join(rest[-n:])))
     return tuple(rest[-next(sizes, 1) :])
 

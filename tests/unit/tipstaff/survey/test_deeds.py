@@ -27,6 +27,7 @@ def sentence(text: str) -> list[tuple[str, float]]:
         ("rabbitmq_broker_list_users", "list"),
         ("policy_generation_start", "start"),
         ("backup_restore", "restore"),
+        ("stop_search", "stop"),
         ("get_deleted_items", "get"),
         ("list_configuration_revisions", "list"),
     ],
