@@ -21,7 +21,8 @@ _ESCAPED = (
     (b"\xe2\x80\xa8", b"\\u2028"),
     (b"\xe2\x80\xa9", b"\\u2029"),
 )
-_ODD = re.compile(rb"[\x0b\x0c\x1c-\x1e\x00]|\xc2\x85|\xe2\x80[\xa8\xa9]")
+# A byte order mark belongs at the start of the stream; at the start of another line some drop it too.
+_ODD = re.compile(rb"[\x0b\x0c\x1c-\x1e\x00]|\xc2\x85|\xe2\x80[\xa8\xa9]|[\r\n]\xef\xbb\xbf")
 
 
 class Event(Struct, frozen=True):
@@ -100,10 +101,10 @@ class Splitter:
 
 
 def _fields(raw: bytes) -> list[tuple[bytes, bytes]]:
-    """The fields in order; a mark at the start of the stream is not part of its first line."""
+    """The fields in order. A byte order mark at the start of a line is not part of it: see `_ODD`."""
     found = []
-    for line in _LINE.split(raw.removeprefix(_BOM)):
-        name, _, value = line.partition(b":")
+    for line in _LINE.split(raw):
+        name, _, value = line.removeprefix(_BOM).partition(b":")
         if name:
             found.append((name, value.removeprefix(b" ")))
     return found
