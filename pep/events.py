@@ -21,8 +21,8 @@ _ESCAPED = (
     (b"\xe2\x80\xa8", b"\\u2028"),
     (b"\xe2\x80\xa9", b"\\u2029"),
 )
-# A byte order mark belongs at the start of the stream; at the start of another line some drop it too.
-_ODD = re.compile(rb"[\x0b\x0c\x1c-\x1e\x00]|\xc2\x85|\xe2\x80[\xa8\xa9]|[\r\n]\xef\xbb\xbf")
+# A byte order mark is dropped at the start of the stream, by some readers at the start of any line.
+_ODD = re.compile(rb"[\x0b\x0c\x1c-\x1e\x00]|\xc2\x85|\xe2\x80[\xa8\xa9]|(?:\A|[\r\n])\xef\xbb\xbf")
 
 
 class Event(Struct, frozen=True):
