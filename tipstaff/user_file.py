@@ -1,0 +1,104 @@
+"""A text file that is the user's: read, and changed in one step with a copy of the old left beside it.
+
+Edge. A link is followed, and stays a link; what it leads to must be a regular file, or nothing is
+read or written. Whoever reads the file meanwhile sees the old text or the new, never a half.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import secrets
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from pdp.errors import ConfigError
+
+
+class UserFile(Struct, frozen=True):
+    """A file as it was found."""
+
+    path: Path
+    """Where it really is, links followed."""
+    text: str = ""
+    status: os.stat_result | None = None
+    """`None` when it is not there."""
+
+
+def find(path: Path) -> UserFile:
+    """The file at `path`, empty when there is none; raises `ConfigError`."""
+    try:
+        if not path.exists() and not path.is_symlink():
+            return UserFile(path.parent.resolve() / path.name)
+        real = path.resolve(strict=True)
+        # Without O_NONBLOCK a pipe would be waited for.
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise ConfigError(f"{path} is not a regular file; it was left alone")
+            return UserFile(real, file.read().decode("utf-8"), status)
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+
+
+def replace(old: UserFile, text: str, *, keeps_copy: bool = True) -> Path | None:
+    """Write `text` in place of `old`; returns the copy of the old that is left, if there is one.
+
+    Raises `ConfigError`, and then the old file stands as it was.
+    """
+    new = old.path.with_name(f".{old.path.name}.{secrets.token_hex(4)}.new")
+    try:
+        old.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _create(new, text.encode(), old.status)
+            _check_unchanged(old)
+            backup = _back_up(old) if old.status and keeps_copy else None
+            new.replace(old.path)
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write {old.path}: {error.strerror}") from error
+    return backup
+
+
+def _create(path: Path, data: bytes, like: os.stat_result | None) -> None:
+    """A new file with the mode and, where that is ours to give, the owner of the old one."""
+    mode = 0o666 if like is None else 0o600
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
+            if like is not None:
+                with contextlib.suppress(PermissionError):
+                    os.fchown(descriptor, like.st_uid, like.st_gid)
+                os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _check_unchanged(old: UserFile) -> None:
+    """Refuse to overwrite what somebody else has written since."""
+    now = find(old.path)
+    if (now.path, now.text) != (old.path, old.text) or bool(now.status) != bool(old.status):
+        raise ConfigError(f"{old.path} has changed meanwhile; nothing was written, try again")
+
+
+def _back_up(old: UserFile) -> Path:
+    """A copy under a name of its own, with the time in it."""
+    when = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
+        path = old.path.with_name(f"{old.path.name}.{when}{suffix}.bak")
+        try:
+            _create(path, old.text.encode(), old.status)
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError  # the names do not end
