@@ -26,7 +26,7 @@ from pep.mirrored import check_parameters
 from pep.ports import Answer, LostError, NeverReachedError
 from pep.replies import EventAnswer, WholeAnswer, head_status, refused
 
-_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SHELL", "TERM")
+INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SHELL", "TERM")
 _SWEEP_SECONDS = 1.0
 # A silent call's headers go out after so long, as an event stream: proxies on the way give up else.
 _QUIET_SECONDS = 15.0
@@ -155,7 +155,7 @@ class Bridge:
 
     async def _start_now(self, key: _Key, server: Server, era: str) -> None:
         await self._make_room(server)
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         one = await child.start(
             server.name, server.command, {**inherited, **server.environment}, keep_stderr=True
         )

@@ -1,0 +1,40 @@
+"""What can go wrong in the command line itself, as one tree.
+
+    TipstaffError
+    ├── ListingError          what should be a list of tools is none     (whoever wrote it)
+    └── IntrospectionError    a server did not tell which tools it has   (the server's, or its address)
+
+Each class has a stable `code`. A message says where, what came back and what to do, never a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class TipstaffError(Exception):
+    """The root: never raised itself."""
+
+    code: ClassVar[str] = "tipstaff_failed"
+
+
+class ListingError(TipstaffError):
+    """What should be a list of tools is none; the message says which part of it, and why."""
+
+    code = "listing_invalid"
+
+
+class IntrospectionError(TipstaffError):
+    """A server did not tell which tools it has."""
+
+    code = "introspection_failed"
+
+    def __init__(self, tried: str, found: str, advice: str, said: Sequence[str] = ()) -> None:
+        """Take what was tried, what came back, what to do, and the last lines that it said."""
+        quoted = "".join(f"\n  | {line}" for line in said)
+        end = f" The last it said:{quoted}\n" if quoted else " "
+        super().__init__(f"{tried}: {found}.{end}{advice}")
+        self.tried = tried
+        self.found = found
+        self.advice = advice

@@ -1,0 +1,137 @@
+"""Why a server could not be asked for its tools, in words: what came back, and what to do. Pure.
+
+What a server says is a stranger's text: it is shown on one line, without control characters, cut,
+and without the secrets that it was given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import ssl
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from pep.config import Server
+
+Complaint: TypeAlias = tuple[str, str]
+"""What came back, and what to do."""
+
+# Settings such as `true` or `debug` are everyday words; a secret is longer.
+_SHORTEST_SECRET = 6
+_LONGEST_LINE = 300
+_MCP_TYPES = frozenset({"application/json", "text/event-stream"})
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
+_IS_IT_THERE = "Is the server running there, and is this its port?"
+_IS_IT_HTTP = "Is it an MCP server over HTTP, and is it http:// or https:// there?"
+_IS_IT_MCP = "Is this the URL of its MCP endpoint? Its path is often /mcp."
+_GIVE_PROOF = 'Give it a token: `bearer = "env:NAME"`, or a header line of its own under `headers`.'
+_CHECK_PROOF = "Is the token or header line that is sent to it the right one, and still valid?"
+_ADVICE = {
+    405: f"The old HTTP+SSE transport, which does so, is not spoken here. {_IS_IT_MCP}",
+    421: "It checks the Host header: does it go by the name in the URL?",
+    429: "It was asked too often: try again later.",
+}
+
+
+class Reply(Struct, frozen=True):
+    """The head of an HTTP answer."""
+
+    status: int
+    content_type: str
+    location: str = ""
+    """Where a redirect leads, without its query."""
+    text: str = ""
+    """What an error said to people; empty when it said nothing, or nothing for people."""
+
+
+def of_reply(reply: Reply, *, has_credentials: bool) -> Complaint | None:
+    """What the head of an HTTP answer tells; `None` when it is one in which MCP may speak."""
+    status = reply.status
+    if 200 <= status < 300:
+        if reply.content_type in _MCP_TYPES:
+            return None
+        kind = reply.content_type or "something without a type"
+        return f"it answered with {kind}, which is not MCP", _IS_IT_MCP
+    found = f"it answered {status} {_phrase(status)}".rstrip()
+    if 300 <= status < 400:
+        found += f" to {reply.location}, which was not followed" if reply.location else ""
+        return found, "If the server is there, give that URL."
+    if status in {401, 403}:
+        return found, _CHECK_PROOF if has_credentials else _GIVE_PROOF
+    return found, _ADVICE.get(status, _IS_IT_MCP if status < 500 else "Its own log says why.")
+
+
+def of_connection(error: BaseException, *, was_made: bool) -> Complaint:
+    """Why no connection was made, or what it means that one broke."""
+    causes = list(_causes(error))
+    if any(isinstance(one, ssl.SSLCertVerificationError) for one in causes):
+        return "its certificate is not trusted", "Name its authority's file in SSL_CERT_FILE."
+    if any(isinstance(one, ssl.SSLError) for one in causes):
+        return "it does not speak TLS", "Does the URL begin with http:// rather than https://?"
+    if any(isinstance(one, socket.gaierror) for one in causes):
+        return "its host name is not known", "Is the host in the URL spelled right?"
+    if any(isinstance(one, ConnectionRefusedError) for one in causes):
+        return "the connection was refused", _IS_IT_THERE
+    if was_made:
+        return "it closed the connection without an answer", _IS_IT_HTTP
+    return f"no connection could be made ({type(leaf(error)).__name__})", _IS_IT_THERE
+
+
+def leaf(error: BaseException) -> BaseException:
+    """The error itself, out of the groups that task groups wrap it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for one in error.exceptions:
+                yield from _causes(one)
+        error = error.__cause__ or error.__context__
+
+
+def _phrase(status: int) -> str:
+    with contextlib.suppress(ValueError):
+        return HTTPStatus(status).phrase
+    return ""
+
+
+def plain(text: str) -> str:
+    """A stranger's text as a part of a sentence: one line of bounded length that moves no cursor."""
+    line = "".join(
+        one if one.isprintable() else " " for one in _ESCAPE.sub("", text[: 8 * _LONGEST_LINE])
+    )
+    line = " ".join(line.split()).rstrip(".")
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
+
+
+def last_lines(text: str, most: int = 10) -> tuple[str, ...]:
+    """The end of what a program has said, for a person to read."""
+    lines = [plain(line) for line in text.splitlines()]
+    return tuple([line for line in lines if line][-most:])
+
+
+def secrets_of(server: Server) -> tuple[str, ...]:
+    """What must not be shown: `server` has its references resolved, so it holds them."""
+    sent = [server.bearer, *server.headers.values()]
+    given = [one for one in server.environment.values() if len(one) >= _SHORTEST_SECRET]
+    whole = {one for one in (*sent, *given) if one}
+    # A key of several lines comes back line by line, or with its line ends written as \n.
+    parts = {line for one in whole for line in one.splitlines() if len(line) >= _SHORTEST_SECRET}
+    return tuple(sorted(whole | parts | {json.dumps(one)[1:-1] for one in whole}, key=len))
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """`text` without `secrets`, the longest first, since one may hold another."""
+    for one in sorted(secrets, key=len, reverse=True):
+        text = text.replace(one, "***")
+    return text
