@@ -1,0 +1,172 @@
+"""Signs that a tool's definition was written to steer the model, or to pass for something else. Pure.
+
+It reads every text of a definition, up to a bound, and says what it found and where. It gives no
+verdict: an attack can be worded so that no list of phrases knows it, so no sign is no certificate. The
+phrases are English, and tuned so that honest definitions, which talk to the model too, hardly ever have
+a sign.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+from tipstaff.survey.alike import lookalikes
+from tipstaff.survey.encoded import encoded
+from tipstaff.survey.glyphs import excerpt, fold, foreign, hidden, kind_of_hidden
+from tipstaff.survey.model import Definition, Sign
+from tipstaff.survey.phrasebook import MENTION, phrasebook, sentence
+from tipstaff.survey.texts import MOST_READ, Reading, read
+
+__all__ = ["KINDS", "lookalikes", "signs"]
+
+KINDS = (
+    "hidden_characters", "mixed_script", "padding", "instructions_to_model", "references_other_tools",
+    "asks_for_secrets", "exfiltration_link", "encoded_blob", "oversized_text",
+)  # fmt: skip
+"""What `signs` can find, in the order of its reports about one place."""
+
+LONGEST_TEXT = 16_000
+"""Characters of one text that need no comment: twice the longest of 1,390 honest definitions (6,993)."""
+
+_MOST_SIGNS = 5
+_WORD = re.compile(r"\w+")
+_BLANKS = re.compile(r"\s{120,}")
+_NAME = re.compile(r"(?<![\w.-])[a-z0-9]+(?:[_.:/-]+[a-z0-9]+)*(?![\w-])")
+_CALLED_A_TOOL = re.compile(r"['\"]? (?:tool|function)\b")
+_CALLED = re.compile(r"\b(?:call|invoke)(?: the| tool| function)* ['\"]?$")
+_QUOTES = "'\""
+
+
+class _Found(Struct, frozen=True):
+    kind: str
+    text: int
+    start: int
+    end: int
+    message: str
+
+
+def signs(
+    definition: Definition, siblings: Collection[str], others: Collection[str] = ()
+) -> tuple[Sign, ...]:
+    """The signs in one tool's definition, by place; of each kind at most five, the last tells of more.
+
+    `siblings` are the names of the same server's tools, `others` those of other servers, if known.
+    """
+    reading = read(definition)
+    found = [
+        *_unseen(reading),
+        *_spoken(reading),
+        *_references(reading, str(definition.get("name", "")), siblings, others),
+        *_encoded(reading),
+        *_oversized(reading),
+    ]
+    found.sort(key=lambda one: (one.text, one.start, KINDS.index(one.kind)))
+    return tuple(_told(found, reading))
+
+
+def _unseen(reading: Reading) -> Iterator[_Found]:
+    """What is hidden from people: characters, look-alikes, and text behind a wall of blanks."""
+    for number, one in enumerate(reading.texts):
+        for start, end in hidden(one.text):
+            what = kind_of_hidden(one.text[start:end])
+            yield _Found("hidden_characters", number, start, end, f"It holds {what}.")
+        for word in () if one.text.isascii() else _mixed(one.text):
+            says = f"`{fold(word[0])[:80]}` is written with letters of another script that look the same."
+            yield _Found("mixed_script", number, *word.span(), says)
+        for blanks in _BLANKS.finditer(one.text):
+            if blanks.end() < len(one.text):
+                says = f"{len(blanks[0])} blanks push the text after them out of sight."
+                yield _Found("padding", number, blanks.end(), blanks.end(), says)
+
+
+def _mixed(text: str) -> Iterator[re.Match[str]]:
+    """Words of Latin letters with a few among them that only look Latin."""
+    letters = [one for one in text if one.isalpha()]
+    is_latin = sum(one.isascii() for one in letters) * 2 > len(letters)
+    for word in _WORD.finditer(text):
+        if word[0].isascii() or not any(one.isascii() and one.isalpha() for one in word[0]):
+            continue
+        alien = [one in foreign() for one in word[0] if one.isalpha()]
+        changes = sum(one != other for one, other in pairwise(alien))
+        # A Latin word with an ending of the language that the text is in is spelling.
+        if any(alien) and (is_latin or changes > 1):
+            yield word
+
+
+def _spoken(reading: Reading) -> Iterator[_Found]:
+    for phrase in phrasebook().phrases:
+        for start, end in phrase.matches(reading.document):
+            yield _Found(phrase.kind, *reading.origin(start, end), phrase.says)
+
+
+def _references(
+    reading: Reading, own: str, siblings: Collection[str], others: Collection[str]
+) -> Iterator[_Found]:
+    """Other tools that are named together with an order about them."""
+    family = {own.lower(), *(one.lower() for one in siblings)}
+    known = family.union(one.lower() for one in others)
+    document = reading.document
+    for name in _NAME.finditer(document):
+        if name[0] == own.lower() or not _is_a_tool(name, known):
+            continue
+        start, end = sentence(document, *name.span())
+        before, after = document[start : name.start()], document[name.end() : end]
+        said = before.rstrip(_QUOTES) + MENTION + after.lstrip(_QUOTES)
+        for reference in phrasebook().references:
+            if (name[0] not in family or not reference.strangers) and reference.holds(said):
+                place = reading.origin(*name.span())
+                says = f"{reference.says.removesuffix('.')}: `{name[0][:80]}`."
+                yield _Found("references_other_tools", *place, says)
+                break
+
+
+def _is_a_tool(name: re.Match[str], known: Collection[str]) -> bool:
+    """Whether words name a tool. A plain word does only where the text says that it is one."""
+    is_plain = name[0].isalnum()
+    if name[0] in known and not is_plain:
+        return True
+    before = name.string[max(0, name.start() - 40) : name.start()]
+    is_called = _CALLED_A_TOOL.match(name.string, name.end()) or _CALLED.search(before)
+    if name[0] in known:
+        return bool(is_called) or before[-1:] in {"'", '"'}
+    return bool(is_called) and not is_plain and "/" not in name[0]
+
+
+def _encoded(reading: Reading) -> Iterator[_Found]:
+    for number, one in enumerate(reading.texts):
+        for start, end, says in encoded(one.text):
+            yield _Found("encoded_blob", number, start, end, says)
+
+
+def _oversized(reading: Reading) -> Iterator[_Found]:
+    for number, one in enumerate(reading.texts):
+        if len(one.text) > LONGEST_TEXT:
+            says = f"More than {LONGEST_TEXT:,} characters are more than anybody reads before a consent."
+            yield _Found("oversized_text", number, LONGEST_TEXT, LONGEST_TEXT, says)
+    if reading.is_cut and reading.texts:
+        last = len(reading.texts) - 1
+        at = len(reading.texts[last].text)
+        says = f"The definition is so large that only its first {MOST_READ:,} characters, at most, were read."
+        yield _Found("oversized_text", last, at, at, says)
+
+
+def _told(found: Sequence[_Found], reading: Reading) -> Iterator[Sign]:
+    total = Counter(one.kind for one in found)
+    told: Counter[str] = Counter()
+    for one in found:
+        told[one.kind] += 1
+        if told[one.kind] > _MOST_SIGNS:
+            continue
+        more = total[one.kind] - _MOST_SIGNS if told[one.kind] == _MOST_SIGNS else 0
+        text = reading.texts[one.text]
+        yield Sign(
+            kind=one.kind,
+            place=text.place(one.start),
+            excerpt=excerpt(text.text, one.start, one.end),
+            message=one.message + (f" There are {more} more of this kind." if more > 0 else ""),
+        )
