@@ -2,7 +2,8 @@
 
 One bundle holds the library and the site's rules (ADR 0002), so that one revision decides and one
 step activates it. YAML is read here, once, and goes into the bundle as the JSON that was validated:
-no second YAML parser sees it. The revision is a digest of everything that went in.
+no second YAML parser sees it. The revision is a digest of everything that went in, and of what the
+catalogue says besides: arguments are checked by the schemas in it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Any
 from msgspec import Struct
 
 from pdp import rules
+from pdp.api import strict_json
+from pdp.catalogue import without_prose
 from pdp.errors import PolicyTextError
 
 ROOTS = ("mcp", "servers", "catalog", "site")
@@ -68,6 +71,7 @@ def read_policy(folder: Path, library: Path) -> PolicyText:
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
         digest.update(f"{len(name)}:{name}{len(content)}:".encode() + content)
+    digest.update(json.dumps(catalogue, sort_keys=True).encode())
     return PolicyText(
         files, catalogue, tuple(name for name in servers if name), digest.hexdigest()[:12]
     )
@@ -119,15 +123,12 @@ def _read_catalogue(
     if len(relative.parts) != 3 or path.name != "data.json":
         raise PolicyTextError(f"{path}: not read; the catalogue is catalog/<server>/data.json")
     try:
-        entry = json.loads(path.read_bytes())
-        tools = {name: dict(tool) for name, tool in entry["tools"].items()}
+        listing = strict_json.loads(path.read_bytes())
+        seen_by_rules = without_prose(listing)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PolicyTextError(f"{path}: not a catalogue: {error!r}") from error
-    catalogue[relative.parts[1]] = entry
-    # The rules see a tool's facts, not its schema: that would cost OPA twenty times its size.
-    for tool in tools.values():
-        tool.pop("input_schema", None)
-    files[relative.as_posix()] = json.dumps({**entry, "tools": tools}, sort_keys=True).encode()
+        raise PolicyTextError(f"{path}: not a catalogue: {_why(error)}") from error
+    catalogue[relative.parts[1]] = listing
+    files[relative.as_posix()] = json.dumps(seen_by_rules, sort_keys=True).encode()
 
 
 def _read_source(
@@ -192,6 +193,10 @@ def _check_packages(inspected: Mapping[str, Any]) -> None:
                     f"{name}: its package is {package.removeprefix('data.')}; "
                     f"{'write' if rest else 'move'} {wanted}"
                 )
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else repr(error)
 
 
 async def _run(opa: Path, *arguments: str, cwd: Path) -> str:

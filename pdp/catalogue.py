@@ -1,47 +1,76 @@
-"""What is known of each tool, from `data.catalog`. Pure.
+"""What is known of each tool, from `catalog/<server>/data.json`. Pure.
 
 The decision service, not the caller, says what a tool is: its category and risk reach the rules as
-`input.tool`, its pinned annotations as `input.annotations`.
+`input.tool`, the annotations of the definition that was accepted as `input.annotations`. What only
+people read (`PROSE`) is not looked at.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, structs
 
-_FIELDS: tuple[tuple[str, Any], ...] = (
-    ("category", ""),
-    ("risk", ""),
-    ("confidence", 0),
-    ("pinned", False),
-    ("changed", False),
-)
+from pdp.api import definition
+
+PROSE = ("definition", "rationale", "evidence", "attacks", "signs")
+
+
+class Pin(Struct, frozen=True):
+    """What was accepted: the digest of a definition (`pdp.api.definition`), and when (RFC 3339).
+
+    The same definition accepted again is another pin: what was seen against the old one is settled.
+    """
+
+    digest: str
+    accepted: str = ""
+
+
+class Facts(Struct, frozen=True):
+    """What the rules see of a tool, as `input.tool`: every member always there."""
+
+    category: str = ""
+    risk: str = ""
+    confidence: float = 0.0
+    marks: tuple[str, ...] = ()
+    pinned: bool = False
+    changed: bool = False
 
 
 class Tool(Struct, frozen=True):
-    """One tool as rules see it: JSON ready to be spliced into the policy input."""
+    """One tool. `annotations` and `input_schema` are JSON ready to be used, as it was accepted."""
 
-    facts: Raw
+    facts: Facts
     annotations: Raw
     input_schema: bytes | None = None
+    pin: Pin | None = None
+
+    def as_changed(self) -> Tool:
+        """The same tool, no longer what was accepted."""
+        return structs.replace(self, facts=structs.replace(self.facts, changed=True))
 
 
-def _facts(entry: Mapping[str, Any]) -> Raw:
-    return Raw(msgspec.json.encode({key: entry.get(key, absent) for key, absent in _FIELDS}))
+class _Entry(Struct):
+    category: Literal["", "Read", "Write", "Execute", "Destructive", "Financial"] = ""
+    risk: Literal["", "low", "medium", "high", "critical"] = ""
+    confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    marks: tuple[str, ...] = ()
+    digest: Annotated[str, Meta(pattern=f"^{definition.PATTERN}")] | UnsetType = UNSET
+    accepted: str = ""
+    definition: dict[str, Any] = {}
 
 
-UNKNOWN = Tool(_facts({}), Raw(b"{}"))
+UNKNOWN = Tool(Facts(), Raw(b"{}"))
 
 
 class Catalogue:
     """Looks tools up by server and name; a tool that is not listed is `UNKNOWN`."""
 
     def __init__(self, servers: Mapping[str, Any] | None = None) -> None:
-        """Take `data.catalog`: server name to `{"tools": {name: entry}}`."""
+        """Take server name to `{"tools": {name: entry}}`; raises `ValueError`."""
         self._tools = {
             (server, name): _tool(entry)
             for server, listing in (servers or {}).items()
@@ -52,11 +81,38 @@ class Catalogue:
         """The tool `name` of `server`."""
         return self._tools.get((server, name), UNKNOWN)
 
+    def tools(self, server: str = "") -> Iterator[tuple[str, str, Tool]]:
+        """Server, name and tool of every tool, or of those of one server."""
+        for (owner, name), tool in self._tools.items():
+            if server in {"", owner}:
+                yield owner, name, tool
 
-def _tool(entry: Mapping[str, Any]) -> Tool:
-    schema = entry.get("input_schema")
+
+def without_prose(listing: Mapping[str, Any]) -> dict[str, Any]:
+    """A server's part of the catalogue as rules may see it, as `data.catalog`; raises `ValueError`.
+
+    The prose would cost OPA twenty times the rest of it.
+    """
+    tools = {}
+    for name, entry in listing["tools"].items():
+        try:
+            _tool(entry)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        tools[name] = {key: value for key, value in entry.items() if key not in PROSE}
+    return {**listing, "tools": tools}
+
+
+def _tool(entry: Any) -> Tool:
+    known = msgspec.convert(entry, _Entry)
+    listed = known.definition
+    pin = None if known.digest is UNSET else Pin(known.digest, known.accepted)
+    if pin is not None and listed and definition.digest(listed) != pin.digest:
+        raise ValueError("its digest is not that of its definition, which was accepted")
+    claims, schema = listed.get("annotations"), listed.get("inputSchema")
     return Tool(
-        facts=_facts(entry),
-        annotations=Raw(msgspec.json.encode(entry.get("annotations") or {})),
+        facts=Facts(known.category, known.risk, known.confidence, known.marks, pin is not None),
+        annotations=Raw(msgspec.json.encode(claims if isinstance(claims, dict) else {})),
         input_schema=None if schema is None else json.dumps(schema).encode(),
+        pin=pin,
     )

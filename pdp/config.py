@@ -29,6 +29,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     """The folder of the rules."""
     poll_seconds: Annotated[float, Meta(gt=0)] = 0.5
     """Seconds between two looks for changed files."""
+    changes: str = ""
+    """The file of tools that have changed since they were accepted. Empty: `changed.json` in the state folder."""
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,16 +12,18 @@ from msgspec import Struct
 
 from pdp import checks, record
 from pdp.api.model import Call, Decision, Effect, Phase, Reason
-from pdp.catalogue import Catalogue, Tool
+from pdp.catalogue import UNKNOWN, Catalogue, Tool
 from pdp.checks import CheckFailure
+from pdp.drift import Sighting
 from pdp.errors import JournalError, StoreError
 from pdp.facts import policy_input
 from pdp.fold import fold, refusal, refuse_with
 from pdp.limits import Claim, Grant, Taken, budgets
 from pdp.policy import BatchAnswer, Fault, PolicyAnswer
-from pdp.ports import Clock, Journal, PolicyEngine, StateStore
+from pdp.ports import Clock, Drift, Journal, PolicyEngine, StateStore
 
 ENFORCEMENT_RULE = "pep"
+_TOOL_METHOD = "tools/call"
 
 
 class Parts(Struct, kw_only=True):
@@ -30,6 +32,7 @@ class Parts(Struct, kw_only=True):
     engine: PolicyEngine
     store: StateStore
     journal: Journal
+    drift: Drift
     clock: Clock
     new_id: Callable[[], str]
     catalogue: Catalogue
@@ -57,7 +60,7 @@ class _Judged(Struct):
 async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
     """Judge `calls`, in order; what is to be recorded is, before this returns."""
     started = parts.clock.now_ns()
-    tools = [parts.catalogue.tool(call.server, call.target) for call in calls]
+    tools = _tools(calls, parts)
     inputs = [policy_input(call, tool, started) for call, tool in zip(calls, tools, strict=True)]
     judged = _pair(calls, await _ask(parts.engine, inputs))
     answered = parts.clock.now_ns()
@@ -93,6 +96,27 @@ def report(call: Call, reason: Reason, parts: Parts) -> str:
         [record.line(call, decision, now_ns=now, labels=parts.labels, timings=nothing)]
     )
     return decision.decision_id
+
+
+def _tools(calls: Sequence[Call], parts: Parts) -> list[Tool]:
+    """The tool of each call. What a list shows of them is noted first, so that it holds for all."""
+    tools = [
+        parts.catalogue.tool(call.server, call.target) if call.method == _TOOL_METHOD else UNKNOWN
+        for call in calls
+    ]
+    sightings = [
+        Sighting(call.server, call.target, tool.pin, call.definition)
+        for call, tool in zip(calls, tools, strict=True)
+        if call.definition and tool.pin is not None and call.definition != tool.pin.digest
+    ]
+    if sightings:
+        parts.drift.note(sightings)
+    return [
+        tool.as_changed()
+        if tool.pin is not None and parts.drift.seen(call.server, call.target, tool.pin)
+        else tool
+        for call, tool in zip(calls, tools, strict=True)
+    ]
 
 
 async def _ask(engine: PolicyEngine, inputs: Sequence[bytes]) -> list[BatchAnswer]:

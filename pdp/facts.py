@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from pdp.api.model import Call, Client, Direction, Phase, Protocol, Session
-from pdp.catalogue import Tool
+from pdp.catalogue import Facts, Tool
 
 
 class _Principal(Struct):
@@ -29,7 +29,7 @@ class _Input(Struct):
     target: str
     arguments: Raw
     annotations: Raw
-    tool: Raw
+    tool: Facts
     principal: _Principal
     session: Session
     client: Client

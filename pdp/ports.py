@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pdp.algorithms import Units
+from pdp.catalogue import Pin
+from pdp.drift import Sighting
 from pdp.limits import Claim, Grant, Taken
 from pdp.policy import BatchAnswer
 
@@ -56,6 +58,18 @@ class Journal(Protocol):
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Append whole lines, all or none. Raises `JournalError`."""
+        ...
+
+
+class Drift(Protocol):
+    """Remembers which tools are listed otherwise than they were accepted."""
+
+    def seen(self, server: str, tool: str, pin: Pin) -> str:
+        """The digest that was seen instead of the pin's; "" when there was none. Asked at every call."""
+        ...
+
+    def note(self, sightings: Sequence[Sighting]) -> Sequence[Sighting]:
+        """Keep them for good; returns those whose pins had none before. Never raises."""
         ...
 
 

@@ -50,6 +50,7 @@ class Record(Struct, omit_defaults=True, kw_only=True):
     server: str
     method: str
     target: str
+    definition: str = ""
     phase: str
     direction: str = "to_server"
     principal: _Party
@@ -95,6 +96,7 @@ def line(
         server=call.server,
         method=call.method,
         target=call.target,
+        definition=call.definition,
         phase=call.phase.value,
         direction=call.direction.value,
         principal=_Party(call.principal.id, call.principal.kind),

@@ -270,8 +270,8 @@ class _Check(Struct):
 
     def arguments(self, schema: Any, path: Path, tool: str | None) -> None:
         if schema == "declared":
-            known = (self.tools or {}).get(tool, {}) if tool else {}
-            if self.tools is not None and tool in self.tools and "input_schema" not in known:
+            known = (self.tools or {}).get(tool, {}).get("definition", {}) if tool else {}
+            if self.tools is not None and tool in self.tools and known.get("inputSchema") is None:
                 self.fail(path, "the catalogue holds no schema of this tool")
             return
         if not isinstance(schema, dict):

@@ -1,6 +1,6 @@
 """Builds the decision service from its parts and runs it until it is told to stop.
 
-The only place that makes edges. Order of start: limits and journal (they can refuse), rules (they
+The only place that makes edges. Order of start: what is kept in files (they can refuse), rules (they
 can be wrong), OPA, and last the socket that callers reach; so nothing is half started.
 """
 
@@ -20,6 +20,7 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
+from msgspec import Struct
 
 from pdp.api.v1 import (
     decision_pb2,
@@ -33,6 +34,7 @@ from pdp.batching import Batcher
 from pdp.bundle import library_folder
 from pdp.bundle_server import BundleServer
 from pdp.catalogue import Catalogue
+from pdp.changes import ChangesFile
 from pdp.clock import SteadyClock
 from pdp.config import PdpConfig
 from pdp.decide import Parts, judge, report
@@ -83,10 +85,8 @@ async def serve(
     _make_private(run_folder)
     async with AsyncExitStack() as stack:
         clock = SteadyClock()
-        store = await _store(config, clock, stack)
-        journal = FileJournal(Path(config.journal.path))
-        stack.callback(journal.close)
-        parts, reloader = await _policy(config, opa, run_folder, clock, store, journal, stack)
+        kept = await _kept(config, clock, stack)
+        parts, reloader = await _policy(config, opa, run_folder, clock, kept, stack)
         batcher = Batcher(
             lambda calls: judge(calls, parts),
             max_calls=config.batching.max_calls,
@@ -95,7 +95,7 @@ async def serve(
         )
         await _background(stack, batcher.run())
         await _background(stack, reloader.watch(config.policy.poll_seconds))
-        await _listen(config, Desk(batcher, store), reloader, parts, stack)
+        await _listen(config, Desk(batcher, kept.store), reloader, parts, stack)
         ready()
         await stop.wait()
 
@@ -124,6 +124,22 @@ def _write_private(path: Path, text: str) -> Path:
     return path
 
 
+class _Kept(Struct, frozen=True):
+    """What outlives the process: counters, changed tools, records."""
+
+    store: StateStore
+    drift: ChangesFile
+    journal: FileJournal
+
+
+async def _kept(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -> _Kept:
+    store = await _store(config, clock, stack)
+    drift = ChangesFile(Path(config.policy.changes))
+    journal = FileJournal(Path(config.journal.path))
+    stack.callback(journal.close)
+    return _Kept(store, drift, journal)
+
+
 async def _store(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -> StateStore:
     limits = config.limits
     if limits.store == "memory":
@@ -145,8 +161,7 @@ async def _policy(
     opa: Path,
     run_folder: Path,
     clock: SteadyClock,
-    store: StateStore,
-    journal: FileJournal,
+    kept: _Kept,
     stack: AsyncExitStack,
 ) -> tuple[Parts, Reloader]:
     """Build the rules, start OPA, and wait until OPA says that it decides by them."""
@@ -168,8 +183,9 @@ async def _policy(
     stack.push_async_callback(engine.close)
     parts = Parts(
         engine=engine,
-        store=store,
-        journal=journal,
+        store=kept.store,
+        journal=kept.journal,
+        drift=kept.drift,
         clock=clock,
         new_id=new_decision_id,
         catalogue=Catalogue(),
@@ -201,7 +217,7 @@ async def _listen(
         DecisionService(desk, partial(report, parts=parts)), server
     )
     policy_pb2_grpc.add_PolicyServiceServicer_to_server(
-        PolicyService(lambda: reloader.state, serving.is_set), server
+        PolicyService(lambda: reloader.state, serving.is_set, parts), server
     )
     limits_pb2_grpc.add_LimitServiceServicer_to_server(
         LimitService(parts.store, parts.clock), server

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from pdp.api import strict_json
+from pdp.api import definition, strict_json
 from pdp.api.codec import MAX_TARGET
 from pdp.api.model import Direction, Phase
 from pep.errors import AnswerUnreadable
@@ -46,6 +46,7 @@ _WORDS = (
 # What must not be in a message that is too large to be parsed.
 _WORDS_OF_LARGE = (
     b'"inputrequests"',
+    b'"inputschema"',
     b"createmessage",
     b"elicitation/create",
     b"elicitation\\/create",
@@ -68,13 +69,17 @@ class Kind(Enum):
 
 
 class Question(Struct, frozen=True):
-    """One thing to be judged; `arguments` is a JSON object as it stands in the message."""
+    """One thing to be judged; `arguments` is a JSON object as it stands in the message.
+
+    `definition` is the digest of a listed tool's definition.
+    """
 
     method: str
     target: str = ""
     arguments: bytes = b"{}"
     phase: Phase = Phase.CALL
     direction: Direction = Direction.TO_CLIENT
+    definition: str = ""
 
 
 class Finding(Struct, frozen=True):
@@ -170,12 +175,13 @@ def _question(holder: bytes, method: Any, params: Any) -> Question | None:
 def _result(message: bytes, answered: Any, result: dict[str, Any]) -> Finding | Created | None:
     _check_keys(result, _RESULT)
     waiting = result.get("inputRequests")
+    listings = [one for one in LISTS if isinstance(result.get(one.member), list)]
+    if len(listings) + (waiting is not None) > 1:
+        raise ValueError("it answers more than one question")
     if waiting is not None:
         return _input(message, answered, waiting)
-    for listing in LISTS:
-        entries = result.get(listing.member)
-        if isinstance(entries, list):
-            return _list(answered, listing, entries)
+    if listings:
+        return _list(answered, listings[0], result[listings[0].member])
     task = result.get("task")
     named = task.get("taskId") if isinstance(task, dict) else result.get("taskId")
     return Created(named) if isinstance(named, str) else None
@@ -197,7 +203,13 @@ def _input(message: bytes, answered: Any, waiting: Any) -> Finding | None:
 
 def _list(answered: Any, listing: Listing, entries: list[Any]) -> Finding:
     questions = tuple(
-        Question(listing.method, _named(entry, listing), b"{}", Phase.LIST, Direction.TO_SERVER)
+        Question(
+            listing.method,
+            _named(entry, listing),
+            phase=Phase.LIST,
+            direction=Direction.TO_SERVER,
+            definition=_digest(entry) if listing.member == "tools" else "",
+        )
         for entry in entries
     )
     return Finding(Kind.LIST, questions, answered if isinstance(answered, str | int) else None, listing)  # fmt: skip
@@ -212,6 +224,12 @@ def _named(entry: Any, listing: Listing) -> str:
     return name
 
 
+def _digest(tool: dict[str, Any]) -> str:
+    """A key that looks like a counted one would be read by some clients, and not be counted."""
+    _check_keys(tool, _DEFINITION)
+    return definition.digest(tool)
+
+
 def _check_keys(value: dict[str, Any], known: Keys) -> None:
     key = known.lookalike(value)
     if key is not None:
@@ -224,6 +242,7 @@ def _is_at_most(number: bytes | Raw, most: int) -> bool:
 
 
 _ENTRIES = msgspec.json.Decoder(list[Raw])
+_DEFINITION = keys(*definition.MEMBERS)
 _RESULT = keys(
     "resultType", "inputRequests", "cacheScope", "ttlMs", "task", "taskId",
     *(listing.member for listing in LISTS),

@@ -124,6 +124,7 @@ class Screen:
             phase=question.phase,
             direction=question.direction,
             is_retry=False,
+            definition=question.definition,
         )
 
     def _enforced(self, asked: Request, decision: Decision) -> Refuse | None:

@@ -41,11 +41,26 @@ class Gateway:
         listen = f'[pep]\nlisten = "127.0.0.1:{self.port}"\n{pep}\n'
         self.config.write_text(f'state_dir = "state"\n{settings}\n{listen}\n{sections}')
 
+    @classmethod
+    def registered(cls, folder: Path) -> Gateway:
+        """A site that `tipstaff register` has made, moved to a port and a state folder of ours."""
+        text = (folder / "tipstaff.toml").read_text()
+        one = cls(folder, {})
+        moved = text.replace("127.0.0.1:8700", f"127.0.0.1:{one.port}")
+        one.config.write_text(moved.replace('state_dir = ".tipstaff"', 'state_dir = "state"'))
+        return one
+
     def rules(self, server: str, rules: Any) -> None:
         """Write the rules of a server: text as it is, anything else as YAML."""
         path = self.folder / "policy" / "servers" / server / "data.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(rules if isinstance(rules, str) else yaml.safe_dump(rules))
+
+    def catalogue(self, server: str, tools: Mapping[str, Any]) -> None:
+        """Write what is known of the tools of a server (name: entry)."""
+        path = self.folder / "policy" / "catalog" / server / "data.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"tools": tools}))
 
     def url(self, server: str) -> str:
         return f"http://127.0.0.1:{self.port}/{server}/mcp"

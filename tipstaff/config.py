@@ -7,6 +7,7 @@ relative to the file's folder. `state_dir` holds what must survive: records, lim
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import tempfile
@@ -58,6 +59,11 @@ def load(source: Path) -> Config:
         raise ConfigError(
             f"cannot read {source}: {error}; `tipstaff init` writes a configuration"
         ) from error
+    return parse(text, source)
+
+
+def parse(text: str, source: Path) -> Config:
+    """Check the text of `source`, which need not be there yet; raises `ConfigError`."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -101,7 +107,7 @@ def starter(servers: Sequence[tuple[str, str]]) -> str:
             Server(name, url)
         except ValueError as error:
             raise ConfigError(str(error)) from error
-    named = "".join(f"\n[servers.{name}]\nurl = {_toml(url)}\n" for name, url in servers)
+    named = "".join(f"\n{section(Server(name, url))}" for name, url in servers)
     example = '\n# [servers.example]\n# url = "http://127.0.0.1:9000/mcp"\n'
     return f"""\
 # Tipstaff. `tipstaff check` shows every setting with its value; relative paths begin here.
@@ -119,6 +125,18 @@ dir = "policy"                     # servers/NAME/data.yaml and site/NAME/NAME.r
 # bearer = "env:NAME" is the token that Tipstaff itself shows to the server.
 # denial = "error" refuses tool calls with a JSON-RPC error instead of a result the model reads.
 {named or example}"""
+
+
+def section(server: Server) -> str:
+    """The section of one server: what differs from the defaults."""
+    plain = Server(server.name, server.url, server.command)
+    told = {
+        key: value
+        for key, value in structs.asdict(server).items()
+        if key != "name" and value and (key in {"url", "command"} or value != getattr(plain, key))
+    }
+    lines = "".join(f"{key} = {_toml(value)}\n" for key, value in told.items())
+    return f"[servers.{server.name}]\n{lines}"
 
 
 class _Reader:
@@ -150,11 +168,14 @@ class _Reader:
         limits, journal, policy = parts["limits"], parts["journal"], parts["policy"]
         limits_path = self._folder / limits.path if limits.path else state / "limits.db"
         journal_path = self._folder / journal.path if journal.path else state / "decisions.jsonl"
+        changes = self._folder / policy.changes if policy.changes else state / "changed.json"
         return {
             **parts,
             "limits": structs.replace(limits, path=str(limits_path)),
             "journal": structs.replace(journal, path=str(journal_path)),
-            "policy": structs.replace(policy, dir=str(self._folder / policy.dir)),
+            "policy": structs.replace(
+                policy, dir=str(self._folder / policy.dir), changes=str(changes)
+            ),
         }
 
     def _section(
@@ -257,9 +278,13 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return str(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)

@@ -20,10 +20,11 @@ def resolved_pdp(config: PdpConfig) -> PdpConfig:
 
 def resolved_pep(config: PepConfig) -> PepConfig:
     """The settings of the proxy with every reference replaced; raises `ConfigError`."""
-    return structs.replace(config, servers=tuple(map(_resolved_server, config.servers)))
+    return structs.replace(config, servers=tuple(map(resolved_server, config.servers)))
 
 
-def _resolved_server(server: Server) -> Server:
+def resolved_server(server: Server) -> Server:
+    """One server with every reference replaced; raises `ConfigError`."""
     where = f"servers.{server.name}"
     bearer = server.bearer and _only_secret(server.bearer, f"{where}.bearer")
     headers = {

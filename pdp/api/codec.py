@@ -5,9 +5,10 @@ Sizes are bounded here, because a message that came over the wire is not to be t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from pdp.api import strict_json
+from pdp.api import definition, strict_json
 from pdp.api.model import (
     Call,
     Client,
@@ -50,6 +51,7 @@ _DIRECTION_FROM_WIRE = {
     types_pb2.DIRECTION_TO_SERVER: Direction.TO_SERVER,
     types_pb2.DIRECTION_TO_CLIENT: Direction.TO_CLIENT,
 }
+_is_digest = re.compile(definition.PATTERN).match
 # field, longest value, whether it may be empty
 _BOUNDS = (
     ("request_id", MAX_NAME, False),
@@ -81,6 +83,8 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         raise CodecError("direction", f"unknown value {message.direction}")
     if message.protocol.era not in _ERAS:
         raise CodecError("protocol.era", "neither legacy nor modern")
+    if message.definition_digest and not _is_digest(message.definition_digest):
+        raise CodecError("definition_digest", "not sha256: and 64 hexadecimal digits")
     return Call(
         request_id=message.request_id,
         server=message.server,
@@ -96,6 +100,7 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         direction=_DIRECTION_FROM_WIRE[message.direction],
         is_retry=message.is_retry,
         trace_id=message.trace_id,
+        definition=message.definition_digest,
     )
 
 
@@ -118,6 +123,7 @@ def call_to_wire(call: Call) -> decision_pb2.DecideRequest:
         direction=_DIRECTION_TO_WIRE[call.direction],
         is_retry=call.is_retry,
         trace_id=call.trace_id,
+        definition_digest=call.definition,
     )
 
 

@@ -59,7 +59,11 @@ class Protocol(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """One MCP message to be judged; `arguments` is strict JSON as bytes."""
+    """One MCP message to be judged; `arguments` is strict JSON as bytes.
+
+    `definition` is the digest of the tool's definition as its server lists it now (`pdp.api.definition`),
+    "" when that is not known.
+    """
 
     request_id: str
     server: str
@@ -75,6 +79,7 @@ class Call(Struct, frozen=True, kw_only=True):
     direction: Direction = Direction.TO_SERVER
     is_retry: bool = False
     trace_id: str = ""
+    definition: str = ""
 
 
 class Reason(Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DecideRequest(_message.Message):
-    __slots__ = ("request_id", "server", "method", "target", "arguments_json", "principal", "session", "client", "protocol", "transport", "phase", "is_retry", "trace_id", "direction")
+    __slots__ = ("request_id", "server", "method", "target", "arguments_json", "principal", "session", "client", "protocol", "transport", "phase", "is_retry", "trace_id", "direction", "definition_digest")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class DecideRequest(_message.Message):
     IS_RETRY_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_DIGEST_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     server: str
     method: str
@@ -37,7 +38,8 @@ class DecideRequest(_message.Message):
     is_retry: bool
     trace_id: str
     direction: _types_pb2.Direction
-    def __init__(self, request_id: _Optional[str] = ..., server: _Optional[str] = ..., method: _Optional[str] = ..., target: _Optional[str] = ..., arguments_json: _Optional[bytes] = ..., principal: _Optional[_Union[_types_pb2.Principal, _Mapping]] = ..., session: _Optional[_Union[_types_pb2.Session, _Mapping]] = ..., client: _Optional[_Union[_types_pb2.Client, _Mapping]] = ..., protocol: _Optional[_Union[_types_pb2.Protocol, _Mapping]] = ..., transport: _Optional[str] = ..., phase: _Optional[_Union[_types_pb2.Phase, str]] = ..., is_retry: _Optional[bool] = ..., trace_id: _Optional[str] = ..., direction: _Optional[_Union[_types_pb2.Direction, str]] = ...) -> None: ...
+    definition_digest: str
+    def __init__(self, request_id: _Optional[str] = ..., server: _Optional[str] = ..., method: _Optional[str] = ..., target: _Optional[str] = ..., arguments_json: _Optional[bytes] = ..., principal: _Optional[_Union[_types_pb2.Principal, _Mapping]] = ..., session: _Optional[_Union[_types_pb2.Session, _Mapping]] = ..., client: _Optional[_Union[_types_pb2.Client, _Mapping]] = ..., protocol: _Optional[_Union[_types_pb2.Protocol, _Mapping]] = ..., transport: _Optional[str] = ..., phase: _Optional[_Union[_types_pb2.Phase, str]] = ..., is_retry: _Optional[bool] = ..., trace_id: _Optional[str] = ..., direction: _Optional[_Union[_types_pb2.Direction, str]] = ..., definition_digest: _Optional[str] = ...) -> None: ...
 
 class DecideResponse(_message.Message):
     __slots__ = ("decision",)

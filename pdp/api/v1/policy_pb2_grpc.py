@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PolicyServiceStub:
-    """Tells which policy decides and whether newer text failed to load.
+    """Tells which policy decides, whether newer text failed to load, and what it knows of tools.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,26 @@ class PolicyServiceStub:
                 request_serializer=tipstaff_dot_decision_dot_v1_dot_policy__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=tipstaff_dot_decision_dot_v1_dot_policy__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.Catalog = channel.unary_unary(
+                '/tipstaff.decision.v1.PolicyService/Catalog',
+                request_serializer=tipstaff_dot_decision_dot_v1_dot_policy__pb2.CatalogRequest.SerializeToString,
+                response_deserializer=tipstaff_dot_decision_dot_v1_dot_policy__pb2.CatalogResponse.FromString,
+                _registered_method=True)
 
 
 class PolicyServiceServicer:
-    """Tells which policy decides and whether newer text failed to load.
+    """Tells which policy decides, whether newer text failed to load, and what it knows of tools.
     """
 
     def GetStatus(self, request, context):
         """The state of the policy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Catalog(self, request, context):
+        """The tools of the catalogue, and which of them have changed since they were accepted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +73,11 @@ def add_PolicyServiceServicer_to_server(servicer, server):
                     request_deserializer=tipstaff_dot_decision_dot_v1_dot_policy__pb2.GetStatusRequest.FromString,
                     response_serializer=tipstaff_dot_decision_dot_v1_dot_policy__pb2.GetStatusResponse.SerializeToString,
             ),
+            'Catalog': grpc.unary_unary_rpc_method_handler(
+                    servicer.Catalog,
+                    request_deserializer=tipstaff_dot_decision_dot_v1_dot_policy__pb2.CatalogRequest.FromString,
+                    response_serializer=tipstaff_dot_decision_dot_v1_dot_policy__pb2.CatalogResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'tipstaff.decision.v1.PolicyService', rpc_method_handlers)
@@ -70,7 +87,7 @@ def add_PolicyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PolicyService:
-    """Tells which policy decides and whether newer text failed to load.
+    """Tells which policy decides, whether newer text failed to load, and what it knows of tools.
     """
 
     @staticmethod
@@ -90,6 +107,33 @@ class PolicyService:
             '/tipstaff.decision.v1.PolicyService/GetStatus',
             tipstaff_dot_decision_dot_v1_dot_policy__pb2.GetStatusRequest.SerializeToString,
             tipstaff_dot_decision_dot_v1_dot_policy__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Catalog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tipstaff.decision.v1.PolicyService/Catalog',
+            tipstaff_dot_decision_dot_v1_dot_policy__pb2.CatalogRequest.SerializeToString,
+            tipstaff_dot_decision_dot_v1_dot_policy__pb2.CatalogResponse.FromString,
             options,
             channel_credentials,
             insecure,

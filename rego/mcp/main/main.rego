@@ -35,7 +35,7 @@ decision := {
 	"obligations": [],
 	"shadow": _shadow,
 } if {
-	denial := min(_denials)
+	[_, denial] := min(_denials_in_order)
 }
 
 decision := object.union(_demands, {
@@ -74,6 +74,9 @@ _demands := {
 
 # A site's element that says `shadow: true` is not enforced; denials and holds are then recorded.
 _denials := {denial | some denial in findings.denials; object.get(denial, "shadow", false) != true}
+
+# What hides a target comes first: one denial that does not must not bring it back into a list.
+_denials_in_order := {[object.get(denial, "hidden", false) != true, denial] | some denial in _denials}
 
 _permits := {permit | some permit in findings.permits; object.get(permit, "shadow", false) != true}
 

@@ -108,6 +108,12 @@ test_a_hidden_target_is_marked if {
 	decide({"action": "deny"}, {}).hidden == false
 }
 
+test_a_target_that_anything_hides_is_hidden_and_its_reason_told[note] if {
+	some note, code in {"a code before the others": "a", "a code after them": "z"}
+	answer := decide({"action": "deny"}, {"pay": {"hidden": [{"code": code, "message": "m"}]}})
+	[answer.hidden, answer.reason.code] == [true, code]
+}
+
 test_every_call_of_a_batch_is_answered_in_its_place if {
 	answers := main.decisions with input as {"calls": [calls.call, {}, calls.with_fields({"target": "other"})]}
 		with data.servers as servers({})

@@ -82,12 +82,22 @@ def test_the_revision_changes_with_any_content_and_with_nothing_else(tmp_path: P
     assert len({one.revision, other.revision, moved.revision}) == 3
 
 
-def test_the_schemas_of_the_catalogue_stay_here(tmp_path: Path) -> None:
-    """OPA sees a tool's facts; its schema would cost it many times their size."""
-    entry = {"tools": {"read": {"category": "Read", "input_schema": {"type": "object"}}}}
-    text = read(tmp_path, catalog__files__data_DOT_json=json.dumps(entry))
-    assert b"input_schema" not in text.files["catalog/files/data.json"]
+def test_what_people_read_in_the_catalogue_stays_here(tmp_path: Path) -> None:
+    """OPA sees a tool's facts; its definition would cost it many times their size."""
+    entry = {"category": "Read", "definition": {"inputSchema": {}}, "rationale": "Reads."}
+    text = read(tmp_path, catalog__files__data_DOT_json=json.dumps({"tools": {"read": entry}}))
     assert text.files["catalog/files/data.json"] == b'{"tools": {"read": {"category": "Read"}}}'
+    assert text.catalogue["files"]["tools"]["read"] == entry
+
+
+def test_the_revision_changes_with_a_schema_that_arguments_are_checked_by(tmp_path: Path) -> None:
+    """OPA does not see it, but the decision depends on it; and only another revision activates."""
+    revisions = set()
+    for number, schema in enumerate([{}, {"required": ["path"]}]):
+        entry = {"tools": {"read": {"definition": {"inputSchema": schema}}}}
+        folder = tmp_path / str(number)
+        revisions.add(read(folder, catalog__files__data_DOT_json=json.dumps(entry)).revision)
+    assert len(revisions) == 2
 
 
 @pytest.mark.parametrize(
@@ -102,6 +112,9 @@ def test_the_schemas_of_the_catalogue_stay_here(tmp_path: Path) -> None:
         ("catalog__files__x_DOT_json", "{}", "not read; the catalogue is"),
         ("catalog__files__data_DOT_json", "{", "not a catalogue"),
         ("catalog__files__data_DOT_json", '{"tools": []}', "not a catalogue"),
+        ("catalog__files__data_DOT_json", "[]", "not a catalogue"),
+        ("catalog__files__data_DOT_json", '{"tools": {"a": {}, "a": {}}}', "duplicate key 'a'"),
+        ("catalog__files__data_DOT_json", '{"tools": {"a": {"risk": "hihg"}}}', "a: Invalid enum"),
         ("servers__files__data_DOT_yaml", "tools: {a: {acton: b}}\n", "did you mean `action`"),
     ],
 )

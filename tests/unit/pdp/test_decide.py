@@ -13,6 +13,7 @@ from msgspec import structs
 from pdp.api.model import Call, Effect, Phase, Reason
 from pdp.catalogue import Catalogue
 from pdp.decide import Judgement, Parts, give_back, judge
+from pdp.drift import Sightings
 from pdp.limits import Grant, Spent
 from pdp.policy import BatchAnswer, Check, Fault, Limit, PolicyAnswer
 from tests.calls import call
@@ -40,6 +41,7 @@ class Bench:
             engine=self.engine,
             store=self.store,
             journal=self.journal,
+            drift=Sightings(),
             clock=FixedClock(),
             new_id=lambda: f"d{next(numbers)}",
             catalogue=Catalogue(),
@@ -173,3 +175,93 @@ async def test_of_a_list_only_what_is_kept_from_the_caller_is_recorded() -> None
     found = await bench.judge(*looks)
     assert [one.decision.hidden for one in found] == [False, True, False]
     assert [(one["target"], one["phase"]) for one in bench.journal.records()] == [("b", "list")]
+
+
+PINNED, LISTED = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+
+
+def pinned(bench: Bench, accepted: str = "", digest: str = PINNED) -> None:
+    """Two tools in the catalogue, one of them pinned."""
+    entry = {"digest": digest, "accepted": accepted}
+    bench.parts.catalogue = Catalogue({"files": {"tools": {"read": entry, "write": {}}}})
+
+
+def look(definition: str, target: str = "read") -> Call:
+    """A look at an entry of a list."""
+    return structs.replace(call(target=target), phase=Phase.LIST, definition=definition)
+
+
+async def changed(bench: Bench, *calls: Call) -> list[bool]:
+    """What the rules were told of the tool of each call."""
+    await bench.judge(*calls)
+    return [one["tool"]["changed"] for one in bench.engine.asked[-1]]
+
+
+async def test_a_tool_that_is_listed_as_it_was_accepted_has_not_changed() -> None:
+    """Nor has one of which no list was seen."""
+    bench = Bench(ALLOW)
+    pinned(bench)
+    assert await changed(bench, call(), look(PINNED), look(""), call()) == [False] * 4
+    assert [one["tool"]["pinned"] for one in bench.engine.asked[-1]] == [True] * 4
+
+
+async def test_one_look_at_another_definition_changes_the_tool_for_every_call() -> None:
+    """Those of the same batch too, and lists that show the old definition again."""
+    bench = Bench(ALLOW)
+    pinned(bench)
+    assert await changed(bench, call(), look(LISTED)) == [True, True]
+    assert await changed(bench, look(PINNED), call()) == [True, True]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        call(target="write"),
+        look(LISTED, "write"),
+        look(LISTED, "new"),
+        call(server="other"),
+        call(method="prompts/get"),
+        call(method="resources/read"),
+    ],
+    ids=[
+        "another tool",
+        "one without a pin",
+        "a new one",
+        "another server",
+        "a prompt",
+        "a resource",
+    ],
+)
+async def test_nothing_but_the_changed_tool_is_touched(other: Call) -> None:
+    """Whatever is called the same."""
+    bench = Bench(ALLOW)
+    pinned(bench)
+    assert await changed(bench, look(LISTED), other) == [True, False]
+    assert await changed(bench, other) == [False]
+
+
+@pytest.mark.parametrize(("digest", "accepted"), [(LISTED, ""), (PINNED, "2026-11-24T22:00:00Z")])
+async def test_another_pin_opens_the_tool_again(digest: str, accepted: str) -> None:
+    """The new definition accepted, or the old one once more; and it can change again."""
+    bench = Bench(ALLOW)
+    pinned(bench)
+    assert await changed(bench, look(LISTED)) == [True]
+    pinned(bench, accepted, digest)
+    assert await changed(bench, call(), look(digest)) == [False, False]
+    assert await changed(bench, look("sha256:" + "c" * 64), call()) == [True, True]
+
+
+async def test_of_prompts_and_resources_the_catalogue_says_nothing() -> None:
+    """It is a catalogue of tools."""
+    bench = Bench(ALLOW)
+    pinned(bench)
+    await bench.judge(call(), call(method="prompts/get"))
+    assert [one["tool"]["pinned"] for one in bench.engine.asked[-1]] == [True, False]
+
+
+async def test_the_record_of_a_hidden_entry_says_what_was_listed() -> None:
+    """Its digest, to look for in what the server said."""
+    bench = Bench(structs.replace(DENY, hidden=True))
+    pinned(bench)
+    await bench.judge(look(LISTED), call())
+    assert [one.get("definition") for one in bench.journal.records()] == [LISTED, None]

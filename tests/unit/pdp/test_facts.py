@@ -25,7 +25,11 @@ JSON = st.recursive(
 def test_the_input_has_all_documented_members() -> None:
     """The shape that rules, schemas and tests are written against."""
     tool = Catalogue(
-        {"files": {"tools": {"read": {"category": "Read", "annotations": {"a": 1}}}}}
+        {
+            "files": {
+                "tools": {"read": {"category": "Read", "definition": {"annotations": {"a": 1}}}}
+            }
+        }
     ).tool("files", "read")
     one = structs.replace(
         call(arguments=b'{"path":"/x"}'),
@@ -46,6 +50,7 @@ def test_the_input_has_all_documented_members() -> None:
             "category": "Read",
             "risk": "",
             "confidence": 0,
+            "marks": [],
             "pinned": False,
             "changed": False,
         },

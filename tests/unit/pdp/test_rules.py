@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from pdp.errors import PolicyTextError
 from pdp.rules import ACTIONS, CATEGORIES, SCOPES, nearest, starter_rules, validate
 
-CATALOGUE: dict[str, Any] = {"tools": {"read": {"input_schema": {}}, "write": {}}}
+CATALOGUE: dict[str, Any] = {
+    "tools": {
+        "read": {"definition": {"inputSchema": {}}},
+        "write": {},
+        "null": {"definition": {"inputSchema": None}},
+    }
+}
 EVERYTHING = """\
 default: hide
 tools:
@@ -206,8 +212,9 @@ def test_declared_needs_a_schema_in_the_catalogue() -> None:
     """Where there is a catalogue; a server without one is checked when it is called."""
     validate(rule("arguments: declared"), "s", CATALOGUE)
     validate("tools: {write: {arguments: declared}}", "s", None)
-    (found,) = problems("tools: {write: {arguments: declared}}", CATALOGUE)
-    assert "the catalogue holds no schema of this tool" in found
+    for tool in ("write", "'null'"):
+        (found,) = problems(f"tools: {{{tool}: {{arguments: declared}}}}", CATALOGUE)
+        assert "the catalogue holds no schema of this tool" in found
 
 
 def test_the_starter_rules_are_rules() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pdp.api.definition import digest
 from pdp.api.model import Direction, Phase
 from pep.errors import AnswerUnreadable
 from pep.inspect import (
@@ -51,6 +52,15 @@ def test_every_entry_of_a_list_is_a_question(member: str, key: str, method: str)
     assert {(one.phase, one.direction) for one in finding.questions} == {
         (Phase.LIST, Direction.TO_SERVER)
     }
+
+
+def test_a_listed_tool_is_asked_about_with_the_digest_of_its_definition() -> None:
+    """As it stands, each its own; other lists have definitions of no tool."""
+    tools = [{"name": "a", "description": "A", "_meta": {"n": 1}}, {"name": "b"}]
+    finding = found(message(id=1, result={"tools": tools}))
+    assert [one.definition for one in finding.questions] == [digest(one) for one in tools]
+    finding = found(message(id=1, result={"prompts": tools}))
+    assert [one.definition for one in finding.questions] == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +135,10 @@ def test_a_task_that_a_result_names_is_found(result: dict[str, Any]) -> None:
         b'{"id":1,"result":{"inputRequests":[]}}',
         b'{"id":1,"result":{"inputRequests":{"a":1}}}',
         b'{"id":1,"result":{"inputRequests":{"a":{"method":"x","Method":"y"}}}}',
+        b'{"id":1,"result":{"inputRequests":{},"tools":[{"name":"x"}]}}',
+        b'{"id":1,"result":{"tools":[],"prompts":[{"name":"x"}]}}',
+        b'{"id":1,"result":{"tools":[{"name":"x","Description":"y"}]}}',
+        b'{"id":1,"result":{"tools":[{"name":"x","input\xc5\xbfchema":{}}]}}',
     ],
 )
 def test_what_two_readers_could_read_differently_is_not_shown(data: bytes) -> None:
@@ -144,7 +158,13 @@ def test_a_word_in_disguise_still_matters(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b'"inputRequests"', b"sampling/createMessage", b'"elicitation\\/create"', b"\\u0072oots/list"],
+    [
+        b'"inputRequests"',
+        b'"inputSchema"',
+        b"sampling/createMessage",
+        b'"elicitation\\/create"',
+        b"\\u0072oots/list",
+    ],
 )
 def test_a_word_matters_though_the_message_is_large(data: bytes) -> None:
     """What would have been judged must not stream by."""

@@ -30,6 +30,7 @@ def test_an_empty_file_is_all_defaults_beside_it(tmp_path: Path) -> None:
     assert config.pdp.policy.dir == str(tmp_path / "policy")
     assert config.pdp.journal.path == str(tmp_path / ".tipstaff" / "decisions.jsonl")
     assert config.pdp.limits.path == str(tmp_path / ".tipstaff" / "limits.db")
+    assert config.pdp.policy.changes == str(tmp_path / ".tipstaff" / "changed.json")
     assert config.pep.listen == "127.0.0.1:8700"
     assert config.pep.servers == ()
 
@@ -44,6 +45,8 @@ def test_what_is_set_is_kept(tmp_path: Path) -> None:
             [pdp]
             listen = "127.0.0.1:9000"
             labels = {site = "lab"}
+            [policy]
+            changes = "seen/changed.json"
             [journal]
             path = "/var/log/decisions.jsonl"
             [servers.files]
@@ -56,6 +59,7 @@ def test_what_is_set_is_kept(tmp_path: Path) -> None:
     assert config.pdp.labels == {"site": "lab"}
     assert config.pdp.journal.path == "/var/log/decisions.jsonl"
     assert config.pdp.limits.path == "/var/lib/tipstaff/limits.db"
+    assert config.pdp.policy.changes == str(tmp_path / "seen" / "changed.json")
     (server,) = config.pep.servers
     assert (server.name, server.denial) == ("files", "error")
 

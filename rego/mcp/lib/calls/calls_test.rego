@@ -9,7 +9,7 @@ call := {
 	"target": "read",
 	"arguments": {"path": "/x"},
 	"annotations": {},
-	"tool": {"category": "", "risk": "", "confidence": 0, "pinned": false, "changed": false},
+	"tool": {"category": "", "risk": "", "confidence": 0, "marks": [], "pinned": false, "changed": false},
 	"principal": {"id": "anonymous:127.0.0.1", "kind": "anonymous", "claims": {}},
 	"session": {"id": "s1", "kind": "cooperative"},
 	"client": {"name": "", "version": ""},

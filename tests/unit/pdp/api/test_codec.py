@@ -55,6 +55,8 @@ CALLS = st.builds(
     phase=st.sampled_from(Phase),
     is_retry=st.booleans(),
     trace_id=text(codec.MAX_NAME),
+    definition=st.just("")
+    | st.binary(min_size=32, max_size=32).map(lambda one: f"sha256:{one.hex()}"),
 )
 REASONS = st.builds(Reason, text(20), text(20))
 DECISIONS = st.builds(
@@ -179,6 +181,16 @@ def test_arguments_and_claims_are_objects(field: str, data: bytes) -> None:
     """What is none is refused; white space before the object is not."""
     codec.call_from_wire(wire(**{field: b' \n{"sub":"a"}'}))
     assert refused_field(wire(**{field: data})) == field.replace("__", ".")
+
+
+@pytest.mark.parametrize(
+    "digest",
+    ["x", "sha256:", "sha256:" + "A" * 64, "sha256:" + "a" * 63, "sha256:" + "a" * 64 + "\n"],
+)
+def test_a_digest_is_one_or_is_not_there(digest: str) -> None:
+    """It goes into the records as it is."""
+    assert codec.call_from_wire(wire(definition_digest="")).definition == ""
+    assert refused_field(wire(definition_digest=digest)) == "definition_digest"
 
 
 def test_what_is_left_out_has_a_meaning() -> None:

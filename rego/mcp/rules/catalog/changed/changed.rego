@@ -1,6 +1,8 @@
 # METADATA
 # title: Changed tool
-# description: A tool that is no longer what was accepted is closed until someone accepts it again.
+# description: >
+#   A tool that is no longer what was accepted is closed until someone accepts it again: no list shows
+#   it, because its new text might speak to the model, and a call of it is told why.
 # schemas:
 #   - input: schema.input
 package mcp.rules.catalog.changed
@@ -9,7 +11,13 @@ package mcp.rules.catalog.changed
 # description: The tool's definition differs from its pin.
 # custom:
 #   code: tool_changed
-deny contains {"code": "tool_changed", "message": message, "rule": "mcp.rules.catalog.changed"} if {
+deny contains object.union(denial, {"hidden": _is_listed}) if {
 	input.tool.changed
-	message := "the definition of this tool has changed since it was accepted"
+	denial := {"code": "tool_changed", "message": _message, "rule": "mcp.rules.catalog.changed"}
 }
+
+_message := "the definition of this tool has changed since it was accepted; an operator must accept it first"
+
+default _is_listed := false
+
+_is_listed if input.phase == "list"

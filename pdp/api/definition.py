@@ -1,0 +1,29 @@
+"""The digest of a tool's definition, by which a listed tool is told from the one that was accepted.
+
+Counted is what says what a tool is and does (MCP 2026-07-28, `Tool`). Left out are `icons`, which are
+pictures for people and whose URLs may be signed anew for every list; `_meta`, which is a note of the
+server's that may differ from answer to answer; and `execution`, which says how a call is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+PATTERN = r"sha256:[0-9a-f]{64}\Z"
+MEMBERS = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
+
+
+def digest(definition: Mapping[str, Any]) -> str:
+    """`sha256:` and 64 hexadecimal digits, of the counted members of a tool as its server lists it.
+
+    The order of keys and the spelling of strings do not count; the order of lists does, and so does
+    whether a member is absent, null or empty. Raises `ValueError` for what is not strict JSON.
+    """
+    counted = {key: definition[key] for key in MEMBERS if key in definition}
+    text = json.dumps(
+        counted, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
