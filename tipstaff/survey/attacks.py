@@ -30,7 +30,7 @@ MOST = 6
 # What the argument is called that a mark is about: classes of names in `lexicon.toml`.
 _ARGUMENTS = {
     Mark.FILES: ("path",),
-    Mark.FREE_CODE: ("code", "query", "manifest"),
+    Mark.FREE_CODE: ("code", "perhaps_code", "query", "manifest"),
     Mark.FREE_URL: ("url", "webhook"),
     Mark.SECRETS_IN: ("secret",),
 }
@@ -79,6 +79,11 @@ class Attack(Struct, frozen=True, forbid_unknown_fields=True):
     stops: str
     references: tuple[str, ...]
     applies: Applies
+
+    @property
+    def is_universal(self) -> bool:
+        """Whether every tool is open to it: what stops it is a pin, and no rule of the tool's."""
+        return self.applies == Applies()
 
     @property
     def argument_marks(self) -> tuple[Mark, ...]:

@@ -28,11 +28,18 @@ def rationale(
 
 
 def _reasons(support: Sequence[Evidence]) -> list[str]:
-    """The loudest reasons; a verb that stands in several fields is one reason."""
+    """The loudest reason, and the next one that stands in another field, or is no mere verb."""
     spoken: dict[str, list[Evidence]] = {}
     for evidence in support:
         spoken.setdefault(evidence.says.partition(": ")[2], []).append(evidence)
-    return [_reason(said, found) for said, found in spoken.items()][:_MOST_REASONS]
+    reasons: list[str] = []
+    heard: set[str] = set()
+    for said, found in spoken.items():
+        fields = {evidence.field for evidence in found}
+        if " " in said or not fields <= heard:
+            reasons.append(_reason(said, found))
+            heard |= fields
+    return reasons[:_MOST_REASONS]
 
 
 def _reason(said: str, found: Sequence[Evidence]) -> str:

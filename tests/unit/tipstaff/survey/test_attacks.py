@@ -243,3 +243,12 @@ def test_a_key_that_is_there_twice_is_an_error() -> None:
     """One of them would be lost."""
     with pytest.raises(ValueError, match="twice"):
         parse(ENTRY + ENTRY[ENTRY.index("[[attack]]") :])
+
+
+def test_what_every_tool_is_open_to_can_be_told_from_the_rest() -> None:
+    """A pin stops it, no rule of the tool's own."""
+    assert {one.key for one in load() if one.is_universal} == {
+        "rug_pull",
+        "tool_poisoning",
+        "tool_shadowing",
+    }

@@ -41,6 +41,9 @@ def found(
         ("transfer_funds", "Transfer funds", ("amount", "to"), (), "Financial", "critical"),
         ("query", "Run a read-only SQL query", ("sql",), (), "Read", "medium"),
         ("run_sql", "Execute a single SQL statement", ("sql",), (), "Execute", "critical"),
+        ("execute_query", "Execute SQL. Read-only (default) or read-write.", ("sql",), (), "Execute", "critical"),
+        ("create_item", "Create an item", ("code",), (), "Write", "medium"),
+        ("uninstall_helm_chart", "Uninstall a Helm chart", (), (), "Destructive", "critical"),
         ("write_query", "Run an INSERT, UPDATE, or DELETE query", ("query",), (), "Destructive", "critical"),
         ("get_secret_value", "Retrieves the secret value", ("id",), (), "Read", "medium"),
         ("create_access_key", "Create a new access key", ("user",), (), "Write", "critical"),
@@ -116,6 +119,7 @@ def test_a_claim_decides_where_the_text_does_not() -> None:
 def test_marks_tell_what_arguments_and_answers_hold() -> None:
     """Beside the category."""
     assert Mark.FREE_CODE in found("run", "Run code", ("code",)).marks
+    assert Mark.FREE_CODE not in found("create_item", "Create an item", ("code",)).marks
     assert Mark.FREE_URL in found("fetch", "Fetch a page", ("url",)).marks
     assert Mark.SECRETS_IN in found("login", "Log in", ("password",)).marks
     assert Mark.SECRETS_OUT in found("get_x", "Returns the private key.").marks
