@@ -48,20 +48,21 @@ def read(text: str, language: Language, groups: Sequence[Sequence[str]]) -> list
 
     Raises `ConfigError` if it cannot be read.
     """
-    data = _data(text, language)
+    data = data_in(text, language)
     if not isinstance(data, dict):
         raise ConfigError("does not hold an object")
     return [
         server
         for keys in groups
-        for project, servers in _groups(data, keys)
+        for project, servers in groups_in(data, keys)
         if isinstance(servers, dict)
         for name, entry in servers.items()
         if isinstance(entry, dict) and (server := _server(name, entry, project))
     ]
 
 
-def _data(text: str, language: Language) -> Any:
+def data_in(text: str, language: Language) -> Any:
+    """What a file says, read leniently; raises `ConfigError`."""
     text = text.removeprefix("\ufeff")
     if not text.strip():
         return {}
@@ -79,13 +80,13 @@ def _json(text: str) -> Any:
         return json.loads(_LAST_COMMA.sub(r"\1", bare), strict=False)
 
 
-def _groups(data: Any, keys: Sequence[str], project: str = "") -> Iterator[tuple[str, Any]]:
+def groups_in(data: Any, keys: Sequence[str], project: str = "") -> Iterator[tuple[str, Any]]:
     """What stands at `keys`, with the project it is for."""
     if not keys:
         yield project, data
     elif isinstance(data, dict):
         for key in data if keys[0] == EVERY else keys[:1]:
-            yield from _groups(data.get(key), keys[1:], key if keys[0] == EVERY else project)
+            yield from groups_in(data.get(key), keys[1:], key if keys[0] == EVERY else project)
 
 
 def _server(name: str, entry: dict[str, Any], project: str) -> ClientServer | None:

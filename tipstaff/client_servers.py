@@ -17,8 +17,7 @@ from pdp.errors import ConfigError
 from pep.config import Server
 from tipstaff import sources
 from tipstaff.client_forms import FORMS, Location
-from tipstaff.client_reading import _data as data_in
-from tipstaff.client_reading import _groups as groups_in
+from tipstaff.client_reading import data_in, groups_in
 from tipstaff.client_references import Surroundings, expanded, refers, variable
 from tipstaff.proxies import Proxies
 from tipstaff.survey.scanned import BEHIND_TIPSTAFF, SWITCHED_OFF, Known

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from rich.console import Console
+from rich.text import Text
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -19,6 +20,18 @@ EFFECT_STYLE = {"allow": "green", "deny": "red", "hold": "yellow"}
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def tell(word: str, text: str, style: str = "") -> None:
+    """A line that begins with a coloured word; `text` is shown as it is."""
+    out.print(Text.assemble((f"{word:9}", style), text))
+
+
+def print_diff(text: str) -> None:
+    """A unified diff, indented; its lines are shown as they are."""
+    for line in text.splitlines():
+        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
+        out.print(Text(f"  {line}", style))
 
 
 def fail(message: str) -> int:

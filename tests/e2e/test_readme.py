@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
@@ -9,11 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from mcp import Client
 
 from pep.config import Server
-from tests.gateway import gateway
+from tests.gateway import Gateway, gateway
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import Counting
+from tests.upstreams import Counting, sdk_server
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -52,6 +54,36 @@ async def test_its_rules_tests_and_client_do_what_it_says(tmp_path: Path) -> Non
         ["EFFECT_DENY", "closed"],
     ), asked.stderr
     assert decided.returncode == 0, decided.stdout
+
+
+async def test_its_way_in_front_of_your_own_server_leads_there(tmp_path: Path) -> None:
+    """The commands as they stand there, from nothing: only the server's address is another."""
+    lines = re.findall(r"^    (tipstaff .*)$", README.partition("## In front of")[2], re.MULTILINE)
+    register, check, up, client, log = (line.split()[1:] for line in lines)
+    assert (up, log) == (["up"], ["log", "-f"])
+    async with asgi_upstream(sdk_server().streamable_http_app()) as url:
+        server = [url if word.startswith("http") else word for word in register]
+        for words in (server, check):
+            done = await asyncio.to_thread(
+                run, sys.executable, "-m", "tipstaff", *words, cwd=tmp_path
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+        gate = Gateway.registered(tmp_path)
+        await gate.start()
+        try:
+            done = await asyncio.to_thread(
+                run, sys.executable, "-m", "tipstaff", *client, cwd=tmp_path
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            told = json.loads((tmp_path / ".mcp.json").read_text())["mcpServers"]["files"]
+            async with Client(told["url"]) as agent:
+                assert (await agent.list_tools()).tools
+            done = await asyncio.to_thread(
+                run, sys.executable, "-m", "tipstaff", *log[:-1], cwd=tmp_path
+            )
+            assert "tools/list" in done.stdout
+        finally:
+            await gate.stop()
 
 
 def test_its_client_is_ten_lines_long() -> None:

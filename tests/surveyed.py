@@ -1,0 +1,73 @@
+"""Tools of an imaginary server, surveyed by hand, and tools of one that means ill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tipstaff.survey.model import Category, Classification, Mark, Risk
+from tipstaff.survey.starter import Surveyed
+
+SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
+
+
+def tool(
+    name: str,
+    category: Category = Category.READ,
+    risk: Risk = Risk.LOW,
+    *marks: Mark,
+    schema: Any = SCHEMA,
+    sure: float = 0.9,
+    rationale: str = "Its name says so.",
+    attacks: tuple[str, ...] = (),
+) -> Surveyed:
+    found = Classification(category, risk, sure, marks, (), rationale)
+    definition = {"name": name} | ({} if schema is None else {"inputSchema": schema})
+    return Surveyed(name, definition, found, attacks)
+
+
+FILES = (
+    tool("wipe", Category.DESTRUCTIVE, Risk.CRITICAL),
+    tool("read_mail", Category.READ, Risk.MEDIUM, Mark.PERSONAL),
+    tool("list_files"),
+    tool("write_file", Category.WRITE, Risk.MEDIUM),
+    tool("run", Category.EXECUTE, Risk.CRITICAL, Mark.FREE_CODE),
+    tool("pay", Category.FINANCIAL, Risk.CRITICAL),
+    tool("click", Category.EXECUTE, Risk.LOW),
+)
+
+
+def catalogue(tools: Any) -> dict[str, Any]:
+    return {"tools": {one.name: {"definition": one.definition} for one in tools}}
+
+
+STRANGE = st.text() | st.sampled_from(
+    [
+        "a\n  b: {}\n",
+        "a\u2028tools: {}",
+        "x\x85limits: []",
+        "\r\ndefault: allow",
+        "# a",
+        '": {}',
+        "it's",
+        "a: b",
+        "\ud800",
+        "x" * 600,
+        "\u202e",
+        "\ufeff",
+    ]
+)
+SCHEMAS = st.sampled_from([SCHEMA, None, {"type": "strng"}, {"x-\n: {}": 1}, [], {"$ref": "#/x"}])
+STRANGERS = st.lists(
+    st.builds(
+        tool,
+        STRANGE,
+        st.sampled_from(Category),
+        st.sampled_from(Risk),
+        schema=SCHEMAS,
+        rationale=STRANGE,
+        attacks=st.tuples(STRANGE),
+    ),
+    max_size=5,
+)

@@ -1,0 +1,92 @@
+"""`tipstaff accept`: takes the definition of a tool as it is now for the one that holds.
+
+Shows first what has changed. Nothing but the catalogue's entries of the tools that are named is
+touched; the decision service sees the new pin at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from pdp.errors import ConfigError
+from pdp.rules import nearest
+from tipstaff import console, registry
+from tipstaff.survey import pins
+from tipstaff.survey.glyphs import visible
+from tipstaff.survey.pins import Difference
+from tipstaff.survey.report import Found, Report, report
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """`tipstaff accept`."""
+    where = registry.site(arguments.config)
+    server = registry.registered(where, arguments.name)
+    before = where.catalogue(server.name)
+    if not before:
+        raise ConfigError(
+            f"{server.name} has no catalogue: `tipstaff register {server.name}` first"
+        )
+    listing = registry.ask(server, arguments.seconds)
+    now = report(server.name, registry.source(server), listing, where.others(server.name))
+    difference = pins.difference(before["tools"], now, where.closed(server.name))
+    chosen = _chosen(difference, before["tools"], now, arguments)
+    if not chosen:
+        console.out.print("nothing to accept: every tool is as it was accepted")
+        return 0
+    if not arguments.json:
+        for tool in chosen:
+            _show(before["tools"].get(tool.name, {}), tool)
+    if not (arguments.yes or _is_confirmed(chosen)):
+        console.err.print("nothing was written")
+        return 1
+    names = {tool.name for tool in chosen}
+    changed = pins.catalogue(before, now, names, time=registry.now())
+    registry.put(where.catalogue_path(server.name), pins.text(changed))
+    if arguments.json:
+        console.print_json({"server": server.name, "accepted": sorted(names)})
+    else:
+        console.tell("accepted", ", ".join(map(visible, sorted(names))), "green")
+    return 0
+
+
+def _chosen(
+    difference: Difference,
+    accepted: Mapping[str, Any],
+    now: Report,
+    arguments: argparse.Namespace,
+) -> list[Found]:
+    """The tools that are named, or all that have changed; raises `ConfigError`."""
+    listed = {tool.name: tool for tool in now.tools}
+    if arguments.all:
+        return [listed[name] for name in (*difference.changed, *difference.new)]
+    if not arguments.tools:
+        raise ConfigError("name the tools to accept, or say --all for every one that has changed")
+    for name in arguments.tools:
+        if name not in listed:
+            gone = " any more" if name in accepted else ""
+            raise ConfigError(f"{now.server} does not list {name!r}{gone}; {nearest(name, listed)}")
+    return [listed[name] for name in dict.fromkeys(arguments.tools)]
+
+
+def _show(before: Mapping[str, Any], tool: Found) -> None:
+    """What would be accepted: the change, what the tool is found to be, and what speaks against it."""
+    found = tool.classification
+    console.out.print(Text(visible(tool.name), "bold"))
+    console.print_diff(pins.explained(before, tool))
+    if before and (before.get("category"), before.get("risk")) != (found.category, found.risk):
+        was = f"it was {before.get('category')}, {before.get('risk')} risk"
+        console.tell("", f"{was}; it is {found.category}, {found.risk} risk", "bold red")
+    for sign in tool.signs:
+        console.tell("warning", f"{sign.kind} in {sign.place}: {sign.message}", "bold red")
+
+
+def _is_confirmed(chosen: Sequence[Found]) -> bool:
+    if not sys.stdin.isatty():
+        raise ConfigError("there is nobody to ask: say --yes to accept without being asked")
+    count = "this tool" if len(chosen) == 1 else f"these {len(chosen)} tools"
+    return console.out.input(f"accept {count}? [y/N] ").strip().lower() in {"y", "yes"}

@@ -1,0 +1,173 @@
+"""The commands that run a site and tell about it, with what `--help` teaches of each."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tipstaff.arguments import Commands, add, add_config, add_json
+
+
+def _add_init(commands: Commands) -> None:
+    from tipstaff import init
+
+    parser = add(commands, "init", init.command, "write a configuration and starter rules")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path(), help="where (default: here)"
+    )
+    parser.add_argument(
+        "--server",
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="an MCP server to stand in front of; may be repeated",
+    )
+
+
+def _add_services(commands: Commands) -> None:
+    from tipstaff import services, up
+
+    parser = add(commands, "up", up.command, "run everything: OPA, the decision service, the proxy")
+    add_config(parser)
+    for name, command, what in (
+        ("pdp", services.pdp_command, "run the decision service alone, with its OPA"),
+        ("pep", services.pep_command, "run the proxy alone"),
+    ):
+        parser = add(commands, name, command, what)
+        add_config(parser)
+        parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+
+
+def _add_wrap(commands: Commands) -> None:
+    from tipstaff import wrap
+
+    parser = add(
+        commands, "wrap", wrap.command, "judge the calls to a server that the client starts itself"
+    )
+    parser.usage = "tipstaff wrap [-c FILE] [--agent NAME] NAME -- COMMAND…"
+    parser.epilog = (
+        "Put it before the server's command in the client's configuration. The rules are those of "
+        "policy/servers/NAME. A decision service that runs is used; else one is started."
+    )
+    add_config(parser)
+    parser.add_argument("--agent", help="who calls: the principal is local:NAME (default: you)")
+    parser.add_argument("name", help="what the server is called in rules")
+    parser.add_argument("server_command", nargs="*", metavar="COMMAND", help="how it is started")
+
+
+def _add_check(commands: Commands) -> None:
+    from tipstaff import policy
+
+    parser = add(
+        commands,
+        "check",
+        policy.check_command,
+        "check configuration and rules, and show the former",
+    )
+    add_config(parser)
+    add_json(parser)
+
+
+def _add_test(commands: Commands) -> None:
+    from tipstaff import policy
+
+    parser = add(
+        commands,
+        "test",
+        policy.test_command,
+        "run the policy's own tests (`opa test`) on the rules",
+    )
+    add_config(parser)
+    parser.add_argument("--run", metavar="REGEX", help="only tests whose name matches")
+    parser.add_argument("-v", "--verbose", action="store_true", help="name every test")
+
+
+def _add_decide(commands: Commands) -> None:
+    from tipstaff import decide
+
+    parser = add(
+        commands, "decide", decide.command, "ask the running decision service about one call"
+    )
+    parser.epilog = "The question counts: an allowed call takes its budgets, as a real one would."
+    add_config(parser)
+    add_json(parser)
+    parser.add_argument("server", help="the registered server")
+    parser.add_argument("target", nargs="?", default="", help="the tool, resource or prompt")
+    parser.add_argument("arguments", nargs="?", default="{}", help="the arguments as JSON")
+    parser.add_argument("--method", default="tools/call", help="default: tools/call")
+    parser.add_argument(
+        "--principal",
+        default="anonymous:127.0.0.1",
+        help="who calls, for example token:ci (default: this machine)",
+    )
+    parser.add_argument("--session", default="", help="the agent session (default: the principal)")
+    parser.add_argument("--address", help="the decision service (default: from the configuration)")
+
+
+def _add_log(commands: Commands) -> None:
+    from tipstaff import logview
+
+    parser = add(commands, "log", logview.command, "show the records of decisions")
+    add_config(parser)
+    add_json(parser)
+    parser.add_argument("-f", "--follow", action="store_true", help="go on as records come")
+    parser.add_argument("-n", type=int, default=20, metavar="N", help="how many (default: 20)")
+    parser.add_argument("--effect", choices=("allow", "deny", "hold"), help="only these")
+    parser.add_argument("--server", dest="only_server", metavar="NAME", help="only this server")
+
+
+def _add_token(commands: Commands) -> None:
+    from tipstaff import token
+
+    parser = commands.add_parser("token", help="make, list and revoke API tokens of callers")
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    create = add(actions, "create", token.create_command, "make a token and show it, once")
+    create.add_argument("name", help="who calls with it: the principal is token:NAME")
+    create.add_argument("--expires", metavar="TIME", help="for example 12h or 90d (default: never)")
+    listing = add(actions, "list", token.list_command, "list tokens, without their secrets")
+    revoking = add(actions, "revoke", token.revoke_command, "refuse a token from now on")
+    revoking.add_argument("which", help="its id, or a name for all tokens of that caller")
+    for one in (create, listing, revoking):
+        add_config(one)
+    for one in (create, listing):
+        add_json(one)
+
+
+def _add_limits(commands: Commands) -> None:
+    from tipstaff import limits
+
+    parser = commands.add_parser("limits", help="show what limits have counted, or begin anew")
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = add(actions, "list", limits.list_command, "show the counters in use, fullest first")
+    add_json(listing)
+    reset = add(actions, "reset", limits.reset_command, "empty counters")
+    reset.add_argument("--all", action="store_true", help="every counter")
+    for one in (listing, reset):
+        add_config(one)
+        one.add_argument("--name", default="", help="only of this limit, for example files/read")
+        one.add_argument("--principal", default="", help="only of this principal")
+        one.add_argument("--session", default="", help="only of this session")
+        one.add_argument("--address", help="the decision service (default: from the configuration)")
+
+
+def _add_opa(commands: Commands) -> None:
+    from tipstaff import services
+
+    parser = commands.add_parser("opa", help="manage the OPA binary")
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    install = add(actions, "install", services.install_command, "find or get the pinned opa binary")
+    install.add_argument("--opa", metavar="PATH", help="use this binary (default: $TIPSTAFF_OPA)")
+
+
+ALL = (
+    _add_init,
+    _add_services,
+    _add_wrap,
+    _add_check,
+    _add_test,
+    _add_decide,
+    _add_log,
+    _add_token,
+    _add_limits,
+    _add_opa,
+)

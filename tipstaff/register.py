@@ -1,0 +1,208 @@
+"""`tipstaff register`: asks a server for its tools, and writes what a site needs to stand in front of it.
+
+A catalogue in which each tool is pinned as it is listed now, starter rules with their tests, and the
+server's section of the configuration. Registered again, what a person has decided stays: rules as they
+are written, tools as they were accepted; new tools are added, and what has changed is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from pdp import rules
+from pdp.errors import ConfigError
+from pep.config import Server
+from tipstaff import config, console, registry, user_file
+from tipstaff.registry import Site
+from tipstaff.survey import attacks, merge, pins, starter, starter_tests, table
+from tipstaff.survey.glyphs import visible
+from tipstaff.survey.merge import Merged
+from tipstaff.survey.pins import Difference
+from tipstaff.survey.presets import Preset
+from tipstaff.survey.report import Found, Report, as_json, report
+from tipstaff.survey.starter import Surveyed
+
+
+class _Plan(Struct, frozen=True):
+    """What is to be written, and why; nothing has been yet."""
+
+    files: Mapping[Path, str]
+    difference: Difference
+    merged: Merged | None
+    """What became of rules that were there; `None` when they are written for the first time."""
+    before: str
+    """The text of the rules as they were."""
+    accepted: Mapping[str, Any]
+    """The tools of the catalogue as it was."""
+    tests: str
+    """The text of the tests of the rules as it was."""
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """`tipstaff register`."""
+    where = registry.site(arguments.config)
+    server = _server(where, arguments)
+    listing = registry.ask(server, arguments.seconds)
+    found = report(server.name, registry.source(server), listing, where.others(server.name))
+    plan = _plan(where, server, found, Preset(arguments.preset))
+    written = [path for path, text in plan.files.items() if registry.put(path, text)]
+    if arguments.json:
+        console.print_json(_answer(found, plan, written))
+    else:
+        _tell(where, server, found, plan, written, verbose=arguments.verbose)
+    return 0
+
+
+def _server(where: Site, arguments: argparse.Namespace) -> Server:
+    """The server that is meant, as it is configured or as it will be; raises `ConfigError`."""
+    known = where.server(arguments.name)
+    if not arguments.place:
+        return registry.registered(where, arguments.name)
+    url, command_ = registry.place(arguments.place)
+    try:
+        wanted = Server(
+            arguments.name,
+            url=url,
+            command=command_,
+            environment=dict(_pair(one, "--env") for one in arguments.env),
+            bearer=arguments.bearer or "",
+            headers=dict(_pair(one, "--header") for one in arguments.header),
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    if known is not None and registry.source(known) != registry.source(wanted):
+        raise ConfigError(
+            f"{where.path}: {known.name} is registered already, at {registry.source(known)}. Edit its "
+            "section if it has moved, or register the other server under another name"
+        )
+    return known or wanted
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise ConfigError(f"{option} {name}: write NAME=VALUE")
+    return name, value
+
+
+def _plan(where: Site, server: Server, found: Report, preset: Preset) -> _Plan:
+    """All that is to be written, proven to load; raises `ConfigError` or `PolicyTextError`."""
+    name = server.name
+    before = where.catalogue(name)
+    accepted = before.get("tools", {})
+    difference = pins.difference(accepted, found, where.closed(name))
+    old = user_file.find(where.rules_path(name))
+    surveyed = [_surveyed(tool) for tool in found.tools]
+    merged = None
+    if old.status is None:
+        text = starter.rules(name, surveyed, preset)
+    else:
+        new = [one for one in surveyed if one.name in difference.new]
+        merged = merge.merged(old.text, new, difference.gone, preset, name)
+        text = merged.text
+    # A tool that has gone stays in the catalogue while rules name it: without it they would not load.
+    drop = set(difference.gone) - set(merged.standing if merged else ())
+    catalogue = pins.catalogue(before, found, difference.new, drop=drop, time=registry.now())
+    rules.validate(text, str(where.rules_path(name)), catalogue)
+    files = {
+        where.catalogue_path(name): pins.text(catalogue),
+        where.rules_path(name): text,
+        where.path: _configured(where, server),
+    }
+    tests = user_file.find(where.tests_path(name))
+    if tests.status is None and merged is None:
+        files[where.tests_path(name)] = starter_tests.tests(name, surveyed, preset)
+    return _Plan(files, difference, merged, old.text, accepted, tests.text)
+
+
+def _surveyed(tool: Found) -> Surveyed:
+    """What every tool is open to need not stand beside each rule."""
+    everywhere = {attack.key for attack in attacks.load() if attack.is_universal}
+    names = tuple(one.name for one in tool.attacks if one.key not in everywhere)
+    return Surveyed(tool.name, tool.definition, tool.classification, names)
+
+
+def _configured(where: Site, server: Server) -> str:
+    """The configuration with a section for `server`; raises `ConfigError`."""
+    if where.server(server.name) is not None:
+        return where.text
+    section = config.section(server)
+    text = f"{where.text.rstrip()}\n\n{section}"
+    try:
+        config.parse(text, where.path)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error}\nnothing was written. Put this into {where.path} by hand, and register again:\n\n{section}"
+        ) from error
+    return text
+
+
+def _answer(found: Report, plan: _Plan, written: Sequence[Path]) -> dict[str, Any]:
+    merged = plan.merged
+    return {
+        **as_json(found),
+        "new": list(plan.difference.new),
+        "changed": list(plan.difference.changed),
+        "gone": list(plan.difference.gone),
+        "written": [str(path) for path in written],
+        "to_do": list(merged.snippets) if merged else [],
+    }
+
+
+def _tell(
+    where: Site,
+    server: Server,
+    found: Report,
+    plan: _Plan,
+    written: Sequence[Path],
+    *,
+    verbose: bool,
+) -> None:
+    """For people: what the server is, what was written, and what comes next."""
+    if plan.merged is None or verbose:
+        table.show(found, console.out, verbose=verbose)
+    if plan.merged is not None:
+        _tell_difference(found, plan, plan.merged)
+    for path in plan.files:
+        console.tell("wrote" if path in written else "kept", str(path), "green")
+    console.tell("next", "tipstaff up")
+    console.tell("", f"tipstaff client-config {server.name} --client claude-code --write")
+    console.tell("", f"any other client: {where.config.pep.resource(server)}")
+
+
+def _tell_difference(found: Report, plan: _Plan, merged: Merged) -> None:
+    """What has changed since the server was registered, and what to do about it."""
+    if not plan.difference:
+        console.tell("same", "every tool is as it was accepted", "green")
+    for tool in found.tools:
+        if tool.name in plan.difference.changed:
+            name = visible(tool.name)
+            console.tell("changed", f"{name}: hidden and denied until it is accepted", "bold red")
+            console.print_diff(pins.explained(plan.accepted[tool.name], tool))
+            console.tell("", f"look at it, then: tipstaff accept {found.server} {name}")
+    for one in merged.added:
+        console.tell("new", f"{visible(one)}: pinned, with a rule of its own", "bold yellow")
+    for one in merged.commented_out:
+        console.tell("gone", f"{visible(one)}: its rule is a comment now", "bold")
+    for line in _by_hand(plan, merged):
+        console.tell("by hand", line, "bold yellow")
+    console.print_diff(merge.diff(plan.before, merged.text))
+
+
+def _by_hand(plan: _Plan, merged: Merged) -> Iterator[str]:
+    """What a person has to do, because no program can without risking what the person wrote."""
+    if merged.why:
+        yield f"the rules could not be edited: {merged.why}"
+    for snippet in merged.snippets:
+        yield f"put this under tools:\n{snippet}"
+    for one in merged.standing:
+        yield f"take out the rule of {visible(one)}, which has gone"
+    for one in plan.difference.gone:
+        if json.dumps(one, ensure_ascii=False) in plan.tests:
+            yield f"rules_test.rego has a case of {visible(one)}, which has gone"

@@ -1,0 +1,144 @@
+"""What is registered at a site: its configuration, its policy folder, the catalogue of each server.
+
+Edge: files, and servers that are asked. It decides nothing; `register`, `accept` and `scan` do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from pdp import drift
+from pdp.api import strict_json
+from pdp.catalogue import Pin
+from pdp.errors import ConfigError
+from pdp.rules import nearest
+from pep.config import Server
+from tipstaff import config, console, user_file
+from tipstaff.config import Config
+from tipstaff.secret import resolved_server
+from tipstaff.survey.introspect import introspect
+from tipstaff.survey.listing import Listing
+
+
+class Site(Struct, frozen=True):
+    """A configuration as it stands, or as `tipstaff init` would write it. `text` is its text."""
+
+    path: Path
+    text: str
+    config: Config
+    is_new: bool
+
+    @property
+    def policy(self) -> Path:
+        """The folder of the rules."""
+        return Path(self.config.pdp.policy.dir)
+
+    def server(self, name: str) -> Server | None:
+        """The server of that name, if it is registered."""
+        return next((one for one in self.config.pep.servers if one.name == name), None)
+
+    def catalogue_path(self, name: str) -> Path:
+        """Where the catalogue of a server is."""
+        return self.policy / "catalog" / name / "data.json"
+
+    def rules_path(self, name: str) -> Path:
+        """Where the rules of a server are."""
+        return self.policy / "servers" / name / "data.yaml"
+
+    def tests_path(self, name: str) -> Path:
+        """Where the tests of the rules of a server are."""
+        return self.policy / "servers" / name / "rules_test.rego"
+
+    def catalogue(self, name: str) -> dict[str, Any]:
+        """What was accepted of a server; empty when it has no catalogue. Raises `ConfigError`."""
+        path = self.catalogue_path(name)
+        text = user_file.find(path).text
+        if not text:
+            return {}
+        try:
+            value = strict_json.loads(text.encode())
+            tools = value["tools"]
+            if not all(isinstance(entry, dict) for entry in tools.values()):
+                raise TypeError("a tool is no object")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"{path}: not a catalogue: {error}") from error
+        return dict(value)
+
+    def closed(self, name: str) -> list[str]:
+        """The tools of a server that the decision service keeps closed; raises `ConfigError`."""
+        path = Path(self.config.pdp.policy.changes)
+        try:
+            sightings = drift.Sightings(drift.read(path.read_bytes()) if path.exists() else ())
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot read {path}: {error}") from error
+        pins = (
+            (tool, Pin(entry.get("digest", ""), entry.get("accepted", "")))
+            for tool, entry in self.catalogue(name).get("tools", {}).items()
+        )
+        return [tool for tool, pin in pins if sightings.seen(name, tool, pin)]
+
+    def others(self, name: str) -> Mapping[str, list[str]]:
+        """The names of the tools of every other server that has a catalogue."""
+        found = sorted(path.parent.name for path in self.policy.glob("catalog/*/data.json"))
+        return {one: list(self.catalogue(one)["tools"]) for one in found if one != name}
+
+
+def site(path: Path) -> Site:
+    """The site that `path` configures, or would; raises `ConfigError`."""
+    if path.exists():
+        found = config.load(path)
+        return Site(path, user_file.find(path).text, found, is_new=False)
+    text = config.starter(())
+    return Site(path, text, config.parse(text, path), is_new=True)
+
+
+def registered(where: Site, name: str) -> Server:
+    """The server `name`; raises `ConfigError`, which says what is registered."""
+    found = where.server(name)
+    if found is None:
+        known = [one.name for one in where.config.pep.servers]
+        raise ConfigError(
+            f"{where.path}: there is no server {name!r}; {nearest(name, known)}. "
+            f"`tipstaff register {name} URL` registers one"
+        )
+    return found
+
+
+def ask(server: Server, seconds: float) -> Listing:
+    """What the server lists now; raises `TipstaffError` or `ConfigError`."""
+    resolved = resolved_server(server)
+    with console.err.status(f"asking {server.name} for its tools …"):
+        return asyncio.run(introspect(resolved, seconds=seconds))
+
+
+def place(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """What was given as URL or command: one of the two, the other empty."""
+    if len(words) == 1 and "://" in words[0]:
+        return words[0], ()
+    return "", tuple(words)
+
+
+def source(server: Server) -> str:
+    """Where a server is asked, in a line."""
+    return server.url or shlex.join(server.command)
+
+
+def put(path: Path, text: str) -> bool:
+    """Write `text`, in one step; whether that changed anything."""
+    old = user_file.find(path)
+    if old.status is not None and old.text == text:
+        return False
+    user_file.replace(old, text, keeps_copy=False)
+    return True
+
+
+def now() -> str:
+    """The time, as a catalogue tells it; fine enough that no two decisions share it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
