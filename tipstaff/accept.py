@@ -15,7 +15,7 @@ from rich.text import Text
 
 from pdp.errors import ConfigError
 from pdp.rules import nearest
-from tipstaff import console, registry
+from tipstaff import console, registry, sources
 from tipstaff.survey import pins
 from tipstaff.survey.glyphs import visible
 from tipstaff.survey.pins import Difference
@@ -32,7 +32,9 @@ def command(arguments: argparse.Namespace) -> int:
             f"{server.name} has no catalogue: `tipstaff register {server.name}` first"
         )
     listing = registry.ask(server, arguments.seconds)
-    now = report(server.name, registry.source(server), listing, where.others(server.name))
+    now = report(
+        server.name, sources.shown(server.url, server.command), listing, where.others(server.name)
+    )
     difference = pins.difference(before["tools"], now, where.closed(server.name))
     chosen = _chosen(difference, before["tools"], now, arguments)
     if not chosen:

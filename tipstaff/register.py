@@ -17,8 +17,9 @@ from msgspec import Struct
 
 from pdp import rules
 from pdp.errors import ConfigError
+from pdp.masking import masked
 from pep.config import Server
-from tipstaff import config, console, registry, user_file
+from tipstaff import config, console, registry, sources, user_file
 from tipstaff.registry import Site
 from tipstaff.survey import attacks, merge, pins, starter, starter_tests, table
 from tipstaff.survey.glyphs import visible
@@ -49,7 +50,9 @@ def command(arguments: argparse.Namespace) -> int:
     where = registry.site(arguments.config)
     server = _server(where, arguments)
     listing = registry.ask(server, arguments.seconds)
-    found = report(server.name, registry.source(server), listing, where.others(server.name))
+    found = report(
+        server.name, sources.shown(server.url, server.command), listing, where.others(server.name)
+    )
     plan = _plan(where, server, found, Preset(arguments.preset))
     written = [path for path, text in plan.files.items() if registry.put(path, text)]
     if arguments.json:
@@ -64,31 +67,19 @@ def _server(where: Site, arguments: argparse.Namespace) -> Server:
     known = where.server(arguments.name)
     if not arguments.place:
         return registry.registered(where, arguments.name)
-    url, command_ = registry.place(arguments.place)
-    try:
-        wanted = Server(
-            arguments.name,
-            url=url,
-            command=command_,
-            environment=dict(_pair(one, "--env") for one in arguments.env),
-            bearer=arguments.bearer or "",
-            headers=dict(_pair(one, "--header") for one in arguments.header),
-        )
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    wanted = registry.described(arguments.name, arguments)
+    for name, value in wanted.environment.items():
+        if not value.startswith(("env:", "file:")) and masked({name: value}) != {name: value}:
+            raise ConfigError(
+                f"--env {name}: a secret stands in no configuration: write --env {name}=env:{name}, "
+                "or file:PATH"
+            )
     if known is not None and registry.source(known) != registry.source(wanted):
         raise ConfigError(
             f"{where.path}: {known.name} is registered already, at {registry.source(known)}. Edit its "
             "section if it has moved, or register the other server under another name"
         )
     return known or wanted
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise ConfigError(f"{option} {name}: write NAME=VALUE")
-    return name, value
 
 
 def _plan(where: Site, server: Server, found: Report, preset: Preset) -> _Plan:

@@ -5,6 +5,7 @@ Edge: files, and servers that are asked. It decides nothing; `register`, `accept
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import shlex
 from collections.abc import Mapping, Sequence
@@ -123,6 +124,29 @@ def place(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     if len(words) == 1 and "://" in words[0]:
         return words[0], ()
     return "", tuple(words)
+
+
+def described(name: str, arguments: argparse.Namespace) -> Server:
+    """The server that `--env`, `--bearer`, `--header` and the place tell of; raises `ConfigError`."""
+    url, command = place(arguments.place)
+    try:
+        return Server(
+            name,
+            url=url,
+            command=command,
+            environment=dict(_pair(one, "--env") for one in arguments.env),
+            bearer=arguments.bearer or "",
+            headers=dict(_pair(one, "--header") for one in arguments.header),
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise ConfigError(f"{option} {name}: write NAME=VALUE")
+    return name, value
 
 
 def source(server: Server) -> str:

@@ -125,17 +125,7 @@ def _server(arguments: argparse.Namespace, where: Site) -> Server:
     if len(words) == 1 and "--" not in sys.argv:
         _refuse(arguments, f"what {words[0]} is given stands in {where.path}")
         return _registered(where, words[0])
-    try:
-        return Server(
-            sources.place_name(url, words),
-            url=url,
-            command=words,
-            environment=dict(_pair(one, "--env") for one in arguments.env),
-            bearer=arguments.bearer or "",
-            headers=dict(_pair(one, "--header") for one in arguments.header),
-        )
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    return registry.described(sources.place_name(url, words), arguments)
 
 
 def _registered(where: Site, name: str) -> Server:
@@ -155,13 +145,6 @@ def _refuse(arguments: argparse.Namespace, why: str, *more: str) -> None:
         if getattr(arguments, name):
             shown = "a URL or command" if name == "place" else f"--{name}"
             raise ConfigError(f"{shown} is of no use here: {why}")
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise ConfigError(f"{option} {name}: write NAME=VALUE")
-    return name, value
 
 
 def _tell(scan: Scan, arguments: argparse.Namespace, *, is_one: bool) -> None:

@@ -223,6 +223,7 @@ async def test_what_is_wrong_is_said_and_nothing_is_written(tmp_path: Path) -> N
         (("register", "notes", f"http://127.0.0.1:{port}/mcp"), "Is the server running"),
         (("register", "notes", "--", "/nowhere/at-all"), "/nowhere/at-all"),
         (("register", "--bearer", "sk-123", "notes", "http://127.0.0.1:1/mcp"), "env:NAME"),
+        (("register", "--env", "API_KEY=sk-123", "notes", "--", "x"), "--env API_KEY=env:API_KEY"),
         (("accept", "notes", "x"), "there is no server 'notes'"),
     ):
         assert hint in await tipstaff(tmp_path, *words, fails=True)
