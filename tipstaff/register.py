@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from pdp import rules
 from pdp.errors import ConfigError
-from pdp.masking import masked
+from pdp.masking import masked, masked_text
 from pep.config import Server
 from tipstaff import config, console, registry, sources, user_file
 from tipstaff.registry import Site
@@ -69,7 +69,7 @@ def _server(where: Site, arguments: argparse.Namespace) -> Server:
         return registry.registered(where, arguments.name)
     wanted = registry.described(arguments.name, arguments)
     for name, value in wanted.environment.items():
-        if not value.startswith(("env:", "file:")) and masked({name: value}) != {name: value}:
+        if _is_secret(name, value):
             raise ConfigError(
                 f"--env {name}: a secret stands in no configuration: write --env {name}=env:{name}, "
                 "or file:PATH"
@@ -80,6 +80,12 @@ def _server(where: Site, arguments: argparse.Namespace) -> Server:
             "section if it has moved, or register the other server under another name"
         )
     return known or wanted
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a variable's value should rather be a reference; a path or URL may have any name."""
+    is_place = value.startswith(("env:", "file:", "/", "./", "~", "http://", "https://"))
+    return masked_text(value) != value or (not is_place and masked({name: value}) != {name: value})
 
 
 def _plan(where: Site, server: Server, found: Report, preset: Preset) -> _Plan:
