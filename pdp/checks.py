@@ -7,13 +7,14 @@ would be an allow by ignorance.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
 from msgspec import Struct
 
+from pdp.api.model import Effect, Reason, ShadowFinding
 from pdp.policy import Check
 
 # The draft's own vocabularies: a keyword outside them is refused, because it would check nothing.
@@ -39,7 +40,7 @@ class SchemaError(ValueError):
 
 
 class CheckFailure(Struct, frozen=True):
-    """The first check that failed: a denial with `code`, decided by `rule`."""
+    """A check that failed: a denial with `code`, decided by `rule`."""
 
     code: str
     rule: str
@@ -49,15 +50,23 @@ class CheckFailure(Struct, frozen=True):
 def run(
     checks: Sequence[Check], arguments: bytes, declared: Callable[[], bytes | None]
 ) -> CheckFailure | None:
-    """Hold `arguments` (strict JSON) against every check; `declared` gives the tool's own schema."""
-    if not checks:
-        return None
-    value = json.loads(arguments)
-    for check in checks:
-        failure = _run_one(check, value, declared)
-        if failure is not None:
-            return failure
-    return None
+    """The first check that `arguments` (strict JSON) fail; `None` when they meet every one.
+
+    `declared` gives the tool's own schema. Checks in shadow are not asked: see `watch`.
+    """
+    enforced = [check for check in checks if not check.shadow]
+    return next(_failures(enforced, arguments, declared), None)
+
+
+def watch(
+    checks: Sequence[Check], arguments: bytes, declared: Callable[[], bytes | None]
+) -> tuple[ShadowFinding, ...]:
+    """What the checks in shadow would have refused; the rest as for `run`."""
+    watched = [check for check in checks if check.shadow]
+    return tuple(
+        ShadowFinding(Effect.DENY, Reason(one.code, one.message), one.rule)
+        for one in _failures(watched, arguments, declared)
+    )
 
 
 def compile_schema(schema: Any, *, known_formats_only: bool = False) -> Any:
@@ -101,6 +110,17 @@ def _children(schema: dict[str, Any]) -> list[tuple[str, Any]]:
         if isinstance(value, list):
             found += [(f"{key}.{index}", child) for index, child in enumerate(value)]
     return found
+
+
+def _failures(
+    checks: Sequence[Check], arguments: bytes, declared: Callable[[], bytes | None]
+) -> Iterator[CheckFailure]:
+    """The failures one by one; without checks the arguments are not read."""
+    value = json.loads(arguments) if checks else None
+    for check in checks:
+        failure = _run_one(check, value, declared)
+        if failure is not None:
+            yield failure
 
 
 def _run_one(check: Check, value: Any, declared: Callable[[], bytes | None]) -> CheckFailure | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pdp import checks, record
 from pdp.api.model import Call, Decision, Effect, Phase, Reason
@@ -65,7 +65,7 @@ async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
     judged = _pair(calls, await _ask(parts.engine, inputs))
     answered = parts.clock.now_ns()
     for one, tool in zip(judged, tools, strict=True):
-        one.failure = _check(one, tool)
+        _check(one, tool)
     await _take_budgets(judged, parts)
     judgements = [_fold(one, parts.new_id()) for one in judged]
     finished = parts.clock.now_ns()
@@ -135,10 +135,16 @@ def _pair(calls: Sequence[Call], answers: Sequence[BatchAnswer]) -> list[_Judged
     ]
 
 
-def _check(one: _Judged, tool: Tool) -> CheckFailure | None:
-    if isinstance(one.answer, Fault) or one.answer.effect is Effect.DENY:
-        return None
-    return checks.run(one.answer.checks, one.call.arguments, lambda: tool.input_schema)
+def _check(one: _Judged, tool: Tool) -> None:
+    """Ask the checks of a call that the policy does not deny; those in shadow are only noted."""
+    answer = one.answer
+    if isinstance(answer, Fault) or answer.effect is Effect.DENY or not answer.checks:
+        return
+    question = (answer.checks, one.call.arguments, lambda: tool.input_schema)
+    one.failure = checks.run(*question)
+    noted = checks.watch(*question)
+    if noted:
+        one.answer = structs.replace(answer, shadow=answer.shadow + noted)
 
 
 async def _take_budgets(judged: Sequence[_Judged], parts: Parts) -> None:

@@ -64,7 +64,7 @@ def fold(
         obligations=answer.obligations,
         shadow=answer.shadow + (_shadow_limits(answer, taken) if taken else ()),
     )
-    if taken is None and answer.limits:
+    if taken is None and not all(limit.shadow for limit in answer.limits):
         return refuse_with(allowed, "rate_limit_unavailable")
     return allowed
 

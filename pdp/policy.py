@@ -52,11 +52,15 @@ class Limit(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Check(Struct, frozen=True, forbid_unknown_fields=True):
-    """A JSON Schema the arguments must meet: inline, or `declared` by the tool itself."""
+    """A JSON Schema the arguments must meet: inline, or `declared` by the tool itself.
+
+    One that is `shadow` is recorded when it fails, and refuses nothing.
+    """
 
     rule: str
     schema: Raw = field(default_factory=Raw)
     schema_ref: Literal["", "declared"] = ""
+    shadow: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a check that says nothing, and one of which only a part would be held."""

@@ -23,7 +23,7 @@ ACTIONS = ("allow", "deny", "hide", "require_approval")
 CATEGORIES = ("Read", "Write", "Execute", "Destructive", "Financial")
 SCOPES = ("session", "principal", "tool", "server", "global")
 _SECTIONS = ("tools", "categories", "resources", "prompts", "methods")
-_SERVER_KEYS = ("default", *_SECTIONS, "limits", "initialize")
+_SERVER_KEYS = ("shadow", "default", *_SECTIONS, "limits", "initialize")
 _DOTS = re.compile(r"(^|[/\\]|%2f|%5c)(\.|%2e){1,2}([/\\?#*]|%2f|%5c|$)|\\|%5c", re.IGNORECASE)
 _RULE_KEYS = ("action", "reason", "rate_limit", "arguments")
 _LIMIT_KEYS = (
@@ -126,6 +126,8 @@ class _Check(Struct):
 
     def server(self, value: Mapping[str, Any]) -> None:
         self.keys(value, (), _SERVER_KEYS)
+        if "shadow" in value:
+            self.one_of(value["shadow"], ("shadow",), (True, False))
         if "default" in value:
             self.one_of(value["default"], ("default",), ACTIONS)
         for section in _SECTIONS:

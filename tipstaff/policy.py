@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import subprocess
 from pathlib import Path
 
@@ -18,9 +19,15 @@ def check_command(arguments: argparse.Namespace) -> int:
     config = load(arguments.config)
     opa = opa_binary(config, arguments.opa)
     text = _checked(config, opa)
+    shadow = _in_shadow(text)
     if arguments.json:
         console.print_json(
-            {"config": as_json(config), "revision": text.revision, "servers": list(text.servers)}
+            {
+                "config": as_json(config),
+                "revision": text.revision,
+                "servers": list(text.servers),
+                "shadow": shadow,
+            }
         )
         return 0
     console.out.print(show(config), markup=False)
@@ -31,6 +38,11 @@ def check_command(arguments: argparse.Namespace) -> int:
         console.err.print(
             f"[yellow]note[/] {name} has no rules, so every call to it is denied: "
             f"write {Path(config.pdp.policy.dir) / 'servers' / name / 'data.yaml'}"
+        )
+    for name in shadow:
+        console.err.print(
+            f"[yellow]note[/] {name} is in shadow: its rules are recorded and none is enforced, "
+            "until `shadow: true` is taken out of them"
         )
     return 0
 
@@ -53,6 +65,12 @@ def _checked(config: Config, opa: Path) -> PolicyText:
     text = read_policy(Path(config.pdp.policy.dir), library)
     asyncio.run(check(text, opa=opa, library=library))
     return text
+
+
+def _in_shadow(text: PolicyText) -> list[str]:
+    """The servers of which nothing is enforced, lest anybody forget."""
+    rules = {name: json.loads(text.files[f"servers/{name}/data.json"]) for name in text.servers}
+    return [name for name, written in rules.items() if written.get("shadow") is True]
 
 
 def _without_rules(config: Config, text: PolicyText) -> list[str]:

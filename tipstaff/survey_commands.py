@@ -139,7 +139,10 @@ def _add_seconds(parser: argparse.ArgumentParser) -> None:
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "place", nargs="*", metavar="URL | -- COMMAND…", help="where it listens, or how it is started"
+        "place",
+        nargs="*",
+        metavar="URL | -- COMMAND…",
+        help="where it listens, or how it is started",
     )
 
 

@@ -104,6 +104,18 @@ def test_check_prints_json_for_programs(site: Path) -> None:
     assert data["revision"]
 
 
+def test_check_says_of_which_servers_nothing_is_enforced(site: Path) -> None:
+    """So that nobody forgets; of a server that is enforced it says nothing."""
+    rules(site, "shadow: true\ndefault: deny\n")
+    checked = tipstaff(site, "check")
+    assert checked.returncode == 0, checked.stderr
+    assert "note files is in shadow: its rules are recorded" in checked.stderr
+    assert json.loads(tipstaff(site, "check", "--json").stdout)["shadow"] == ["files"]
+    rules(site, "shadow: false\ndefault: deny\n")
+    assert "shadow" not in tipstaff(site, "check").stderr
+    assert json.loads(tipstaff(site, "check", "--json").stdout)["shadow"] == []
+
+
 def test_without_a_configuration_the_error_says_how_to_get_one(tmp_path: Path) -> None:
     """One line, exit code 2."""
     result = tipstaff(tmp_path, "check")

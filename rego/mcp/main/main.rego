@@ -5,6 +5,7 @@
 #   else one permit allows; else nothing permits the call and it is denied.
 # schemas:
 #   - input: schema.input
+#   - data.servers: schema.data.servers
 package mcp.main
 
 import data.mcp.lib.findings
@@ -25,7 +26,18 @@ default decision := {
 	"shadow": [],
 }
 
-decision := {
+# There is one fold. For a server in shadow it is given other findings: see `findings.watched`.
+decision := answer if {
+	data.servers[input.server].shadow == true
+	found := findings.watched
+	answer := _folded with findings.denials as found.denials
+		with findings.holds as found.holds
+		with findings.permits as found.permits
+		with findings.budgets as found.budgets
+		with findings.checks as found.checks
+} else := _folded
+
+_folded := {
 	"effect": "deny",
 	"reason": _reason(denial),
 	"rule": denial.rule,
@@ -36,18 +48,14 @@ decision := {
 	"shadow": _shadow,
 } if {
 	[_, denial] := min(_denials_in_order)
-}
-
-decision := object.union(_demands, {
+} else := object.union(_demands, {
 	"effect": "hold",
 	"reason": _reason(hold),
 	"rule": hold.rule,
 }) if {
 	_denials == set()
 	hold := min(_holds)
-}
-
-decision := object.union(_demands, {
+} else := object.union(_demands, {
 	"effect": "allow",
 	"reason": _reason(permit),
 	"rule": permit.rule,
@@ -72,7 +80,7 @@ _demands := {
 	"shadow": _shadow,
 }
 
-# A site's element that says `shadow: true` is not enforced; denials and holds are then recorded.
+# An element that says `shadow: true` is not enforced; denials and holds are then recorded.
 _denials := {denial | some denial in findings.denials; object.get(denial, "shadow", false) != true}
 
 # What hides a target comes first: one denial that does not must not bring it back into a list.

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
+from msgspec import Raw, structs
 
+from pdp.api.model import Effect, Reason, ShadowFinding
 from pdp.api.reasons import REASONS
-from pdp.checks import CheckFailure, SchemaError, compile_schema, run, unknown_keyword
+from pdp.checks import CheckFailure, SchemaError, compile_schema, run, unknown_keyword, watch
 from pdp.policy import Check
 
 NAME = {"properties": {"name": {"type": "string", "pattern": "^[a-z]{1,4}$"}}, "required": ["name"]}
@@ -26,6 +27,10 @@ def failure(schema: Any, arguments: Any = None) -> CheckFailure:
     assert found is not None
     assert found.code in REASONS
     return found
+
+
+def in_shadow(check: Check) -> Check:
+    return structs.replace(check, shadow=True)
 
 
 def never() -> bytes | None:
@@ -49,6 +54,50 @@ def test_the_first_check_that_fails_is_named() -> None:
     assert found == CheckFailure(
         "arguments_invalid", "b", 'argument name: the value is not of type "string"'
     )
+
+
+def test_checks_in_shadow_refuse_nothing_and_each_is_told() -> None:
+    """Those that are enforced are held all the same, and told nowhere else."""
+    checks = [in_shadow(inline(NAME, "a")), in_shadow(inline(True, "b")), inline(False, "c")]
+    checks += [in_shadow(inline(b"5", "d"))]
+    found = run(checks, b'{"name":7}', never)
+    assert found is not None
+    assert found.rule == "c"
+    assert run([checks[0], checks[3]], b'{"name":7}', never) is None
+    said = 'argument name: the value is not of type "string"'
+    assert watch(checks, b'{"name":7}', never) == (
+        ShadowFinding(Effect.DENY, Reason("arguments_invalid", said), "a"),
+        ShadowFinding(
+            Effect.DENY,
+            Reason("policy_invalid_result", "unusable schema: neither an object nor a boolean"),
+            "d",
+        ),
+    )
+
+
+def test_without_checks_in_shadow_nothing_is_read_for_them() -> None:
+    """A server that is enforced pays nothing for those that are not."""
+    assert watch([inline(NAME)], b"not even JSON", never) == ()
+
+
+@given(
+    st.lists(st.sampled_from([True, False, NAME, {"maxProperties": 0}, 5]), max_size=4),
+    st.sampled_from([{}, {"name": "abc"}, {"name": 7}]),
+)
+def test_in_shadow_a_check_says_what_it_would_have_refused(
+    schemas: list[Any], arguments: dict[str, Any]
+) -> None:
+    """The first finding is the very failure of the same checks when they are enforced."""
+    checks = [inline(schema, f"rule {index}") for index, schema in enumerate(schemas)]
+    data = json.dumps(arguments).encode()
+    enforced = run(checks, data, never)
+    watched = [in_shadow(check) for check in checks]
+    assert run(watched, data, never) is None
+    told = [
+        CheckFailure(one.reason.code, one.rule, one.reason.message)
+        for one in watch(watched, data, never)
+    ]
+    assert told[:1] == ([] if enforced is None else [enforced])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from pdp.api.model import Call, Effect, Phase, Reason
+from pdp.api.model import Call, Effect, Phase, Reason, ShadowFinding
 from pdp.catalogue import Catalogue
 from pdp.decide import Judgement, Parts, give_back, judge
 from pdp.drift import Sightings
@@ -89,6 +89,47 @@ async def test_arguments_that_fail_the_check_take_nothing() -> None:
     bad, good = call("a"), call("b", arguments=b'{"path":"/"}')
     assert await bench.effects(bad, good) == [("deny", "arguments_invalid"), ("allow", "allowed")]
     assert bench.store.units() == 2  # one for the session, one for its principal
+
+
+async def test_checks_and_limits_in_shadow_are_recorded_and_refuse_nothing() -> None:
+    """The call takes what a limit has, and its record says what each would have said."""
+    (check,) = CHECKED.checks
+    watched = structs.replace(
+        CHECKED,
+        checks=(structs.replace(check, shadow=True),),
+        limits=(structs.replace(LIMIT, max=1, shadow=True),),
+        shadow=(ShadowFinding(Effect.HOLD, Reason("ask", "Ask."), "r"),),
+    )
+    bench = Bench(watched)
+    bad, good = call("a"), call("b", arguments=b'{"path":"/"}')
+    assert await bench.effects(bad, good) == [("allow", "allowed")] * 2
+    first, second = bench.journal.records()
+    assert [one["reason"]["code"] for one in first["shadow"]] == ["ask", "arguments_invalid"]
+    assert first["shadow"][1]["rule"] == "servers.files.tools.read"
+    assert [one["reason"]["code"] for one in second["shadow"]] == ["ask", "rate_limited"]
+    assert {one["shadow"] for one in first["limits"]} == {True}
+    bench.store.broken = True
+    assert await bench.effects(good) == [("allow", "allowed")]
+
+
+async def test_what_is_denied_is_held_against_no_check() -> None:
+    """Neither is it allowed, nor is there more to record than its denial."""
+    (check,) = CHECKED.checks
+    bench = Bench(structs.replace(DENY, checks=(structs.replace(check, shadow=True),)))
+    assert await bench.effects(call()) == [("deny", "no")]
+    assert "shadow" not in bench.journal.records()[0]
+
+
+async def test_a_check_that_is_enforced_denies_beside_one_in_shadow() -> None:
+    """Both are told: one as the reason, the other as a finding."""
+    (check,) = CHECKED.checks
+    bench = Bench(
+        structs.replace(CHECKED, checks=(structs.replace(check, rule="w", shadow=True), check))
+    )
+    assert await bench.effects(call()) == [("deny", "arguments_invalid")]
+    (record,) = bench.journal.records()
+    assert (record["rule"], record["shadow"][0]["rule"]) == ("servers.files.tools.read", "w")
+    assert bench.store.units() == 0
 
 
 async def test_a_fault_of_the_policy_is_a_denial_and_its_detail_is_for_operators() -> None:

@@ -76,6 +76,26 @@ def test_limits_that_were_not_asked_refuse_the_call() -> None:
     )
 
 
+def test_limits_in_shadow_refuse_nothing_though_nobody_asked_them() -> None:
+    """One beside them that is enforced does."""
+    watching = structs.replace(LIMITED.limits[0], shadow=True)
+    assert judged(structs.replace(LIMITED, limits=(watching,))).effect is Effect.ALLOW
+    both = structs.replace(LIMITED, limits=(watching, *LIMITED.limits))
+    assert judged(both).reason.code == "rate_limit_unavailable"
+
+
+def test_a_limit_in_shadow_that_has_no_room_is_a_finding() -> None:
+    """Beside those of the rules, under the rule of the limit; the call passes and waits for nothing."""
+    watching = structs.replace(LIMITED.limits[0], shadow=True)
+    full = structs.replace(result(passed=False, wait=1500), shadow=True)
+    taken = Taken((full,), Grant("r", 1, "", ()))
+    decision = judged(structs.replace(LIMITED, limits=(watching,)), None, taken)
+    assert (decision.effect, decision.retry_after_ms) == (Effect.ALLOW, 0)
+    said = "rate limit reached: files/read allows 3 per 60 s per session"
+    found = ShadowFinding(Effect.DENY, Reason("rate_limited", said), "servers.files.limits")
+    assert decision.shadow == (*SHADOW, found)
+
+
 def test_a_denial_gives_the_rules_own_reason() -> None:
     """And says whether the target is to be hidden; obligations are for allows."""
     decision = judged(structs.replace(DENY, hidden=True), FAILURE, GRANTED)
@@ -217,6 +237,18 @@ def test_adding_a_refusal_never_makes_an_allow(
         refuse_with(judged(answer, failure, taken), "journal_unavailable"),
     ):
         assert worse.effect is Effect.DENY
+
+
+@given(ANSWERS, FAILURES, TAKENS)
+def test_no_finding_in_shadow_changes_what_is_decided(
+    answer: PolicyAnswer | Fault, failure: CheckFailure | None, taken: Taken | None
+) -> None:
+    """Above all it makes no allow of what the library or the site denies."""
+    if isinstance(answer, PolicyAnswer):
+        permit = structs.replace(answer, rule="servers.files.shadow")
+        plain = judged(structs.replace(permit, shadow=()), failure, taken)
+        watched = judged(structs.replace(permit, shadow=SHADOW), failure, taken)
+        assert watched == structs.replace(plain, shadow=SHADOW)
 
 
 @given(ANSWERS, FAILURES)

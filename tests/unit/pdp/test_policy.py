@@ -66,6 +66,7 @@ def test_a_whole_answer_is_read_member_by_member() -> None:
         checks=[
             {"rule": "c", "schema": {"type": "object"}},
             {"rule": "d", "schema_ref": "declared"},
+            {"rule": "e", "schema_ref": "declared", "shadow": True},
         ],
         obligations=[{"type": "redact", "fields": ["a", {"b": 1}]}],
         shadow=[SHADOW],
@@ -79,6 +80,7 @@ def test_a_whole_answer_is_read_member_by_member() -> None:
         checks=(
             Check("c", schema=Raw(b'{"type": "object"}')),
             Check("d", schema_ref="declared"),
+            Check("e", schema_ref="declared", shadow=True),
         ),
         obligations=(Obligation("redact", b'{"fields":["a", {"b": 1}]}'),),
         shadow=(ShadowFinding(Effect.DENY, Reason("c", "m"), "r"),),
@@ -158,6 +160,7 @@ def test_a_limit_that_could_not_be_kept_is_a_fault(change: dict[str, Any]) -> No
         {"rule": "r", "schema_ref": "declared", "schema": {"type": "object"}},
         {"rule": "r", "schema": {}, "strict": True},
         {"rule": None, "schema": {}},
+        *({"rule": "r", "schema": {}, "shadow": shadow} for shadow in (1, "true", None)),
     ],
 )
 def test_a_check_that_would_be_held_by_half_is_a_fault(check: dict[str, Any]) -> None:

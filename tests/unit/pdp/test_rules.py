@@ -22,6 +22,7 @@ CATALOGUE: dict[str, Any] = {
     }
 }
 EVERYTHING = """\
+shadow: true
 default: hide
 tools:
   read: {}
@@ -71,6 +72,13 @@ def test_everything_the_language_can_say_is_accepted() -> None:
 def test_an_empty_file_has_no_rules(text: str) -> None:
     """Everything is then denied, which is no error."""
     assert validate(text, "s", None) == {}
+
+
+@pytest.mark.parametrize("word", ["true", "false", "yes", "off"])
+def test_a_server_is_in_shadow_or_not(word: str) -> None:
+    """Whatever YAML reads as a flag, and nothing else: see `WRONG`."""
+    found = validate(f"shadow: {word}\n", "s", None)
+    assert found == {"shadow": word in {"true", "yes"}}
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -154,6 +162,14 @@ WRONG = {
         rule("rate_limit: {max: 1, window: 1, shadow: 1}"),
         "must be one of true, false",
     ),
+    "a server's shadow that is text": (
+        "default: deny\nshadow: 'true'",
+        "2: shadow: must be one of",
+    ),
+    "a server's shadow that is a number": ("shadow: 1", "must be one of true, false"),
+    "a server's shadow that is nothing": ("shadow:", "must be one of true, false"),
+    "a shadow of a single rule": (rule("shadow: true"), "there is no key `shadow`"),
+    "a misspelt shadow": ("shadwo: true", "did you mean `shadow`?"),
     "a burst of a log": (
         rule("rate_limit: {max: 2, window: 1, burst: 1}"),
         "burst: has no effect without algorithm: gcra",

@@ -15,10 +15,12 @@ import data.mcp.rules.methods.protocol
 import data.mcp.rules.resources.ambiguous
 import data.mcp.rules.resources.subscriptions
 import data.mcp.rules.servers.limits
+import data.mcp.rules.servers.shadow
 import data.mcp.rules.servers.unknown
 import data.mcp.rules.target.action
 import data.mcp.rules.target.arguments
 import data.mcp.rules.target.rate_limit
+import future.keywords.not
 
 # METADATA
 # description: Denials, and what is hidden, for to hide is to deny.
@@ -45,6 +47,36 @@ checks := arguments.check | _site_checks
 # METADATA
 # description: What the enforcement point must do with an allow.
 obligations contains _plain(element) if some element in data.site[_].obligation
+
+# METADATA
+# description: >
+#   The same for a server in shadow: what its YAML rules say is marked, to be recorded and not enforced.
+#   Whatever else there is stands: that a tool has changed, what the site says, a rule yet to be written.
+watched := {
+	"denials": (_marked(_written_denials | _unpermitted) | ((denials - _written_denials) | _site_denials)),
+	"holds": (_marked(action.require_approval) | ((holds - action.require_approval) | _site_holds)),
+	"permits": shadow.permit,
+	"budgets": (_marked(_written_budgets) | ((budgets - _written_budgets) | _site_budgets)),
+	"checks": (_marked(arguments.check) | ((checks - arguments.check) | _site_checks)),
+}
+
+# Which URIs are ambiguous, and what may be subscribed to, is so by the server's rules of resources.
+_written_denials := (action.deny | action.hidden) | (ambiguous.deny | subscriptions.deny)
+
+_written_budgets := (rate_limit.limit | limits.limit) | initialize.limit
+
+_marked(elements) := {object.union(element, {"shadow": true}) | some element in elements}
+
+# A default of deny gives way to whatever the site says of the call.
+_unpermitted contains element if {
+	not _is_answered_by_site
+	some element in shadow.unpermitted
+}
+
+_is_answered_by_site if {
+	some element in ((_site_permits | _site_holds) | _site_denials)
+	object.get(element, "shadow", false) != true
+}
 
 _site_denials contains object.union(_named(name), element) if {
 	some name
