@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tipstaff.survey.model import Category, Classification, Mark, Risk
-from tipstaff.survey.starter import Surveyed
+from tipstaff.survey.starter import Surveyed, ordered
 
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
 
@@ -39,7 +39,8 @@ FILES = (
 
 
 def catalogue(tools: Any) -> dict[str, Any]:
-    return {"tools": {one.name: {"definition": one.definition} for one in tools}}
+    """Of two tools of one name, which no listing has, the one that the rules are made for."""
+    return {"tools": {one.name: {"definition": one.definition} for one in ordered(tools)}}
 
 
 STRANGE = st.text() | st.sampled_from(

@@ -45,7 +45,13 @@ def summary(record: dict[str, Any]) -> Text:
         _visible(json.dumps(record.get("arguments"), ensure_ascii=False)[:120] + " "),
         (_visible(f"{session['kind']}:{session['id'][:12]} {record['rule']} "), "dim"),
         (f"{record['timings']['total_us'] / 1000:.1f} ms", "dim"),
+        *((_visible(f" shadow:{_said(one)}"), "magenta") for one in record.get("shadow", ())),
     )
+
+
+def _said(finding: dict[str, Any]) -> str:
+    """What a rule in shadow would have done."""
+    return f"{finding['effect']}:{finding['reason']['code']}"
 
 
 def _show(record: dict[str, Any], arguments: argparse.Namespace) -> None:

@@ -39,3 +39,9 @@ def test_no_text_of_a_caller_moves_the_cursor_or_begins_a_line() -> None:
 def test_long_arguments_are_cut() -> None:
     """A line stays a line."""
     assert len(summary({**RECORD, "arguments": {"a": "x" * 1000}}).plain) < 300
+
+
+def test_what_rules_in_shadow_would_have_done_is_told() -> None:
+    """Whoever watches a server for a week looks for just that."""
+    finding = {"effect": "deny", "reason": {"code": "no_permit", "message": "x"}, "rule": "r"}
+    assert summary({**RECORD, "shadow": [finding]}).plain.endswith(" 2.5 ms shadow:deny:no_permit")
