@@ -16,7 +16,7 @@ from tipstaff.client_forms import CLIENTS, FORMS, Client, locations, merged, ser
 
 URL = "http://127.0.0.1:8700/files/mcp"
 WANTED = Wanted("files", URL, ("token",), header_file="/h")
-HOME, HERE = Path("/home/ann"), Path("/work/x")
+HOME, HERE = Path("/home/ann"), Path("/srv/x")
 
 
 def data_of(client: Client, text: str) -> dict[str, Any]:
@@ -31,10 +31,10 @@ def paths(client: Client, platform: str) -> list[str]:
 @pytest.mark.parametrize(
     ("client", "path"),
     [
-        ("claude-code", "/work/x/.mcp.json"),
+        ("claude-code", "/srv/x/.mcp.json"),
         ("claude-desktop", "/home/ann/.config/Claude/claude_desktop_config.json"),
         ("cursor", "/home/ann/.cursor/mcp.json"),
-        ("vscode", "/work/x/.vscode/mcp.json"),
+        ("vscode", "/srv/x/.vscode/mcp.json"),
         ("windsurf", "/home/ann/.codeium/windsurf/mcp_config.json"),
         ("codex", "/home/ann/.codex/config.toml"),
     ],

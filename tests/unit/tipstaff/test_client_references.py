@@ -10,7 +10,7 @@ from pdp.errors import ConfigError
 from tipstaff.client_forms import CLIENTS, Client
 from tipstaff.client_references import Surroundings, expanded, refers, variable
 
-AROUND = Surroundings({"KEY": "s3cret", "EMPTY": ""}, Path("/home/ann"), Path("/work/x"))
+AROUND = Surroundings({"KEY": "s3cret", "EMPTY": ""}, Path("/home/ann"), Path("/srv/x"))
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ AROUND = Surroundings({"KEY": "s3cret", "EMPTY": ""}, Path("/home/ann"), Path("/
         ("claude-code", "$KEY ${env:KEY} ${1}", "$KEY ${env:KEY} ${1}"),
         ("cursor", "${env:KEY}${pathSeparator}${/}", "s3cret//"),
         ("vscode", "${userHome}/${workspaceFolderBasename}", "/home/ann/x"),
-        ("windsurf", "${workspaceFolder} ${KEY}", "/work/x ${KEY}"),
+        ("windsurf", "${workspaceFolder} ${KEY}", "/srv/x ${KEY}"),
         ("claude-desktop", "${KEY} ${env:KEY}", "${KEY} ${env:KEY}"),
         ("codex", "${KEY}", "${KEY}"),
     ],

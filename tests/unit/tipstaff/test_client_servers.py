@@ -16,7 +16,7 @@ from tipstaff.client_servers import Candidate, candidates, merged
 from tipstaff.proxies import proxies_of
 from tipstaff.survey.scanned import BEHIND_TIPSTAFF, SWITCHED_OFF
 
-AROUND = Surroundings({"KEY": "s3cret-value"}, Path("/home/ann"), Path("/work/x"))
+AROUND = Surroundings({"KEY": "s3cret-value"}, Path("/home/ann"), Path("/srv/x"))
 OURS = proxies_of(PepConfig(), is_default=True)
 URL = "http://127.0.0.1:9000/mcp"
 
@@ -142,12 +142,12 @@ def test_a_command_of_another_project_is_found_from_there_only() -> None:
     """Its path would mean another file here."""
     entry = {"command": "./server"}
     text = json.dumps(
-        {"projects": {"/p": {"mcpServers": {"a": entry}}, "/work/x": {"mcpServers": {"a": entry}}}}
+        {"projects": {"/p": {"mcpServers": {"a": entry}}, "/srv/x": {"mcpServers": {"a": entry}}}}
     )
     there, here = candidates(Location("claude-code", Path("/f"), "user"), text, AROUND, OURS)
     assert "started in /p" in there.reason
     assert here.server is not None
-    assert [one.known[0].project for one in (there, here)] == ["/p", "/work/x"]
+    assert [one.known[0].project for one in (there, here)] == ["/p", "/srv/x"]
 
 
 @pytest.mark.parametrize("text", ["[]", "{", "null"])
