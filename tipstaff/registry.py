@@ -100,14 +100,14 @@ def site(path: Path) -> Site:
     return Site(path, text, config.parse(text, path), is_new=True)
 
 
-def registered(where: Site, name: str) -> Server:
-    """The server `name`; raises `ConfigError`, which says what is registered."""
+def registered(where: Site, name: str, advice: str = "") -> Server:
+    """The server `name`; raises `ConfigError`, which says what is registered, and what to do."""
     found = where.server(name)
     if found is None:
         known = [one.name for one in where.config.pep.servers]
         raise ConfigError(
             f"{where.path}: there is no server {name!r}; {nearest(name, known)}. "
-            f"`tipstaff register {name} URL` registers one"
+            f"{advice or f'`tipstaff register {name} URL` registers one'}"
         )
     return found
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from pdp.errors import ConfigError
 from pdp.masking import MASK
-from pdp.rules import nearest
 from pep.config import Server
 from tipstaff import console, registry, sources, user_file
 from tipstaff.proxies import proxies_of
@@ -124,19 +123,9 @@ def _server(arguments: argparse.Namespace, where: Site) -> Server:
     # argparse takes the -- away, which tells a command of one word from a server's name.
     if len(words) == 1 and "--" not in sys.argv:
         _refuse(arguments, f"what {words[0]} is given stands in {where.path}")
-        return _registered(where, words[0])
+        advice = f"To start a command of that name: tipstaff scan -- {words[0]}"
+        return registry.registered(where, words[0], advice)
     return registry.described(sources.place_name(url, words), arguments)
-
-
-def _registered(where: Site, name: str) -> Server:
-    found = where.server(name)
-    if found is None:
-        known = [one.name for one in where.config.pep.servers]
-        raise ConfigError(
-            f"{where.path}: there is no server {name!r}; {nearest(name, known)}. "
-            f"To start a command of that name: tipstaff scan -- {name}"
-        )
-    return found
 
 
 def _refuse(arguments: argparse.Namespace, why: str, *more: str) -> None:
