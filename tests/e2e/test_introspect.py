@@ -478,8 +478,10 @@ async def test_a_server_finds_the_environment_that_it_has_behind_the_proxy(
     assert names <= {*bridge.INHERITED, "OWN", "LC_CTYPE"}
 
 
+# Where the tests run in the background, SIGINT is ignored from birth; at a terminal it is not.
 ASK = """
-import asyncio, sys
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pep.config import Server
 from tipstaff.survey.introspect import introspect
 asyncio.run(introspect(Server("s", command=tuple(sys.argv[1:]))))
