@@ -28,7 +28,7 @@ class ChangesFile:
     def __init__(self, path: Path) -> None:
         """Read what is there, and begin with nothing where there is no file; raises `ConfigError`."""
         self._path = path
-        self._sightings = Sightings(_read(path))
+        self._sightings = Sightings(read(path))
         self._is_saved = True
 
     def seen(self, server: str, tool: str, pin: Pin) -> str:
@@ -64,7 +64,8 @@ class ChangesFile:
             self._is_saved = True
 
 
-def _read(path: Path) -> tuple[Sighting, ...]:
+def read(path: Path) -> tuple[Sighting, ...]:
+    """What is kept at `path`; raises `ConfigError` when that cannot be told."""
     try:
         return drift.read(path.read_bytes())
     except FileNotFoundError:

@@ -19,7 +19,7 @@ from pep.methods import LEGACY, MODERN, Method, Treatment, check_arguments, look
 
 ToolNames = Literal["strict", "any"]
 # MCP 2025-11-25, tools: tool names.
-_TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 class Admitted(Struct, frozen=True):
@@ -80,7 +80,7 @@ def check_name(admitted: Admitted, names: ToolNames) -> None:
     row = admitted.row
     if names == "any" or row is None or row.name != "tools/call":
         return
-    if not _TOOL_NAME.fullmatch(admitted.target):
+    if not TOOL_NAME.fullmatch(admitted.target):
         raise InvalidParams(
             "name must be 1 to 128 letters, digits, _, - and . "
             '(the gateway takes others with tool_names = "any")'

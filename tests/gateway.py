@@ -119,13 +119,7 @@ class Gateway:
     def descendants(self) -> dict[int, str]:
         """Every process below it, with its command line."""
         assert self.process is not None
-        found: dict[int, str] = {}
-        wanted = {self.process.pid}
-        others = [one for one in processes() if one[0] != self.process.pid]
-        while fresh := [one for one in others if one[1] in wanted and one[0] not in found]:
-            found.update({pid: command for pid, _, command in fresh})
-            wanted |= set(found)
-        return found
+        return below(self.process.pid)
 
     def kill(self, what: str) -> int:
         """SIGKILL the one descendant whose command line holds `what`; returns its pid."""
@@ -240,6 +234,18 @@ async def decisions(address: str) -> AsyncIterator[decision_pb2_grpc.DecisionSer
     """A client of the decision service."""
     async with grpc.aio.insecure_channel(address) as channel:
         yield decision_pb2_grpc.DecisionServiceStub(channel)
+
+
+def below(pid: int) -> dict[int, str]:
+    """Every process below `pid`, with its command line."""
+    found: dict[int, str] = {}
+    wanted, there = {pid}, processes()
+    while fresh := {
+        one: line for one, parent, line in there if parent in wanted and one not in found
+    }:
+        found |= fresh
+        wanted |= set(fresh)
+    return found
 
 
 def processes() -> list[tuple[int, int, str]]:

@@ -35,7 +35,7 @@ def command(arguments: argparse.Namespace) -> int:
     now = report(
         server.name, sources.shown(server.url, server.command), listing, where.others(server.name)
     )
-    difference = pins.difference(before["tools"], now, where.closed(server.name))
+    difference = pins.difference(before["tools"], now, where.closed(server.name, before["tools"]))
     chosen = _chosen(difference, before["tools"], now, arguments)
     if not chosen:
         console.out.print("nothing to accept: every tool is as it was accepted")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,9 @@ def _plan(where: Site, server: Server, found: Report, preset: Preset) -> _Plan:
     name = server.name
     before = where.catalogue(name)
     accepted = before.get("tools", {})
-    difference = pins.difference(accepted, found, where.closed(name))
+    difference = pins.difference(accepted, found, where.closed(name, accepted))
     old = user_file.find(where.rules_path(name))
-    surveyed = [_surveyed(tool) for tool in found.tools]
+    surveyed = list(_surveyed(found.tools))
     merged = None
     if old.status is None:
         text = starter.rules(name, surveyed, preset)
@@ -118,11 +118,12 @@ def _plan(where: Site, server: Server, found: Report, preset: Preset) -> _Plan:
     return _Plan(files, difference, merged, old.text, accepted, tests.text)
 
 
-def _surveyed(tool: Found) -> Surveyed:
+def _surveyed(tools: Iterable[Found]) -> Iterator[Surveyed]:
     """What every tool is open to need not stand beside each rule."""
     everywhere = {attack.key for attack in attacks.load() if attack.is_universal}
-    names = tuple(one.name for one in tool.attacks if one.key not in everywhere)
-    return Surveyed(tool.name, tool.definition, tool.classification, names)
+    for tool in tools:
+        names = tuple(one.name for one in tool.attacks if one.key not in everywhere)
+        yield Surveyed(tool.name, tool.definition, tool.classification, names)
 
 
 def _configured(where: Site, server: Server) -> str:

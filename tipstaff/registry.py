@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pdp import drift
+from pdp import changes, drift
 from pdp.api import strict_json
 from pdp.catalogue import Pin
 from pdp.errors import ConfigError
@@ -72,18 +72,17 @@ class Site(Struct, frozen=True):
             raise ConfigError(f"{path}: not a catalogue: {error}") from error
         return dict(value)
 
-    def closed(self, name: str) -> list[str]:
-        """The tools of a server that the decision service keeps closed; raises `ConfigError`."""
-        path = Path(self.config.pdp.policy.changes)
-        try:
-            sightings = drift.Sightings(drift.read(path.read_bytes()) if path.exists() else ())
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot read {path}: {error}") from error
+    def closed(self, name: str, accepted: Mapping[str, Any]) -> list[str]:
+        """Which of the `accepted` tools of a server its decision service keeps closed.
+
+        Raises `ConfigError`.
+        """
+        known = drift.Sightings(changes.read(Path(self.config.pdp.policy.changes)))
         pins = (
             (tool, Pin(entry.get("digest", ""), entry.get("accepted", "")))
-            for tool, entry in self.catalogue(name).get("tools", {}).items()
+            for tool, entry in accepted.items()
         )
-        return [tool for tool, pin in pins if sightings.seen(name, tool, pin)]
+        return [tool for tool, pin in pins if known.seen(name, tool, pin)]
 
     def others(self, name: str) -> Mapping[str, list[str]]:
         """The names of the tools of every other server that has a catalogue."""

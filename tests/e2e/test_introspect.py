@@ -22,7 +22,7 @@ from pep import bridge
 from pep.config import Server
 from tests import paged_server, real_servers
 from tests.certificates import Authority
-from tests.gateway import eventually, processes
+from tests.gateway import below, eventually, processes
 from tests.proxy_rig import META, Recorder, asgi_upstream, free_port
 from tipstaff.errors import IntrospectionError
 from tipstaff.survey.by_command import environment_of
@@ -39,18 +39,6 @@ subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "{GRANDC
 print("up", file=sys.stderr, flush=True)
 time.sleep(600)
 """
-
-
-def below(pid: int) -> dict[int, str]:
-    """Every process below `pid`."""
-    found: dict[int, str] = {}
-    wanted = {pid}
-    while fresh := {
-        one: line for one, parent, line in processes() if parent in wanted and one not in found
-    }:
-        found |= fresh
-        wanted |= set(fresh)
-    return found
 
 
 @pytest.fixture(autouse=True)

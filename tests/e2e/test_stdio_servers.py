@@ -20,6 +20,7 @@ from mcp import Client, StdioServerParameters
 from tests import stdio_servers
 from tests.gateway import (
     Gateway,
+    below,
     call_headers,
     eventually,
     gateway,
@@ -152,18 +153,6 @@ BEGIN = json.dumps(
         },
     }
 ).encode()
-
-
-def below(pid: int) -> dict[int, str]:
-    """Every process below `pid`."""
-    found: dict[int, str] = {}
-    wanted = {pid}
-    while fresh := {
-        one: line for one, parent, line in processes() if parent in wanted and one not in found
-    }:
-        found |= fresh
-        wanted |= set(fresh)
-    return found
 
 
 async def gone(pids: set[int]) -> None:

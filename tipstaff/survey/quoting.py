@@ -12,9 +12,9 @@ import textwrap
 
 import yaml
 
+from pep.admit import TOOL_NAME
+
 WIDTH = 100
-# As `pep.admit` holds tool names to it (MCP 2026-07-28, "Tool Names").
-_GRAMMAR = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 # What one of the YAML readers takes for a flag, or for nothing, when it stands unquoted.
 _WORDS = frozenset("y n yes no on off true false null".split())
@@ -37,7 +37,7 @@ def key(name: str) -> str | None:
 
 def strict(name: str) -> bool:
     """Whether MCP's grammar knows such a tool name."""
-    return _GRAMMAR.fullmatch(name) is not None
+    return TOOL_NAME.fullmatch(name) is not None
 
 
 def visible(text: str, longest: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
+from pdp.api.definition import MEMBERS
 from tipstaff.survey.glyphs import Plain, plain, visible
 from tipstaff.survey.model import Definition
 from tipstaff.survey.phrasebook import BREAK
@@ -21,7 +22,6 @@ MOST_READ = 100_000
 MOST_NODES = 100_000
 """Members and elements of one definition that are looked at; the largest honest one has 4,000."""
 
-_MEMBERS = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
 _LONGEST_PATH = 200
 
 _Path: TypeAlias = "tuple[_Path, str] | None"
@@ -86,7 +86,7 @@ def read(definition: Definition) -> Reading:
 
 def _walk(definition: Definition) -> Iterator[Text | None]:
     """Every node, however deep it lies: a text, or nothing where it is none."""
-    members = (((None, name), definition[name]) for name in _MEMBERS if name in definition)
+    members = (((None, name), definition[name]) for name in MEMBERS if name in definition)
     stack: list[Iterator[tuple[_Path, Any]]] = [iter(members)]
     while stack:
         path, value = next(stack[-1], (None, None))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdp.located import load
-from pep.admit import _TOOL_NAME
+from pep.admit import TOOL_NAME
 from tipstaff.survey.quoting import comment, key, strict, visible
 
 HOSTILE = [
@@ -92,7 +92,7 @@ def test_what_no_key_can_say_has_none(name: str) -> None:
 def test_the_grammar_of_names_is_the_one_that_calls_are_held_to() -> None:
     """Else a comment would say that a name is refused which is not."""
     for name in [*HOSTILE, "a", "a" * 128, "a" * 129, "a/b", ".", "-", "a\n"]:
-        assert strict(name) == bool(_TOOL_NAME.fullmatch(name))
+        assert strict(name) == bool(TOOL_NAME.fullmatch(name))
 
 
 @given(st.text(), st.integers(1, 80), st.integers(0, 8))
