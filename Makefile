@@ -9,7 +9,7 @@ INTEROP := mcp1 fastmcp langchain
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
-	redis-server conformance interop fuzz bench bench-limits bench-survey clean
+	redis-server conformance interop fuzz hostile bench bench-limits bench-survey clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ demo: dev .venv-demo/.made ## play the main job on real parts (KEEP=1 leaves it 
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 test: check .venv-demo/.made .tools/node/.made redis-server $(INTEROP:%=.tools/interop/%/.made) ## all checks, then every test (T=path picks some)
-	$(BIN)/python -m pytest $(T)
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal --durations 20 $(T)
 
 .tools/node/.made: tests/node/package.json tests/node/requirements.lock | $(VENV)/.made
 	@tools/node-packages $(BIN)/python
@@ -43,6 +43,9 @@ conformance: dev .tools/node/.made ## the MCP conformance suite, direct against 
 
 fuzz: dev ## ten minutes of random messages and streams (SECONDS=600)
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),600)
+
+hostile: dev ## five minutes of a hostile server and hostile callers (SECONDS=300)
+	$(BIN)/python -m tests.hostile --seconds $(or $(SECONDS),300)
 
 .tools/interop/%/.made: tests/interop/%.lock
 	@mkdir -p .tools/interop && tools/python-venv $(PYTHON) .tools/interop/$* $<
