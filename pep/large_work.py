@@ -24,11 +24,12 @@ T = TypeVar("T")
 
 
 class Turn:
-    """The right to do one caller's large work, piece after piece."""
+    """The right to do one caller's large work, piece after piece, until `end`."""
 
-    def __init__(self, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, threads: ThreadPoolExecutor, give_back: Callable[[], None]) -> None:
         """Nothing runs yet."""
         self._threads = threads
+        self._give_back: Callable[[], None] | None = give_back
         self._piece: asyncio.Future[Any] | None = None
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -38,12 +39,15 @@ class Turn:
         self._piece = piece
         return await asyncio.shield(piece)
 
-    def after(self, done: Callable[[], None]) -> None:
-        """Call `done` once nothing runs: a thread goes on though nobody waits for it any more."""
+    def end(self) -> None:
+        """Let the next one have it, once nothing runs: a thread goes on though nobody waits for it."""
+        give_back, self._give_back = self._give_back, None
+        if give_back is None:
+            return
         if self._piece is None or self._piece.done():
-            done()
+            give_back()
         else:
-            self._piece.add_done_callback(lambda _: done())
+            self._piece.add_done_callback(lambda _: give_back())
 
 
 class LargeWork:
@@ -54,18 +58,22 @@ class LargeWork:
         self._turns = Turns(in_all=at_once, per_caller=1, waiting=waiting)
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="large")
 
-    @contextlib.asynccontextmanager
-    async def turn(self, caller: str) -> AsyncIterator[Turn]:
-        """Wait for the caller's turn, and hold it while inside; raises `TooManyUnderWay`.
+    async def begin(self, caller: str) -> Turn:
+        """Wait for the caller's turn, which must be ended; raises `TooManyUnderWay`.
 
         Not to be asked for while the caller's turn is held: it would wait for itself.
         """
         await self._turns.take(caller)
-        turn = Turn(self._threads)
+        return Turn(self._threads, lambda: self._turns.give_back(caller))
+
+    @contextlib.asynccontextmanager
+    async def turn(self, caller: str) -> AsyncIterator[Turn]:
+        """A turn that is held while inside; see `begin`."""
+        turn = await self.begin(caller)
         try:
             yield turn
         finally:
-            turn.after(lambda: self._turns.give_back(caller))
+            turn.end()
 
     async def run(
         self, caller: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
