@@ -123,7 +123,7 @@ def _read_catalogue(
     if len(relative.parts) != 3 or path.name != "data.json":
         raise PolicyTextError(f"{path}: not read; the catalogue is catalog/<server>/data.json")
     try:
-        listing = strict_json.loads(path.read_bytes())
+        listing = strict_json.loads(path.read_bytes(), strict_json.UNBOUNDED)
         seen_by_rules = without_prose(listing)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PolicyTextError(f"{path}: not a catalogue: {_why(error)}") from error

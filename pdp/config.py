@@ -68,6 +68,8 @@ class Batching(Struct, frozen=True, forbid_unknown_fields=True):
     """Most queries at a time."""
     max_waiting: Positive = 10_000
     """Most calls that wait; more are refused at once."""
+    max_waiting_per_caller: Positive = 2_000
+    """Most calls of one caller that wait; callers are served in turn."""
 
 
 class PdpConfig(Struct, frozen=True, forbid_unknown_fields=True):

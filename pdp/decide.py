@@ -120,11 +120,11 @@ def _tools(calls: Sequence[Call], parts: Parts) -> list[Tool]:
 
 
 async def _ask(engine: PolicyEngine, inputs: Sequence[bytes]) -> list[BatchAnswer]:
-    """One query for all; when one call's error failed it, each call alone."""
+    """One query for all; when one call failed it, each call alone, so that a slow one delays none."""
     answer = await engine.ask(inputs)
     if not answer.one_by_one:
         return [answer]
-    return [await engine.ask([single]) for single in inputs]
+    return await engine.ask_each(inputs)
 
 
 def _pair(calls: Sequence[Call], answers: Sequence[BatchAnswer]) -> list[_Judged]:

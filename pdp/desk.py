@@ -1,16 +1,17 @@
 """The desk where calls come in: a repeated request gets its first answer, a grant is refunded once.
 
-Both memories are bounded. What they forget errs on the safe side: a repeat that came too late is
-judged and charged again, a refund that came too late is not given.
+Of a call only a digest is kept, so that what callers send does not stay. Both memories are bounded,
+in number and in bytes. What they forget errs on the safe side: a repeat that came too late is judged
+and charged again, a refund that came too late is not given.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+import hashlib
 from collections.abc import Sequence
-from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from pdp.api.model import Call, Decision
@@ -19,10 +20,18 @@ from pdp.decide import Judgement, give_back, release
 from pdp.errors import Overloaded, RequestError
 from pdp.limits import Grant
 from pdp.ports import StateStore
+from pdp.recent import Recent
 
 MAX_REMEMBERED = 10_000
+MAX_REMEMBERED_BYTES = 32 * 1024 * 1024
+# About what the objects of an entry take beside its texts.
+_ENTRY_BYTES = 2048
+_PART_BYTES = 256
+_LONG_BYTES = 2 * _ENTRY_BYTES  # what is shorter counts as one entry
 
 _Waiting = tuple[Call, asyncio.Future[Decision]]
+_Answer = tuple[bytes, asyncio.Future[Decision]]
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Desk:
@@ -32,8 +41,8 @@ class Desk:
         """Remember nothing yet."""
         self._batcher = batcher
         self._store = store
-        self._answers: OrderedDict[str, tuple[Call, asyncio.Future[Decision]]] = OrderedDict()
-        self._grants: OrderedDict[str, Grant] = OrderedDict()
+        self._answers: Recent[_Answer] = Recent(MAX_REMEMBERED, MAX_REMEMBERED_BYTES)
+        self._grants: Recent[Grant] = Recent(MAX_REMEMBERED, MAX_REMEMBERED_BYTES)
 
     def submit(self, call: Call) -> asyncio.Future[Decision]:
         """The decision on `call`, to come; raises `RequestError` or `Overloaded`."""
@@ -54,22 +63,22 @@ class Desk:
 
     async def refund(self, decision_id: str) -> bool:
         """Give back what the decision took. True once, for a decision that took something."""
-        grant = self._grants.pop(decision_id, None)
+        grant = self._grants.pop(decision_id)
         return grant is not None and await give_back([grant], self._store)
 
     async def finish(self, decision_id: str) -> bool:
         """The call has ended: free its leases. True once, for a decision that held any."""
-        grant = self._grants.pop(decision_id, None)
+        grant = self._grants.pop(decision_id)
         return grant is not None and await release([grant], self._store)
 
     def _future(self, call: Call, fresh: list[_Waiting]) -> asyncio.Future[Decision]:
         """The answer of the first call with this request id; a new call is added to `fresh`."""
-        same = structs.replace(call, trace_id="")
+        same = digest(call)
         first = self._answers.get(call.request_id)
         if first is None:
             future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
             fresh.append((call, future))
-            _remember(self._answers, call.request_id, (same, future))
+            self._answers.put(call.request_id, (same, future), _ENTRY_BYTES)
             return future
         if first[0] != same:
             raise RequestError("request_id", "already used for another call")
@@ -77,7 +86,7 @@ class Desk:
 
     def _forget(self, fresh: Sequence[_Waiting]) -> None:
         for call, _ in fresh:
-            self._answers.pop(call.request_id, None)
+            self._answers.pop(call.request_id)
 
     def _settle(self, fresh: Sequence[_Waiting], done: asyncio.Future[list[Judgement]]) -> None:
         if done.cancelled() or done.exception() is not None:
@@ -86,14 +95,33 @@ class Desk:
                 if not future.done():
                     future.set_exception(done.exception() or asyncio.CancelledError())
             return
-        for (_, future), judgement in zip(fresh, done.result(), strict=True):
-            if judgement.grant is not None:
-                _remember(self._grants, judgement.decision.decision_id, judgement.grant)
+        for (call, future), judgement in zip(fresh, done.result(), strict=True):
+            decision, grant = judgement.decision, judgement.grant
+            if grant is not None:
+                self._grants.put(decision.decision_id, grant, _grant_bytes(grant))
             if not future.done():
-                future.set_result(judgement.decision)
+                future.set_result(decision)
+            size = _decision_bytes(decision)
+            if size > _LONG_BYTES and (answer := self._answers.get(call.request_id)) is not None:
+                self._answers.put(call.request_id, answer, size)
 
 
-def _remember(memory: OrderedDict[str, Any], key: str, value: Any) -> None:
-    memory[key] = value
-    if len(memory) > MAX_REMEMBERED:
-        memory.popitem(last=False)
+def digest(call: Call) -> bytes:
+    """What tells `call` from every other; the trace is not part of it, a retried attempt has its own."""
+    known = hashlib.sha256(_encode(structs.replace(call, arguments=b"", trace_id="")))
+    known.update(call.arguments)
+    return known.digest()
+
+
+def _decision_bytes(decision: Decision) -> int:
+    """About what it takes to keep it: its texts can be long, a rule may quote its caller."""
+    size = _ENTRY_BYTES + len(decision.reason.message) + _PART_BYTES * len(decision.limits)
+    for obligation in decision.obligations:
+        size += _PART_BYTES + len(obligation.properties)
+    for finding in decision.shadow:
+        size += _PART_BYTES + len(finding.reason.message)
+    return size
+
+
+def _grant_bytes(grant: Grant) -> int:
+    return _ENTRY_BYTES + sum(_PART_BYTES + len(spent.key) for spent in grant.spent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ _QUERY = "http://opa/v1/data/mcp/main/decisions?provenance=true&strict-builtin-e
 _STATUS = "http://opa/v1/status"
 _HEALTH = "http://opa/health?bundles"
 _HEADERS = {"Content-Type": "application/json"}
+_LARGE_BYTES = 256 * 1024
 
 
 class BundleStatus(Struct, frozen=True):
@@ -51,14 +53,21 @@ class OpaEngine:
 
     async def ask(self, inputs: Sequence[bytes]) -> BatchAnswer:
         """See `PolicyEngine.ask`."""
+        question = query(inputs)
+        # A large one is written piece by piece, so that it does not hold up the others.
+        data = io.BytesIO(question) if len(question) > _LARGE_BYTES else question
         try:
-            async with self._session.post(_QUERY, data=query(inputs)) as response:
+            async with self._session.post(_QUERY, data=data) as response:
                 body = await response.read()
         except TimeoutError:
-            return policy.unavailable("OPA did not answer in time", len(inputs))
+            return policy.late(len(inputs))
         except (aiohttp.ClientError, OSError) as error:
             return policy.unavailable(f"OPA cannot be reached: {error}", len(inputs))
         return policy.read(response.status, body, len(inputs))
+
+    async def ask_each(self, inputs: Sequence[bytes]) -> list[BatchAnswer]:
+        """See `PolicyEngine.ask_each`."""
+        return await asyncio.gather(*(self.ask([single]) for single in inputs))
 
     async def ready(self) -> bool:
         """Whether OPA runs and its bundle is active."""

@@ -2,8 +2,9 @@
 
 Theory: a query carries N calls and must come back with exactly N answers of the decision shape.
 Whatever else comes back (no `result`, a warning, an error, a wrong type, an unknown effect) is a
-`Fault`, and a fault is always a denial with a code of its own. One conflict fails OPA's whole
-query, so an evaluation error of a batch asks the caller to try its calls one by one.
+`Fault`, and a fault is always a denial with a code of its own. What one call does wrong (a conflict,
+an answer that cannot be read, a slow rule) fails OPA's whole query, so the failure of a batch asks
+the caller to try its calls one by one.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ def read(status: int, body: bytes, count: int) -> BatchAnswer:
     try:
         envelope = _decode_envelope(body)
     except _UNREADABLE as error:
-        return _all(Fault("policy_invalid_result", f"unreadable answer: {error}"), count)
+        return _one_by_one_or(Fault("policy_invalid_result", f"unreadable answer: {error}"), count)
     if envelope.warning:
         return _all(Fault("policy_error", f"OPA warns: {bytes(envelope.warning)[:200]!r}"), count)
     if envelope.result is None:
@@ -165,12 +166,21 @@ def unavailable(detail: str, count: int) -> BatchAnswer:
     return _all(Fault("policy_unavailable", detail), count)
 
 
+def late(count: int) -> BatchAnswer:
+    """The answer when OPA did not answer in time: one call may have held up the others."""
+    return _one_by_one_or(Fault("policy_unavailable", "OPA did not answer in time"), count)
+
+
 def _refused(status: int, body: bytes, count: int) -> BatchAnswer:
     detail = f"OPA answered {status}: {body[:500].decode(errors='replace')}"
-    if status == 500 and count > 1:
-        return BatchAnswer((), one_by_one=True)
-    code = "policy_error" if status in (400, 500) else "policy_unavailable"
-    return _all(Fault(code, detail), count)
+    if status in (400, 500):
+        return _one_by_one_or(Fault("policy_error", detail), count)
+    return _all(Fault("policy_unavailable", detail), count)
+
+
+def _one_by_one_or(fault: Fault, count: int) -> BatchAnswer:
+    """The fault of a single call; that of several may be the fault of one."""
+    return _all(fault, 1) if count == 1 else BatchAnswer((), one_by_one=True)
 
 
 def _all(fault: Fault, count: int) -> BatchAnswer:

@@ -19,6 +19,10 @@ class PolicyEngine(Protocol):
         """One query for all `inputs`. Never raises: what goes wrong is in the answer."""
         ...
 
+    async def ask_each(self, inputs: Sequence[bytes]) -> list[BatchAnswer]:
+        """A query for each of `inputs`, all at once, so that none waits for a slow one."""
+        ...
+
 
 class StateStore(Protocol):
     """Keeps what has been taken from the limits."""

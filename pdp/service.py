@@ -19,10 +19,12 @@ from grpc_status import rpc_status
 from pdp.api import codec
 from pdp.api.model import Call, Decision, Reason
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc
+from pdp.batching import LARGE_BYTES
 from pdp.catalogue import Tool
 from pdp.decide import Parts
 from pdp.desk import Desk
 from pdp.errors import JournalError, Overloaded, RequestError, StoreError
+from pdp.reading import CallReader, is_large
 from pdp.reload import PolicyState
 
 DOMAIN = "tipstaff"
@@ -57,13 +59,14 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         """Answer from `desk`; `report` records a refusal and names its record."""
         self._desk = desk
         self._report = report
+        self._reader = CallReader()
 
     async def Decide(  # noqa: N802 - the name is the contract's
         self, request: decision_pb2.DecideRequest, context: Context
     ) -> decision_pb2.DecideResponse:
         """Judge one call."""
         try:
-            call = codec.call_from_wire(request)
+            (call,) = await self._reader.read((request,))
             decision = await asyncio.shield(self._desk.submit(call))
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is, no decision
             await abort(context, error)
@@ -76,7 +79,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         try:
             if len(request.requests) > MAX_BATCH:
                 raise RequestError("requests", f"more than {MAX_BATCH}")
-            calls = [codec.call_from_wire(one) for one in request.requests]
+            calls = await self._reader.read(request.requests)
             futures = self._desk.submit_all(calls)
             decisions = [await asyncio.shield(future) for future in futures]
         except Exception as error:  # noqa: BLE001
@@ -95,9 +98,8 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         async with asyncio.TaskGroup() as group:
             writer = group.create_task(replies.write_to(context))
             try:
-                while (message := await context.read()) is not grpc.aio.EOF:
-                    for item in message.items:
-                        self._judge_item(item, replies)
+                while await self._judge_next(context, replies, group):
+                    pass
             finally:
                 replies.finish()
             await writer
@@ -123,20 +125,45 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
     ) -> decision_pb2.ReportResponse:
         """Record a refusal that the enforcement point made by itself."""
         try:
-            call = codec.call_from_wire(request.request)
+            (call,) = await self._reader.read((request.request,))
             decision_id = self._report(call, codec.reason_from_wire(request.reason))
         except Exception as error:  # noqa: BLE001
             await abort(context, error)
         return decision_pb2.ReportResponse(decision_id=decision_id)
 
+    async def _judge_next(
+        self, context: Context, replies: _Replies, group: asyncio.TaskGroup
+    ) -> bool:
+        """Take in the next message of a stream; whether there was one. It is kept no longer."""
+        message = await context.read()
+        if message is grpc.aio.EOF:
+            return False
+        may_be_large = message.ByteSize() > LARGE_BYTES
+        for item in message.items:
+            replies.expect()
+            if may_be_large and is_large((item.request,)):
+                group.create_task(self._judge_large_item(item, replies))
+            else:
+                self._judge_item(item, replies)
+        return True
+
     def _judge_item(self, item: decision_pb2.StreamItem, replies: _Replies) -> None:
         try:
-            future = self._desk.submit(codec.call_from_wire(item.request))
+            self._submit(item.item_id, codec.call_from_wire(item.request), replies)
         except Exception as error:  # noqa: BLE001
-            replies.add_failure(item.item_id, error)
-            return
-        replies.expect()
-        future.add_done_callback(lambda done: replies.settle(item.item_id, done))
+            replies.fail(item.item_id, error)
+
+    async def _judge_large_item(self, item: decision_pb2.StreamItem, replies: _Replies) -> None:
+        """The same, while items that came later go on."""
+        try:
+            (call,) = await self._reader.read((item.request,))
+            self._submit(item.item_id, call, replies)
+        except Exception as error:  # noqa: BLE001
+            replies.fail(item.item_id, error)
+
+    def _submit(self, item_id: int, call: Call, replies: _Replies) -> None:
+        future = self._desk.submit(call)
+        future.add_done_callback(lambda done: replies.settle(item_id, done))
 
 
 class _Replies:
@@ -149,6 +176,7 @@ class _Replies:
         self._finished = False
 
     def expect(self) -> None:
+        """One more item, of which `settle` or `fail` will tell."""
         self._expected += 1
 
     def finish(self) -> None:
@@ -156,15 +184,16 @@ class _Replies:
         self._woken.set()
 
     def settle(self, item_id: int, done: asyncio.Future[Decision]) -> None:
-        self._expected -= 1
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if error is not None:
-            self.add_failure(item_id, error)
+            self.fail(item_id, error)
             return
+        self._expected -= 1
         decision = codec.decision_to_wire(done.result())
         self._add(decision_pb2.StreamReply(item_id=item_id, decision=decision))
 
-    def add_failure(self, item_id: int, error: BaseException) -> None:
+    def fail(self, item_id: int, error: BaseException) -> None:
+        self._expected -= 1
         _, reason, message = status_of(error)
         failure = decision_pb2.Failure(reason=reason, message=message)
         self._add(decision_pb2.StreamReply(item_id=item_id, failure=failure))

@@ -30,7 +30,7 @@ from pdp.api.v1 import (
     policy_pb2,
     policy_pb2_grpc,
 )
-from pdp.batching import Batcher
+from pdp.batching import LARGE_AT_ONCE, Batcher
 from pdp.bundle import library_folder
 from pdp.bundle_server import BundleServer
 from pdp.catalogue import Catalogue
@@ -92,6 +92,7 @@ async def serve(
             max_calls=config.batching.max_calls,
             in_flight=config.batching.in_flight,
             max_waiting=config.batching.max_waiting,
+            max_waiting_per_caller=config.batching.max_waiting_per_caller,
         )
         await _background(stack, batcher.run())
         await _background(stack, reloader.watch(config.policy.poll_seconds))
@@ -179,7 +180,8 @@ async def _policy(
         gogc=config.opa.gogc,
         memory_limit=config.opa.memory_limit,
     )
-    engine = OpaEngine(sidecar.socket, config.opa.timeout_ms, config.batching.in_flight)
+    queries = config.batching.in_flight + LARGE_AT_ONCE
+    engine = OpaEngine(sidecar.socket, config.opa.timeout_ms, queries)
     stack.push_async_callback(engine.close)
     parts = Parts(
         engine=engine,

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from pdp.api.codec import MAX_TARGET
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.headers import HANDSHAKE_VERSIONS, VERSION_KEY, Front, check_mirrors, era_of, header_era
 from pep.jsonrpc import Message, Notification, Request, Response, meta_of, raw_param
@@ -49,6 +50,23 @@ def admit(front: Front, message: Message) -> Admitted:
         front, row.name, target, required=era == MODERN and is_request, named=row.mirrored
     )
     return Admitted(message, era, row, target, _arguments(row, message))
+
+
+def lightened(admitted: Admitted) -> Admitted:
+    """The same for the time after the judgement: without the arguments and whatever else is large."""
+    message = admitted.message
+    if not isinstance(message, Request):
+        return admitted
+    params = {name: value for name, value in message.params.items() if _is_light(value)}
+    if isinstance(info := message.params.get("clientInfo"), dict):
+        named = {name: info.get(name) for name in ("name", "version")}
+        params["clientInfo"] = {name: text for name, text in named.items() if _is_light(text)}
+    light = Request(b"", message.id, message.method, params)
+    return structs.replace(admitted, message=light, arguments=b"")
+
+
+def _is_light(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TARGET
 
 
 def admit_line(message: Message) -> Admitted:

@@ -33,6 +33,10 @@ _OPTIONS = (
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
 _MAX_BATCH = 128
 _PAUSE_SECONDS = 0.1
+# Refunds and ends of calls come from calls that were under way, which are bounded; reports come from
+# anybody.
+_SETTLED_AT_ONCE, _SETTLED_WAITING = 64, 20_000
+_REPORTS_AT_ONCE = 64
 
 log = structlog.get_logger("pep.ask")
 
@@ -52,7 +56,8 @@ class DecisionClient:
         self._woken = asyncio.Event()
         self._last_item = 0
         self._connected = asyncio.Event()
-        self._background = Background()
+        self._settling = Background(_SETTLED_AT_ONCE, _SETTLED_WAITING)
+        self._reporting = Background(_REPORTS_AT_ONCE)
         self._runner: asyncio.Task[None] | None = None
 
     @property
@@ -75,7 +80,9 @@ class DecisionClient:
 
     async def close(self) -> None:
         """Finish the refunds, briefly, and hang up."""
-        await self._background.close(self._timeout)
+        await asyncio.gather(
+            self._settling.close(self._timeout), self._reporting.close(self._timeout)
+        )
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
@@ -97,33 +104,44 @@ class DecisionClient:
             async with asyncio.timeout(self._timeout):
                 return await future
         except TimeoutError:
+            self._give_back(future)
             return _no_decision(call, "deadline exceeded")
+        except asyncio.CancelledError:
+            self._give_back(future)
+            raise
         except _NoDecisionError as error:
             return _no_decision(call, str(error))
         finally:
             self._waiting.pop(item_id, None)
             self._unsent.pop(item_id, None)
 
+    def _give_back(self, future: asyncio.Future[Decision]) -> None:
+        """Refund the allow that arrived in the very moment in which nobody waited any more."""
+        if future.done() and not future.cancelled() and future.exception() is None:
+            decision = future.result()
+            if decision.effect is Effect.ALLOW:
+                self.refund_soon(decision)
+
     def refund_soon(self, decision: Decision) -> None:
         """Give back what a decision took, without waiting."""
         if decision.limits:
             request = decision_pb2.RefundRequest(decision_id=decision.decision_id)
-            self._tell(self._stub.Refund, request)
+            self._tell(self._settling, self._stub.Refund, request)
 
     def finish_soon(self, decision: Decision) -> None:
         """Say that the call has ended, without waiting, if a limit of concurrency wants to know."""
         if any(limit.algorithm == "concurrency" for limit in decision.limits):
             request = decision_pb2.FinishRequest(decision_id=decision.decision_id)
-            self._tell(self._stub.Finish, request)
+            self._tell(self._settling, self._stub.Finish, request)
 
     def report_soon(self, call: Call, reason: Reason) -> None:
         """Have a refusal recorded that was made without a decision, without waiting."""
         wire = types_pb2.Reason(code=reason.code, message=reason.message)
         request = decision_pb2.ReportRequest(request=call_to_wire(call), reason=wire)
-        self._tell(self._stub.Report, request)
+        self._tell(self._reporting, self._stub.Report, request)
 
-    def _tell(self, rpc: Any, request: Any) -> None:
-        self._background.start(type(request).__name__, self._told(rpc, request))
+    def _tell(self, lane: Background, rpc: Any, request: Any) -> None:
+        lane.start(type(request).__name__, self._told(rpc, request))
 
     async def _told(self, rpc: Any, request: Any) -> None:
         try:

@@ -156,6 +156,12 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Milliseconds in which the header lines of a request must arrive."""
     body_timeout_ms: int = 30_000
     """Milliseconds in which the whole request body must arrive."""
+    write_timeout_ms: int = 60_000
+    """Milliseconds in which a client that is being answered must read on; else it is cut off."""
+    max_under_way: int = 256
+    """Requests of one caller that are under way; more are answered with 429."""
+    max_held_bytes: int = 32 * 1024 * 1024
+    """Bytes of large request bodies held at a time, a fourth of them of one caller; more must wait."""
     decision_timeout_ms: int = 2000
     """Milliseconds to wait for a decision before the call is refused."""
     upstream_connect_timeout_ms: int = 5000
@@ -179,7 +185,8 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
         """Refuse values that cannot work."""
         listen_address(self.listen)
         for name in ("max_body_bytes", "head_timeout_ms", "body_timeout_ms", "decision_timeout_ms",
-                      "upstream_connect_timeout_ms", "shutdown_grace_ms"):  # fmt: skip
+                      "upstream_connect_timeout_ms", "shutdown_grace_ms", "write_timeout_ms",
+                      "max_under_way", "max_held_bytes"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1")
         names = [server.name for server in self.servers]

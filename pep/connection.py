@@ -3,6 +3,9 @@
 uvicorn waits for header lines for ever and reads any number of them, and takes the trailers of a
 chunked body for header lines. Here the lines have a deadline and a size, and trailers are dropped
 (RFC 9110 section 6.5.1): a line that comes after the lines were checked would not have been checked.
+
+uvicorn also waits for ever for a client that does not read its answer. Here such a client is cut off,
+so that the server's answer is closed, what the call holds is free, and nothing is kept for it.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ from pep.errors import HeadTooLarge, HeadTooSlow, InvalidRequest, Refusal
 from pep.tls import certificate_identity
 
 _MAX_HEAD_BYTES = 64 * 1024
+_MAX_HEAD_LINES = 200
+# What a client must read in one period of the write timeout, or all of what is left.
+_PROGRESS_BYTES = 64 * 1024
 
 log = structlog.get_logger("pep")
 
@@ -28,6 +34,8 @@ class Connection(HttpToolsProtocol):
 
     head_timeout: float
     """Seconds in which the header lines of a request must arrive."""
+    write_timeout: float
+    """Seconds in which the client must have read on."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody has connected: see who, and wait for a request, but not for ever."""
@@ -36,6 +44,7 @@ class Connection(HttpToolsProtocol):
         self._reads_head = False
         self._head_size = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._reader_deadline: asyncio.TimerHandle | None = None
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -47,7 +56,30 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone."""
         self._head_is_here()
+        self._reader_is_here()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is answered."""
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._reader_is_here()
+        super().resume_writing()
+
+    def on_response_complete(self) -> None:
+        """The answer is written, though perhaps not read; a connection that closes waits for that."""
+        super().on_response_complete()
+        if self.transport.is_closing() and self._reader_deadline is None:
+            self._await_reader()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing came for long: hang up, also on a client that has not read what there is."""
+        super().timeout_keep_alive_handler()
+        if self._reader_deadline is None:
+            self._await_reader()
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -67,6 +99,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """All lines are here: tell the application."""
+        if len(self.headers) > _MAX_HEAD_LINES:
+            raise HeadTooLarge("Too many header lines")
         self._reads_head = False
         self._head_is_here()
         self.scope[CERTIFICATE_KEY] = self._identity  # type: ignore[literal-required]
@@ -74,7 +108,7 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, or not what we take, and hang up."""
-        too_large = self._head_size > _MAX_HEAD_BYTES
+        too_large = self._head_size > _MAX_HEAD_BYTES or len(self.headers) > _MAX_HEAD_LINES
         self._refuse(HeadTooLarge("Too many header lines") if too_large else InvalidRequest(msg))
 
     def _await_head(self) -> None:
@@ -85,6 +119,28 @@ class Connection(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _await_reader(self) -> None:
+        """Cut the client off unless it reads on; it has until then to read `_PROGRESS_BYTES`."""
+        self._reader_is_here()
+        unread = self.transport.get_write_buffer_size()
+        if unread:
+            left = max(0, unread - _PROGRESS_BYTES)
+            self._reader_deadline = self.loop.call_later(
+                self.write_timeout, self._judge_reader, left
+            )
+
+    def _judge_reader(self, left: int) -> None:
+        if self.transport.get_write_buffer_size() <= left:
+            self._await_reader()
+            return
+        log.warning("client cut off: it does not read its answer")
+        self.transport.abort()
+
+    def _reader_is_here(self) -> None:
+        if self._reader_deadline is not None:
+            self._reader_deadline.cancel()
+            self._reader_deadline = None
 
     def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn's type denies the start
@@ -109,10 +165,11 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def with_head_timeout(seconds: float) -> type[Connection]:
+def with_timeouts(*, head: float, write: float) -> type[Connection]:
     """The protocol class for uvicorn, which makes one object of it per connection."""
 
     class Timed(Connection):
-        head_timeout = seconds
+        head_timeout = head
+        write_timeout = write
 
     return Timed

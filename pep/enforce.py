@@ -25,6 +25,7 @@ from pep.errors import (
     LimitReached,
     PolicyDenied,
     Refusal,
+    TooManyUnderWay,
     VerbNotAllowed,
 )
 from pep.headers import Lines
@@ -43,6 +44,7 @@ _EXTRA_LINES: Mapping[type[Refusal], Lines] = MappingProxyType(
         VerbNotAllowed: [(b"allow", b"GET, POST, DELETE")],
         BodyTooLarge: [(b"connection", b"close")],
         BodyTooSlow: [(b"connection", b"close")],
+        TooManyUnderWay: [(b"retry-after", b"1")],
     }
 )
 # Faults behind the decision, not rules: the same call may pass once they are mended.

@@ -19,6 +19,7 @@
         │   ├── HeadTooLarge        more header bytes than are read
         │   ├── HeadTooSlow         the header lines did not come in time
         │   ├── MediaUnsupported    not JSON in UTF-8
+        │   ├── TooManyUnderWay     the caller has as much under way as one may have
         │   ├── HostRefused         the Host is not one of ours (DNS rebinding)
         │   └── OriginRefused       the Origin may not use this proxy
         ├── Denial              the decision was no                           (nobody's)
@@ -165,6 +166,12 @@ class MediaUnsupported(ClientFault):
     code = "media_unsupported"
 
 
+class TooManyUnderWay(ClientFault):
+    """The caller has as much under way, or waiting, as one caller may have."""
+
+    code = "too_many_under_way"
+
+
 class HostRefused(ClientFault):
     """The Host header names a host that is not ours."""
 
@@ -263,6 +270,7 @@ WIRE: Mapping[type[Refusal], Wire] = MappingProxyType(
         HeadTooLarge: Wire(-32600, 431),
         HeadTooSlow: Wire(-32600, 408),
         MediaUnsupported: Wire(-32600, 415),
+        TooManyUnderWay: Wire(4290, 429),
         HostRefused: Wire(-32600, 421),
         OriginRefused: Wire(-32600, 403),
         PolicyDenied: Wire(4030, 200),

@@ -5,24 +5,38 @@ Edge, but without sockets of its own: ASGI callables on one side, two ports on t
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from pdp.api.model import Call, Decision, Effect
 from pep import headers, jsonrpc, rate_limit, relay
-from pep.admit import Admitted, admit, check_name
+from pep.admit import Admitted, admit, check_name, lightened
 from pep.config import Server
 from pep.enforce import Forward, Refuse, enforce, refuse
-from pep.errors import InvalidRequest, Refusal, UpstreamAway, VerbNotAllowed
+from pep.errors import InvalidRequest, Refusal, TooManyUnderWay, UpstreamAway, VerbNotAllowed
 from pep.intake import read_body, unpacked, until_gone
 from pep.jsonrpc import Id, Request
+from pep.large_work import LARGE_BYTES, Turn
 from pep.methods import LEGACY, MODERN, Target
-from pep.ports import Answer, LostError, NeverReachedError, Receive, Send
+from pep.ports import (
+    Answer,
+    LostError,
+    NeverReachedError,
+    NeverSentCancelledError,
+    Receive,
+    Send,
+)
 from pep.screen import Screen
 from pep.visitor import Parts, Visitor
+
+# What is larger is not kept for as long as the server takes to answer.
+_LIGHT_BYTES = 4096
+_PIECE = 64 * 1024
 
 log = structlog.get_logger("pep")
 
@@ -41,6 +55,8 @@ class Exchange:
         self._request_id: Id | None = None
         self._era = LEGACY
         self._under_way: Decision | None = None
+        self._held = 0
+        self._turn: Turn | None = None
         self.has_begun = False
 
     async def run(self, receive: Receive) -> None:
@@ -52,11 +68,20 @@ class Exchange:
         config = self._parts.config
         headers.check_place(self._front, config.allowed_hosts, config.allowed_origins)
         await self._visitor.authenticate()
+        with self._parts.room.under_way.counted(self._visitor.principal.id):
+            await self._answer_verb(receive)
+
+    async def _answer_verb(self, receive: Receive) -> None:
         verb = self._scope["method"]
         if verb == "POST":
             headers.check_media(self._front)
-            body = await read_body(receive, self._front.length, config)
-            await until_gone(receive, self._post(body))
+            try:
+                config = self._parts.config
+                body = await read_body(receive, self._front.length, config, self._hold)
+                await until_gone(receive, self._post(body))
+            finally:
+                if self._held:
+                    self._parts.room.bodies.give_back(self._visitor.principal.id, self._held)
         elif verb in {"GET", "DELETE"} and self._era != MODERN:
             await until_gone(receive, self._pass_verb(verb))
         else:
@@ -68,6 +93,60 @@ class Exchange:
         await self._answer(refuse(self._request_id, fault, era=self._era))
 
     async def _post(self, body: bytes) -> None:
+        try:
+            if len(body) <= LARGE_BYTES and not self._is_packed:
+                plain, admitted = self._read(body)
+            else:
+                plain, admitted = await self._read_in_turn(body)
+            if self._server.command:
+                body = plain  # there is no header line that would tell how it is packed
+            message = admitted.message
+            learnt = self._visitor.learnt()
+            asked = self._visitor.call(admitted, learnt)
+            with self._under_way_once(message.id if isinstance(message, Request) else None):
+                if admitted.is_judged and await self._is_refused(admitted, asked):
+                    return
+                self._end_turn()
+                if len(plain) > _LIGHT_BYTES:
+                    admitted, asked = lightened(admitted), structs.replace(asked, arguments=b"{}")
+                    del message, plain
+                try:
+                    await self._pass_message(body, admitted, asked)
+                finally:
+                    if self._under_way is not None:
+                        self._parts.decisions.finish_soon(self._under_way)
+        finally:
+            self._end_turn()
+
+    async def _read_in_turn(self, body: bytes) -> tuple[bytes, Admitted]:
+        """What takes long to read takes long to judge: the turn ends with the decision."""
+        if not self._held:
+            await self._hold(len(body))
+        self._turn = await self._parts.bench.large.begin(self._visitor.principal.id)
+        return await self._turn.run(self._read, body)
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.end()
+            self._turn = None
+
+    @property
+    def _is_packed(self) -> bool:
+        return self._front.encoding.lower() not in {"", "identity"}
+
+    async def _hold(self, size: int) -> None:
+        """Wait until a large body may be held; raises `TooManyUnderWay`."""
+        config = self._parts.config
+        units = config.max_body_bytes if self._is_packed else size
+        try:
+            async with asyncio.timeout(config.body_timeout_ms / 1000):
+                await self._parts.room.bodies.take(self._visitor.principal.id, units)
+        except TimeoutError as error:
+            raise TooManyUnderWay("Too many large requests are under way") from error
+        self._held = units
+
+    def _read(self, body: bytes) -> tuple[bytes, Admitted]:
+        """The plain body, and the message in it that may be judged; raises a `ClientFault`."""
         limit = self._parts.config.max_body_bytes
         plain = unpacked(body, self._front.encoding.lower(), limit)
         message = jsonrpc.parse(plain)
@@ -75,18 +154,7 @@ class Exchange:
             self._request_id = message.id
         admitted = admit(self._front, message)
         check_name(admitted, self._server.tool_names)
-        if self._server.command:
-            body = plain  # there is no header line that would tell how it is packed
-        learnt = self._visitor.learnt()
-        asked = self._visitor.call(admitted, learnt)
-        with self._under_way_once(message):
-            if admitted.is_judged and await self._is_refused(admitted, asked):
-                return
-            try:
-                await self._pass_message(body, admitted, asked)
-            finally:
-                if self._under_way is not None:
-                    self._parts.decisions.finish_soon(self._under_way)
+        return plain, admitted
 
     async def _is_refused(self, admitted: Admitted, asked: Call) -> bool:
         """Whether the decision was no, and the client has been told."""
@@ -99,17 +167,18 @@ class Exchange:
         if isinstance(verdict, Forward):
             self._under_way = decision
             return False
+        self._end_turn()
         await self._answer(verdict)
         return True
 
     @contextlib.contextmanager
-    def _under_way_once(self, message: jsonrpc.Message) -> Iterator[None]:
+    def _under_way_once(self, request_id: Id | None) -> Iterator[None]:
         """Two requests with one id would have each other's answers (JSON-RPC 2.0 section 4)."""
         session_id = self._front.session if self._era == LEGACY else ""
-        if not session_id or not isinstance(message, Request):
+        if not session_id or request_id is None:
             yield
             return
-        exchanged = (self._server.name, session_id, type(message.id), message.id)
+        exchanged = (self._server.name, session_id, type(request_id), request_id)
         self._parts.sessions.begin(exchanged)
         try:
             yield
@@ -172,14 +241,21 @@ class Exchange:
         try:
             return await self._send_on(verb, body, self._scope["headers"])
         except NeverReachedError as error:
-            if self._under_way is not None:
-                self._parts.decisions.refund_soon(self._under_way)
-                self._under_way = None
+            self._give_back()
             log.warning("upstream never reached", server=server.name, error=str(error))
             raise UpstreamAway(f"The server {server.name!r} cannot be reached") from error
+        except NeverSentCancelledError:
+            self._give_back()
+            raise
         except LostError as error:
             log.warning("upstream lost", server=server.name, error=str(error))
             raise UpstreamAway(f"The server {server.name!r} ended the connection") from error
+
+    def _give_back(self) -> None:
+        """The call has not been made: what its decision took is free again, once."""
+        if self._under_way is not None:
+            self._parts.decisions.refund_soon(self._under_way)
+            self._under_way = None
 
     async def _send_on(self, verb: str, body: bytes | None, lines: headers.Lines) -> Answer:
         server = self._server
@@ -217,7 +293,20 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": status, "headers": lines})
 
     async def _part(self, data: bytes) -> None:
+        if len(data) > _PIECE:
+            await self._write_pieces(data)
+            return
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def _last(self, data: bytes) -> None:
+        if len(data) > _PIECE:
+            await self._write_pieces(data)
+            data = b""
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def _write_pieces(self, data: bytes) -> None:
+        """Write no faster than the client reads: the connection would hold all of it else."""
+        async with self._parts.room.unread.held(self._visitor.principal.id, len(data)):
+            for start in range(0, len(data), _PIECE):
+                piece = data[start : start + _PIECE]
+                await self._send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -57,6 +57,8 @@ _WORDS_OF_LARGE = (
     b"\\u006",
     b"\\u007",
 )
+# An answer may be larger than a call.
+_MAX_VALUES = 200_000
 LONGEST_WORD = max(map(len, _WORDS_OF_LARGE))
 
 
@@ -112,7 +114,7 @@ def may_matter_though_large(piece: bytes) -> bool:
 def inspect(message: bytes) -> Finding | Created | None:
     """What is to be judged in `message`; raises `AnswerUnreadable` when that cannot be told."""
     try:
-        value = strict_json.loads(message)
+        value = strict_json.loads(message, _MAX_VALUES)
         if not isinstance(value, dict):
             raise ValueError("it is no object")  # noqa: TRY004 - a message that says nothing clear
         _check_keys(value, ENVELOPE)

@@ -4,31 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
 
 from pep.config import PepConfig
 from pep.errors import BodyTooLarge, BodyTooSlow, InvalidRequest
+from pep.large_work import LARGE_BYTES
 from pep.ports import Receive
 
 log = structlog.get_logger("pep")
+
+Hold = Callable[[int], Awaitable[None]]
 
 
 class ClientGoneError(Exception):
     """The client left before its message was whole: there is nobody to answer."""
 
 
-async def read_body(receive: Receive, declared: int, config: PepConfig) -> bytes:
+async def read_body(receive: Receive, declared: int, config: PepConfig, hold: Hold) -> bytes:
     """The whole body; raises `BodyTooLarge`, `BodyTooSlow` or `ClientGoneError`.
 
-    `declared` is the Content-Length, 0 when there is none. Of a body that is too large, as much
-    again is read and thrown away, so that the client gets to read the answer.
+    `declared` is the Content-Length, 0 when there is none. Before more than a little of it is read,
+    `hold` waits until so many bytes may be held; that is no fault of the client, and not counted as
+    slow. Of a body that is too large, as much again is read and thrown away, so that the client gets
+    to read the answer.
     """
+    seconds, limit = config.body_timeout_ms / 1000, config.max_body_bytes
+    if declared > 2 * limit:
+        raise _too_large(limit)
+    if declared > LARGE_BYTES:
+        await hold(min(declared, limit))
     try:
-        async with asyncio.timeout(config.body_timeout_ms / 1000):
-            return await _read(receive, declared, config.max_body_bytes)
+        async with asyncio.timeout(seconds) as deadline:
+
+            async def hold_all() -> None:
+                deadline.reschedule(None)
+                await hold(limit)
+                deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+
+            return await _read(receive, limit, None if declared > LARGE_BYTES else hold_all)
     except TimeoutError as error:
         raise BodyTooSlow("The body did not arrive in time") from error
 
@@ -46,17 +62,15 @@ def unpacked(body: bytes, coding: str, limit: int) -> bytes:
     except zlib.error as error:
         raise InvalidRequest(f"the body is not {coding}") from error
     if len(plain) > limit:
-        raise BodyTooLarge(f"The body is larger than {limit} bytes")
+        raise _too_large(limit)
     if not stream.eof or stream.unused_data:
         raise InvalidRequest(f"the body is not one whole {coding} stream")
     return plain
 
 
-async def _read(receive: Receive, declared: int, limit: int) -> bytes:
-    too_large = BodyTooLarge(f"The body is larger than {limit} bytes")
+async def _read(receive: Receive, limit: int, hold: Callable[[], Awaitable[None]] | None) -> bytes:
+    """`hold` is asked once, when the body turns out to be large."""
     body, size, more = bytearray(), 0, True
-    if declared > 2 * limit:
-        raise too_large
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -70,9 +84,16 @@ async def _read(receive: Receive, declared: int, limit: int) -> bytes:
             if not more and not body:
                 return bytes(chunk)
             body += chunk
+        if hold is not None and size > LARGE_BYTES:
+            await hold()
+            hold = None
     if size > limit:
-        raise too_large
+        raise _too_large(limit)
     return bytes(body)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body is larger than {limit} bytes")
 
 
 async def until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from pdp.api import strict_json
+from pep.counts import check_counts
 from pep.errors import WIRE, InvalidRequest, ParseError, Refusal
 from pep.lookalike import Keys, keys
 
@@ -143,6 +144,7 @@ def _id(value: dict[str, Any]) -> Id:
 
 def _check_params(params: dict[str, Any]) -> None:
     _refuse_lookalikes(params, _PARAMS)
+    check_counts(params)
     if "_meta" in params:
         if not isinstance(params["_meta"], dict):
             raise InvalidRequest("params._meta must be an object")

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+MAX_KEY = 1024  # in characters; some compatibility forms are eighteen times as long
+
 
 class Keys(Struct, frozen=True):
     """The keys of one kind of object, and what loose parsers might take for them."""
@@ -19,9 +21,9 @@ class Keys(Struct, frozen=True):
     folded: frozenset[str]
 
     def lookalike(self, keys: Iterable[str]) -> str | None:
-        """The first of `keys` that is none of ours but looks like one."""
+        """The first of `keys` that is none of ours but looks like one, or is too long to look at."""
         for key in keys:
-            if key not in self.known and fold(key) in self.folded:
+            if key not in self.known and (len(key) > MAX_KEY or fold(key) in self.folded):
                 return key
         return None
 

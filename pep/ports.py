@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
@@ -15,6 +16,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 class NeverReachedError(Exception):
     """No connection was made: the server has not seen the request."""
+
+
+class NeverSentCancelledError(asyncio.CancelledError):
+    """Cancelled before any of the request was sent: the server has not seen it."""
 
 
 class LostError(Exception):
@@ -47,7 +52,7 @@ class Upstreams(Protocol):
     ) -> Answer:
         """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`.
 
-        `caller` is the principal's id, for servers that are run for each by itself.
+        Cancelled before any of it was sent, raises `NeverSentCancelledError`. `caller` is the principal's id, for servers that are run for each by itself.
         """
 
 

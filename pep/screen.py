@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import structlog
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from pdp.api.model import Call, Decision, Effect
 from pep.enforce import DenialStyle, Forward, Refuse, enforce, is_fault, is_shown
 from pep.errors import DecisionAway
 from pep.inspect import Created, Finding, Kind, Question, inspect, kept, may_matter
 from pep.jsonrpc import Request
+from pep.large_work import LargeWork
 from pep.ports import Decisions
 from pep.tasks import TaskBook
 
@@ -30,6 +31,7 @@ class Bench(Struct, frozen=True):
     tasks: TaskBook
     new_id: Callable[[], str]
     list_ttl_ms: int
+    large: LargeWork = field(default_factory=LargeWork)
 
 
 class Screen:

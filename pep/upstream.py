@@ -7,9 +7,12 @@ is no limit on how long an answer may take, because a tool may; only on how long
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Iterable
+from contextvars import ContextVar
 from functools import lru_cache
+from typing import Any
 
 import aiohttp
 from msgspec import Struct
@@ -18,13 +21,17 @@ from yarl import URL
 
 from pep.config import Server
 from pep.headers import Lines
-from pep.ports import LostError, NeverReachedError
+from pep.ports import LostError, NeverReachedError, NeverSentCancelledError
 
 # Shorter than the 5 s after which uvicorn, which most Python servers run on, closes an idle
 # connection: a request must not be sent into one that is just being closed.
 _KEEPALIVE_SECONDS = 3.0
 _MAX_HEADER_BYTES = 64 * 1024
 _LARGE_BYTES = 256 * 1024
+
+
+# Whether the request of this task may have reached its server.
+_is_sent: ContextVar[bool] = ContextVar("is_sent", default=False)
 
 
 class HttpAnswer(Struct, frozen=True):
@@ -49,6 +56,11 @@ class HttpAnswer(Struct, frozen=True):
 
 class _PlainRequest(aiohttp.ClientRequest):
     """A request with the caller's header lines and no others."""
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        """A connection is there: from now on the server may see the request."""
+        _is_sent.set(True)
+        return await super().send(conn)
 
     def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
         """Add nothing: no User-Agent, no Accept, no Accept-Encoding."""
@@ -83,6 +95,7 @@ class Upstream:
 
         Cancelling closes the connection.
         """
+        _is_sent.set(False)
         headers = CIMultiDict((name.decode(), value.decode()) for name, value in lines)
         try:
             source = await self._session.request(
@@ -96,6 +109,10 @@ class Upstream:
             raise NeverReachedError(str(error)) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise LostError(repr(error)) from error
+        except asyncio.CancelledError as error:
+            if _is_sent.get():
+                raise
+            raise NeverSentCancelledError from error
         return HttpAnswer(source.status, source.raw_headers, source)
 
     async def close(self) -> None:

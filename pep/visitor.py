@@ -21,6 +21,7 @@ from pep.headers import Front, header_era
 from pep.metadata import challenge
 from pep.methods import LEGACY
 from pep.ports import Answer, Decisions, Upstreams
+from pep.room import Room
 from pep.screen import Bench
 from pep.session import Learnt, SessionBook
 
@@ -35,6 +36,7 @@ class Parts(Struct, frozen=True):
     callers: Callers
     bench: Bench
     background: Background
+    room: Room
     new_id: Callable[[], str]
 
 

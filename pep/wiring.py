@@ -20,8 +20,9 @@ from pep.background import Background
 from pep.bridge import Bridge
 from pep.callers import Callers
 from pep.config import PepConfig, listen_address
-from pep.connection import with_head_timeout
+from pep.connection import with_timeouts
 from pep.errors import StartError
+from pep.room import Room
 from pep.routes import Routes
 from pep.screen import Bench
 from pep.session import SessionBook
@@ -63,6 +64,7 @@ async def serve(
         callers=Callers(config, time.time, time.monotonic),  # noqa: TID251 - an edge's clock
         bench=Bench(decisions, TaskBook(), _new_id, config.list_ttl_ms),
         background=background,
+        room=Room.of(config),
         new_id=_new_id,
     )
     app = App(parts, is_ready=lambda: decisions.is_connected)
@@ -127,7 +129,9 @@ async def _fresh_certificates(server: uvicorn.Config, config: PepConfig) -> Asyn
 def _uvicorn_config(app: App, config: PepConfig) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=with_head_timeout(config.head_timeout_ms / 1000),
+        http=with_timeouts(
+            head=config.head_timeout_ms / 1000, write=config.write_timeout_ms / 1000
+        ),
         ssl_certfile=config.tls.certificate or None,
         ssl_keyfile=config.tls.key or None,
         ssl_ca_certs=config.tls.client_ca or None,

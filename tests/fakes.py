@@ -24,6 +24,9 @@ class FakeEngine:
         self.asked.append(questions)
         return self._answer(questions)
 
+    async def ask_each(self, inputs: Sequence[bytes]) -> list[BatchAnswer]:
+        return [await self.ask([single]) for single in inputs]
+
 
 class DictStore:
     """The pure step over a dict; `broken` makes every use of it fail."""

@@ -64,7 +64,7 @@ class Site(Struct, frozen=True):
         if not text:
             return {}
         try:
-            value = strict_json.loads(text.encode())
+            value = strict_json.loads(text.encode(), strict_json.UNBOUNDED)
             tools = value["tools"]
             if not all(isinstance(entry, dict) for entry in tools.values()):
                 raise TypeError("a tool is no object")

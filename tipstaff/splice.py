@@ -30,7 +30,7 @@ def json_data(text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
     try:
-        data = strict_json.loads(text.encode())
+        data = strict_json.loads(text.encode(), strict_json.UNBOUNDED)
     except ValueError as error:
         raise ConfigError(f"not strict JSON, or with comments: {error}") from error
     if not isinstance(data, dict):

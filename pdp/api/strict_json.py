@@ -4,30 +4,38 @@ Refused, beyond what is not JSON at all: duplicate keys at any level (compared a
 NaN and infinities, numbers beyond the range of a double, text that is not UTF-8 or begins with a
 BOM, lone surrogates, and nesting deeper than `MAX_DEPTH`. Python's json, msgspec and OPA all
 silently keep the last of two equal keys; other parsers keep the first.
+
+Also refused, before any parser has worked for it, is a document of too many values: a small one
+can be made of more than anybody has the memory for.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
+import sys
 from collections import Counter
 from typing import Any
 
 MAX_DEPTH = 64
 MAX_INTEGER_LENGTH = 308  # shorter ones always fit a double
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+MAX_VALUES = 100_000
+UNBOUNDED = sys.maxsize  # for files that are the operator's own
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class StrictJsonError(ValueError):
     """The bytes are not JSON that every parser reads alike; the message says why."""
 
 
-def loads(data: bytes) -> Any:
-    """Parse `data`, or raise `StrictJsonError`."""
+def loads(data: bytes, max_values: int = MAX_VALUES) -> Any:
+    """Parse `data`, or raise `StrictJsonError`.
+
+    Keys are not counted as values, an empty list or object is counted twice.
+    """
     if data.startswith(b"\xef\xbb\xbf"):
         raise StrictJsonError("a byte order mark")
-    _check_depth(data)
+    _check_structure(data, max_values)
     try:
         text = data.decode("utf-8")
         value = _DECODER.decode(text)
@@ -42,17 +50,43 @@ def loads(data: bytes) -> Any:
     return value
 
 
-def _check_depth(data: bytes) -> None:
-    """Refuse deep nesting before a recursive parser sees it."""
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+def _check_structure(data: bytes, max_values: int) -> None:
+    """Refuse what nests too deep for a recursive parser, or holds too much for any.
+
+    Before each value but the outermost stands a bracket that opens or a comma. What stands in
+    strings is counted first as well, and looked at only when there is much of it.
+    """
+    opening = data.count(b"[") + data.count(b"{")
+    is_many = len(data) > max_values and opening + data.count(b",") >= max_values
+    if opening <= MAX_DEPTH and not is_many:
         return
+    bare = _without_strings(data, max_values)
+    opening = bare.count(b"[") + bare.count(b"{")
+    if opening + bare.count(b",") >= max_values:
+        raise StrictJsonError(f"more than {max_values} values")
+    if opening > MAX_DEPTH:
+        _check_depth(bare.translate(None, _NO_BRACKETS), opening)
+
+
+def _without_strings(data: bytes, max_values: int) -> bytes:
+    """What stands between strings. Outside of them a backslash is no JSON, so that it may go too."""
+    if b"\\" in data:
+        data = data.replace(rb"\\", b"").replace(rb"\"", b"")
+    if data.count(b'"') > 4 * max_values:  # a key and a string for each value
+        raise StrictJsonError(f"more than {max_values} values")
+    return b"".join(data.split(b'"')[::2])
+
+
+def _check_depth(brackets: bytes, opening: int) -> None:
+    if len(brackets) > 2 * opening:
+        raise StrictJsonError("more brackets close than open")
     depth = 0
-    for byte in _STRING.sub(b"", data):
+    for byte in brackets:
         if byte in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
                 raise StrictJsonError(f"nested deeper than {MAX_DEPTH}")
-        elif byte in b"]}":
+        else:
             depth -= 1
 
 

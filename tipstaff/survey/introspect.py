@@ -36,7 +36,7 @@ def read_listing(path: Path) -> Listing:
     or `{"initialize": {…}, "tools": […]}` with the answer to `initialize` beside them.
     """
     try:
-        return listing_of(strict_json.loads(path.read_bytes()))
+        return listing_of(strict_json.loads(path.read_bytes(), strict_json.UNBOUNDED))
     except OSError as error:
         raise ListingError(f"{path}: cannot be read: {error.strerror}") from error
     except strict_json.StrictJsonError as error:

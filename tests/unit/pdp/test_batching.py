@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from pdp.api.model import Call, Decision, Effect, Reason
-from pdp.batching import Batcher
+from pdp.batching import LARGE_BYTES, Batcher
 from pdp.decide import Judgement
 from pdp.errors import Overloaded
 from tests.calls import call
@@ -108,3 +108,63 @@ async def test_too_many_waiting_calls_are_refused_at_once() -> None:
     with pytest.raises(Overloaded):
         batcher.submit([call("2")])
     waiting.cancel()
+
+
+async def test_callers_are_served_in_turn_whoever_asks_most() -> None:
+    """The calm caller came last, and is in the first batch after."""
+    gate = Gate()
+    batcher = Batcher(gate.judge, max_calls=2, in_flight=1, max_waiting=100)
+    task = await run(batcher)
+    futures = [batcher.submit([call(f"f{number}", principal="flood")]) for number in range(5)]
+    futures.append(batcher.submit([call("calm", principal="calm")]))
+    gate.open.set()
+    await asyncio.gather(*futures)
+    assert gate.batches == [["f0", "calm"], ["f1", "f2"], ["f3", "f4"]]
+    task.cancel()
+
+
+async def test_a_flood_is_refused_to_its_caller_only() -> None:
+    """There is room in all, but not for one."""
+    batcher = Batcher(
+        Gate().judge, max_calls=4, in_flight=1, max_waiting=100, max_waiting_per_caller=1
+    )
+    waiting = [batcher.submit([call("1", principal="flood")])]
+    with pytest.raises(Overloaded):
+        batcher.submit([call("2", principal="flood")])
+    waiting.append(batcher.submit([call("3", principal="calm")]))
+    for future in waiting:
+        future.cancel()
+
+
+async def test_a_large_call_is_asked_alone_and_beside_the_small_ones() -> None:
+    """While it is judged, and whatever becomes of it, small calls are."""
+    gate, large = Gate(), b'{"text":"' + b"x" * LARGE_BYTES + b'"}'
+
+    async def judge(calls: Sequence[Call]) -> list[Judgement]:
+        if calls[0].arguments == large:
+            return await gate.judge(calls)
+        return [judgement(one) for one in calls]
+
+    batcher = Batcher(judge, max_calls=8, in_flight=1, max_waiting=100)
+    task = await run(batcher)
+    slow = [batcher.submit([call(name, arguments=large)]) for name in ("l1", "l2")]
+    small = [batcher.submit([call(name)]) for name in ("s1", "s2")]
+    await asyncio.wait_for(asyncio.gather(*small), 5)
+    assert gate.batches == [["l1"]]
+    gate.open.set()
+    await asyncio.gather(*slow)
+    assert gate.batches == [["l1"], ["l2"]]
+    task.cancel()
+
+
+async def test_a_batch_is_bounded_in_bytes_too() -> None:
+    """A query of everything that waits could not be answered in time."""
+    gate = Gate()
+    gate.open.set()
+    batcher = Batcher(gate.judge, max_calls=100, in_flight=1, max_waiting=100)
+    arguments = b'{"text":"' + b"x" * (LARGE_BYTES - 100) + b'"}'
+    futures = [batcher.submit([call(str(number), arguments=arguments)]) for number in range(20)]
+    task = await run(batcher)
+    await asyncio.gather(*futures)
+    assert [len(batch) for batch in gate.batches] == [8, 8, 4]
+    task.cancel()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
 from msgspec import structs
 
 from pdp import desk as module
-from pdp.api.model import Call, Decision, Effect, Reason
+from pdp.api.model import Call, Decision, Effect, Phase, Principal, Reason
 from pdp.batching import Batcher
 from pdp.decide import Judgement
-from pdp.desk import Desk
+from pdp.desk import Desk, digest
 from pdp.errors import Overloaded, RequestError
 from pdp.limits import Budget
 from pdp.policy import Limit
@@ -31,6 +32,7 @@ class Office:
         self.judged = 0
         self.fail = False
         self.budget = BUDGET
+        self.reason = Reason("c", "m")
         self.batcher = Batcher(self.judge, max_calls=8, in_flight=1, max_waiting=max_waiting)
         self.desk = Desk(self.batcher, self.store)
 
@@ -43,7 +45,7 @@ class Office:
             self.judged += 1
             effect = Effect.ALLOW if result.grant else Effect.DENY
             decision = Decision(
-                decision_id=f"d-{one.request_id}", effect=effect, reason=Reason("c", "m")
+                decision_id=f"d-{one.request_id}", effect=effect, reason=self.reason
             )
             found.append(Judgement(decision, result.grant))
         return found
@@ -125,12 +127,61 @@ async def test_an_overloaded_desk_remembers_nothing() -> None:
     task.cancel()
 
 
-async def test_old_answers_are_forgotten(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory is bounded; a forgotten repeat is judged again, never let through unjudged."""
     monkeypatch.setattr(module, "MAX_REMEMBERED", 1)
+    office = Office()
+    task = asyncio.create_task(office.batcher.run())
     await office.desk.submit(call("1"))
     await office.desk.submit(call("2"))
     assert (await office.desk.submit(call("1"))).effect is Effect.DENY
+    task.cancel()
+
+
+async def test_nothing_that_a_call_carries_is_kept_once_it_is_decided(office: Office) -> None:
+    """Ten thousand calls of 4 MB would be 40 GB: a digest tells them apart as well."""
+    large = call("r", arguments=b'{"text":"' + b"x" * 4_000_000 + b'"}')
+    decision = await office.desk.submit(large)
+    tracemalloc.start()
+    for number in range(20):
+        await office.desk.submit(structs.replace(large, request_id=f"r{number}"))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
+    assert await office.desk.submit(large) == decision
+    other = structs.replace(large, arguments=large.arguments[:-3] + b'y"}')
+    with pytest.raises(RequestError):
+        office.desk.submit(other)
+
+
+async def test_long_answers_are_forgotten_before_they_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rule may quote what a caller has written."""
+    monkeypatch.setattr(module, "MAX_REMEMBERED_BYTES", 100_000)
+    office = Office()
+    office.reason = Reason("c", "m" * 60_000)
+    task = asyncio.create_task(office.batcher.run())
+    await office.desk.submit(call("1"))
+    await office.desk.submit(call("2"))
+    await office.desk.submit(call("2"))
+    assert office.judged == 2
+    await office.desk.submit(call("1"))
+    assert office.judged == 3
+    task.cancel()
+
+
+async def test_every_fact_of_a_call_tells_it_from_another() -> None:
+    """A request id is answered again only for the very same call."""
+    texts = {"arguments": b'{"a":1}', "principal": Principal("p", "k"), "phase": Phase.LIST}
+    for name in call().__struct_fields__:
+        if name not in {"trace_id", *texts}:
+            value = getattr(call(), name)
+            texts[name] = not value if isinstance(value, bool) else None
+    for name, value in texts.items():
+        assert digest(structs.replace(call(), **{name: value})) != digest(call()), name
+    split = structs.replace(call(), definition="x", arguments=b"y")
+    assert digest(split) != digest(structs.replace(split, definition="", arguments=b"xy"))
 
 
 async def test_the_end_of_a_call_frees_its_lease_once(office: Office) -> None:

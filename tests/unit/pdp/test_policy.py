@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from msgspec import Raw
 
 from pdp.api.model import Effect, Obligation, Reason, ShadowFinding
 from pdp.api.reasons import REASONS
-from pdp.policy import BatchAnswer, Check, Fault, Limit, PolicyAnswer, read, unavailable
+from pdp.policy import BatchAnswer, Check, Fault, Limit, PolicyAnswer, late, read, unavailable
 
 LIMIT: dict[str, Any] = {"name": "files/read", "scope": "session", "max": 3, "window": 60}
 SHADOW: dict[str, Any] = {"effect": "deny", "code": "c", "message": "m", "rule": "r"}
@@ -230,7 +231,7 @@ def test_any_status_but_200_is_a_fault(status: int, code: str) -> None:
     assert len(found.detail) < 600
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 503])
+@pytest.mark.parametrize("status", [401, 404, 413, 503])
 def test_a_refused_batch_is_a_fault_for_each_call(status: int) -> None:
     """These are not the fault of one call, so that asking one by one would not help."""
     found = read(status, b"{}", 3)
@@ -239,10 +240,24 @@ def test_a_refused_batch_is_a_fault_for_each_call(status: int) -> None:
     assert not found.one_by_one
 
 
-def test_an_error_of_a_batch_asks_for_the_calls_one_by_one() -> None:
-    """One conflict fails OPA's whole query; alone, it fails only its own call."""
-    assert read(500, b"{}", 2) == BatchAnswer((), one_by_one=True)
-    assert not read(500, b"{}", 1).one_by_one
+@pytest.mark.parametrize(
+    "answer_to",
+    [
+        lambda count: read(500, b"{}", count),
+        lambda count: read(400, b"{}", count),
+        lambda count: read(200, b"\xff", count),
+        late,
+    ],
+    ids=["a conflict", "an input that is refused", "an answer that is none", "none in time"],
+)
+def test_what_one_call_can_do_to_a_batch_asks_for_the_calls_one_by_one(
+    answer_to: Callable[[int], BatchAnswer],
+) -> None:
+    """It fails OPA's whole query; alone, it fails only its own call."""
+    assert answer_to(2) == BatchAnswer((), one_by_one=True)
+    alone = answer_to(1)
+    assert not alone.one_by_one
+    assert [type(answer) for answer in alone.answers] == [Fault]
 
 
 def test_when_opa_cannot_be_asked_every_call_has_a_fault() -> None:

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from pep.admit import admit, status_of
+from pep.admit import admit, lightened, status_of
 from pep.errors import (
     HeaderMismatch,
     InvalidParams,
@@ -17,7 +18,7 @@ from pep.errors import (
     Refusal,
 )
 from pep.headers import Front
-from pep.jsonrpc import parse
+from pep.jsonrpc import Request, parse
 from pep.methods import LEGACY, MODERN
 
 VERSION = "2026-07-28"
@@ -87,3 +88,23 @@ def test_a_legacy_server_answers_what_it_does_not_know_with_200() -> None:
     assert status_of(MethodNotFound("x", "m"), 404, LEGACY) == 200
     assert status_of(MethodNotFound("x", "m"), 404, MODERN) == 404
     assert status_of(ParseError("x"), 400, LEGACY) == 400
+
+
+def test_after_the_judgement_nothing_large_is_left_of_a_message() -> None:
+    """A call may be under way for long; what a refusal or a session needs of it stays."""
+    info = {"name": "agent", "version": "1", "icons": ["x" * 9999]}
+    params = {"name": "add", "arguments": {"a": ["x"] * 99}, "clientInfo": info, "_meta": META}
+    admitted = admit(FRONT, message(params=params))
+    light = lightened(admitted)
+    assert light == structs.replace(
+        admitted,
+        arguments=b"",
+        message=Request(
+            b"", 1, "tools/call", {"name": "add", "clientInfo": {"name": "agent", "version": "1"}}
+        ),
+    )
+    notification = admit(
+        Front(version=VERSION, method="notifications/cancelled"),
+        message("notifications/cancelled", id=..., params={"requestId": 1}),
+    )
+    assert lightened(notification) is notification

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pdp.api.strict_json import MAX_DEPTH, StrictJsonError, loads
+from pdp.api.strict_json import MAX_DEPTH, MAX_VALUES, UNBOUNDED, StrictJsonError, loads
 
 WHOLE = st.text(st.characters(exclude_categories=("Cs",)))
 SCALARS = st.none() | st.booleans() | st.integers() | WHOLE
@@ -117,6 +117,55 @@ def test_brackets_in_strings_and_side_by_side_are_not_depth() -> None:
     text = '[\\"{' * 100
     value = {"a": text, "b": [[]] * 100, "c\\": '"'}
     assert loads(json.dumps(value).encode()) == value
+
+
+def count(value: Any) -> int:
+    """How many values `value` is, as the bound counts them."""
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + sum(map(count, inner)) + (not value) if isinstance(value, dict | list) else 1
+
+
+@given(DOCUMENTS, st.booleans())
+def test_a_document_of_as_many_values_as_are_allowed_is_read_and_of_one_more_is_not(
+    value: Any, ascii_only: bool
+) -> None:
+    """Whatever its strings hold: commas, brackets and quotes in them are no values."""
+    data = json.dumps(value, ensure_ascii=ascii_only).encode()
+    assert loads(data, count(value)) == value
+    if count(value) > 1:
+        with pytest.raises(StrictJsonError, match="more than"):
+            loads(data, count(value) - 1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" + b"0," * MAX_VALUES + b"0]",
+        b"{" + b",".join(b'"%d":0' % number for number in range(MAX_VALUES)) + b"}",
+        b"[" + b'"",' * MAX_VALUES + b'""]',
+        b"[" + b'"",' * (2 * MAX_VALUES) + b'""]',
+        b"[" + b"{}," * MAX_VALUES + b"0]",
+    ],
+    ids=["numbers", "keys", "strings", "more strings", "objects"],
+)
+def test_a_body_of_a_million_things_is_refused(data: bytes) -> None:
+    """It would take half a second of everybody's time, and a hundred bytes for each of its own."""
+    with pytest.raises(StrictJsonError, match=f"more than {MAX_VALUES} values"):
+        loads(data)
+    assert loads(data, UNBOUNDED) == json.loads(data)
+
+
+@pytest.mark.parametrize("text", ["a, b; ", '"', '\\"', "[{", "\\", "\n,"])
+def test_a_long_text_is_one_value_whatever_it_holds(text: str) -> None:
+    """Source code, a table or JSON within a string."""
+    value = {"text": text * MAX_VALUES, "\\": [text]}
+    assert loads(json.dumps(value).encode()) == value
+
+
+def test_brackets_that_only_close_are_no_document() -> None:
+    """They are not walked through either."""
+    with pytest.raises(StrictJsonError, match="more brackets close than open"):
+        loads(b"[" * (MAX_DEPTH + 1) + b"]" * 1_000_000)
 
 
 def test_the_largest_numbers_of_a_double_are_read() -> None:
