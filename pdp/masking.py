@@ -40,7 +40,7 @@ _VALUES = (
     r"|-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
     r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
     r"|(?<![A-Za-z0-9])(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
-    r"|://[^/\s:@\"]{0,256}:[^/\s\"]{1,256}@"
+    r"|://[^/\s\"]{1,512}@"
 )
 _SECRET_KEY = re.compile(_KEYS, re.IGNORECASE | re.ASCII)
 _SECRET_VALUE = re.compile(_VALUES, re.ASCII)
@@ -113,11 +113,16 @@ def masked_document(data: bytes) -> Masked:
     return Masked(written, pointers)
 
 
+def masked_credentials(text: str) -> str:
+    """`text` with known forms of credentials masked; what merely stands behind a key stays."""
+    return _SECRET_VALUE.sub(MASK, text)
+
+
 def masked_text(text: str) -> str:
     """`text` with everything masked that has the form of a credential."""
     if not may_hold_secret(text):
         return text
-    text = _SECRET_VALUE.sub(MASK, text)
+    text = masked_credentials(text)
     text = _HEADER.sub(rf"\1{MASK}", text)
     return _ASSIGNED.sub(rf"\1{MASK}", text)
 
