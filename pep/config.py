@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
+from pdp.api.private import Private, PrivateBytes
 from pep.admit import ToolNames
 from pep.enforce import DenialStyle
 from pep.jwt_bearer import ALGORITHMS
@@ -24,8 +25,11 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LOCAL_HOSTS = ("127.0.0.1:*", "localhost:*", "[::1]:*")
 
 
-class Server(Struct, frozen=True, forbid_unknown_fields=True):
+class Server(Private, frozen=True, forbid_unknown_fields=True):
     """One upstream MCP server, reached at `/NAME/mcp`."""
+
+    # People put keys into URLs and command lines.
+    SECRET = frozenset({"url", "command", "environment", "bearer", "headers"})
 
     name: str
     """How the server is called in the URL and in rules: `[a-z][a-z0-9_]{0,62}`."""
@@ -93,11 +97,15 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
         """The header lines that are ours to send, once references have been resolved."""
         bearer = {"authorization": f"Bearer {self.bearer}"} if self.bearer else {}
         lines = {**bearer, **self.headers}
-        return tuple((name.lower().encode(), value.encode()) for name, value in lines.items())
+        return tuple(
+            (name.lower().encode(), PrivateBytes(value.encode())) for name, value in lines.items()
+        )
 
 
-class Jwt(Struct, frozen=True, forbid_unknown_fields=True):
+class Jwt(Private, frozen=True, forbid_unknown_fields=True):
     """The section `[jwt]`: whose tokens are believed."""
+
+    SECRET = frozenset({"jwks"})
 
     issuer: str = ""
     """The `iss` of the tokens: the authorization server's identifier."""
@@ -229,7 +237,7 @@ def _check_url(name: str, url: str) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"server {name!r}: url {url!r} is not a URL: {error}") from error
+        raise ValueError(f"server {name!r}: url is not a URL") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise ValueError(
             f"server {name!r}: url must begin with http:// or https:// and name a host"
