@@ -37,7 +37,7 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
     """Where the server listens: the whole http or https URL of its MCP endpoint."""
     command: tuple[str, ...] = ()
     """Or how it is started, to speak stdio: the program and its arguments, as a list."""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = field(default_factory=dict)
     """What its process finds in its environment beside PATH, HOME and the like: a text, `env:NAME` or
     `file:PATH`."""
     idle_seconds: int = 600
@@ -53,7 +53,7 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
     """What proves who calls. Empty: anybody, while the proxy listens on this machine only."""
     bearer: str = ""
     """The proxy's own token for this server: `env:NAME` or `file:PATH`, sent as Authorization."""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = field(default_factory=dict)
     """More header lines for this server, each value `env:NAME` or `file:PATH`."""
     tool_names: ToolNames = "strict"
     """Whether a tool's name must be 1 to 128 letters, digits, `_`, `-` and `.`, or may be any text."""

@@ -61,10 +61,17 @@ def shown(settings: dict[str, Any]) -> dict[str, Any]:
     limits, jwt = settings["limits"], settings["jwt"]
     return {
         **settings,
-        "limits": {**limits, "url": masked_text(limits["url"])},
+        "limits": {**limits, "url": _shown_store(limits["url"])},
         "jwt": {**jwt, "jwks": masked_text(jwt["jwks"])},
         "servers": {name: _shown_server(one) for name, one in settings["servers"].items()},
     }
+
+
+def _shown_store(url: str) -> str:
+    """The URL of a store, whose password may hold any character."""
+    scheme, way, rest = url.partition("://")
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}{way}{MASK}@{masked_text(place)}" if at else masked_text(url)
 
 
 def _shown_server(server: dict[str, Any]) -> dict[str, Any]:
