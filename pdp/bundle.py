@@ -22,6 +22,7 @@ from msgspec import Struct
 from pdp import rules
 from pdp.api import strict_json
 from pdp.catalogue import without_prose
+from pdp.claims import SYNTAX_QUERY, ClaimsRead, claims_read
 from pdp.errors import PolicyTextError
 
 ROOTS = ("mcp", "servers", "catalog", "site")
@@ -44,6 +45,7 @@ class Bundle(Struct, frozen=True):
     revision: str
     data: bytes
     catalogue: Mapping[str, Any]
+    claims_read: ClaimsRead
 
 
 def library_folder() -> Path:
@@ -88,7 +90,8 @@ async def build(text: PolicyText, *, opa: Path, library: Path, key_file: Path) -
         await _run(
             opa, "build", "-b", ".", "-r", text.revision, *signing, "-o", str(target), cwd=staged
         )
-        return Bundle(text.revision, target.read_bytes(), text.catalogue)
+        read = await _claims_read(text, opa, Path(temporary))
+        return Bundle(text.revision, target.read_bytes(), text.catalogue, read)
 
 
 async def check(text: PolicyText, *, opa: Path, library: Path) -> None:
@@ -193,6 +196,17 @@ def _check_packages(inspected: Mapping[str, Any]) -> None:
                     f"{name}: its package is {package.removeprefix('data.')}; "
                     f"{'write' if rest else 'move'} {wanted}"
                 )
+
+
+async def _claims_read(text: PolicyText, opa: Path, folder: Path) -> ClaimsRead:
+    """The claims that the rules of the library and of the site read, by OPA's own parser."""
+    modules = {
+        name: content.decode() for name, content in text.files.items() if name.endswith(".rego")
+    }
+    (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    options = ("--strict-builtin-errors", "--format=json", "--input=modules.json")
+    printed = json.loads(await _run(opa, "eval", *options, SYNTAX_QUERY, cwd=folder))
+    return claims_read(printed["result"][0]["expressions"][0]["value"].values())
 
 
 def _why(error: Exception) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, structs
 
 from pdp.api import definition
+from pdp.claims import ClaimsRead
 
 PROSE = ("definition", "rationale", "evidence", "attacks", "signs")
 
@@ -67,10 +68,16 @@ UNKNOWN = Tool(Facts(), Raw(b"{}"))
 
 
 class Catalogue:
-    """Looks tools up by server and name; a tool that is not listed is `UNKNOWN`."""
+    """Looks tools up by server and name; a tool that is not listed is `UNKNOWN`.
 
-    def __init__(self, servers: Mapping[str, Any] | None = None) -> None:
+    `claims_read` are the claims of callers that the rules of the same revision read.
+    """
+
+    def __init__(
+        self, servers: Mapping[str, Any] | None = None, claims_read: ClaimsRead = None
+    ) -> None:
         """Take server name to `{"tools": {name: entry}}`; raises `ValueError`."""
+        self.claims_read = claims_read
         self._tools = {
             (server, name): _tool(entry)
             for server, listing in (servers or {}).items()

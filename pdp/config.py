@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from pdp.api.private import Private
+
 Positive = Annotated[int, Meta(ge=1)]
 
 
@@ -33,8 +35,10 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     """The file of tools that have changed since they were accepted. Empty: `changed.json` in the state folder."""
 
 
-class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+class Limits(Private, frozen=True, forbid_unknown_fields=True):
     """The section `[limits]`: where budgets are kept."""
+
+    SECRET = frozenset({"url"})
 
     store: Literal["sqlite", "memory", "redis"] = "sqlite"
     """`sqlite` survives a restart, `memory` does not, `redis` (or Valkey) is shared by several services."""

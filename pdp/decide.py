@@ -21,6 +21,7 @@ from pdp.fold import fold, refusal, refuse_with
 from pdp.limits import Claim, Grant, Taken, budgets
 from pdp.policy import BatchAnswer, Fault, PolicyAnswer
 from pdp.ports import Clock, Drift, Journal, PolicyEngine, StateStore
+from pdp.shown import Question
 
 ENFORCEMENT_RULE = "pep"
 _TOOL_METHOD = "tools/call"
@@ -78,8 +79,9 @@ async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
             labels=parts.labels,
             timings=timings,
             fault=one.answer.detail if isinstance(one.answer, Fault) else "",
+            question=Question(document, tool, parts.catalogue.claims_read),
         )
-        for one, judgement in zip(judged, judgements, strict=True)
+        for one, judgement, document, tool in zip(judged, judgements, inputs, tools, strict=True)
         if _is_worth_a_line(one.call, judgement.decision)
     ]
     return await _recorded(judgements, lines, parts)

@@ -6,6 +6,7 @@
     ├── RequestError       a request is not a proper call                   (the caller's fault)
     ├── Overloaded         more calls are waiting than can be judged soon   (ours)
     ├── SidecarError       OPA cannot be started                            (ours)
+    ├── RecordError        a record is none from which a call can be judged again (the caller's fault)
     ├── StoreError         the store of the limits did not answer           (ours)
     └── JournalError       a record could not be written                    (ours)
 
@@ -51,6 +52,12 @@ class Overloaded(PdpError):
     """More calls are waiting than can be judged soon."""
 
     code = "overloaded"
+
+
+class RecordError(PdpError):
+    """A line is no record from which a call can be judged again; the message says why."""
+
+    code = "record_invalid"
 
 
 class SidecarError(PdpError):

@@ -1,7 +1,8 @@
 """A call as the policy sees it: one JSON document per call. Pure.
 
-The argument bytes are spliced in as they came. The codec has proven them to be strict JSON, so that
-they cannot change the document around them.
+The argument bytes are spliced in as they came, but for line ends between their tokens: a record is
+one line, and the document must be rebuilt from it (`pdp.replay`). The codec has proven them to be
+strict JSON, so that they cannot change the document around them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Raw, Struct
 
+from pdp.api import strict_json
 from pdp.api.model import Call, Client, Direction, Phase, Protocol, Session
 from pdp.catalogue import Facts, Tool
 
@@ -52,11 +54,13 @@ def policy_input(call: Call, tool: Tool, now_ns: int) -> bytes:
             phase=call.phase,
             direction=call.direction,
             target=call.target,
-            arguments=Raw(call.arguments),
+            arguments=Raw(strict_json.on_one_line(call.arguments)),
             annotations=tool.annotations,
             tool=tool.facts,
             principal=_Principal(
-                call.principal.id, call.principal.kind, Raw(call.principal.claims)
+                call.principal.id,
+                call.principal.kind,
+                Raw(strict_json.on_one_line(call.principal.claims)),
             ),
             session=call.session,
             client=call.client,

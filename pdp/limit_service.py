@@ -10,7 +10,7 @@ from pdp.api.v1 import limits_pb2, limits_pb2_grpc
 from pdp.counters import Counter, Wanted, read
 from pdp.errors import StoreError
 from pdp.ports import Clock, StateStore
-from pdp.service import Context, abort
+from pdp.service import Context, abort, bland
 
 MAX_LISTED = 1000
 
@@ -25,6 +25,7 @@ class LimitService(limits_pb2_grpc.LimitServiceServicer):
         self._store = store
         self._clock = clock
 
+    @bland
     async def List(  # noqa: N802 - the name is the contract's
         self, request: limits_pb2.LimitServiceListRequest, context: Context
     ) -> limits_pb2.LimitServiceListResponse:
@@ -36,6 +37,7 @@ class LimitService(limits_pb2_grpc.LimitServiceServicer):
             truncated=len(found) > MAX_LISTED,
         )
 
+    @bland
     async def Reset(  # noqa: N802
         self, request: limits_pb2.LimitServiceResetRequest, context: Context
     ) -> limits_pb2.LimitServiceResetResponse:

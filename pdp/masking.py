@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from msgspec import Struct
 
 from pdp.api import strict_json
 
 MASK = "[masked]"
 MAX_RECORDED = 16 * 1024
+_MAX_POINTERS = 4096  # characters, in all of one document
 
 _KEYS = (
     r"pass(?:w(?:or)?d|phrase|code)|pwd|secret|token|jwt|bearer|authorization|cookie|credential"
@@ -37,7 +40,7 @@ _VALUES = (
     r"|-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
     r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
     r"|(?<![A-Za-z0-9])(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
-    r"|://[^/\s:@\"]{0,256}:[^/\s\"]{1,256}@"
+    r"|://[^/\s\"]{1,512}@"
 )
 _SECRET_KEY = re.compile(_KEYS, re.IGNORECASE | re.ASCII)
 _SECRET_VALUE = re.compile(_VALUES, re.ASCII)
@@ -62,10 +65,22 @@ _HINTS = (
     *"pin otp cvv eyj sk- sk_ pk- pk_ rk- rk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_".split(),
     *"glpat- pypi- npm_ hf_ ya29. akia asia xox xapp- aiza -----begin basic ://".split(),
 )
-# A line end would break the record in two.
-_BYTE_HINTS = (b"\n", b"\r", *(hint.encode() for hint in _HINTS))
+_BYTE_HINTS = tuple(hint.encode() for hint in _HINTS)
 # Members that name what the member `value` beside them holds.
 _NAMING = ("name", "key", "header")
+
+
+class Masked(Struct, frozen=True):
+    """A JSON document as it may be written: on one line, bounded in size, its secrets masked.
+
+    `pointers` lead to what was masked (RFC 6901), so that a mask is told apart from a text that reads
+    like one. With none of them, and not `is_omitted`, the document is what it was, byte for byte but
+    for line ends (`strict_json.on_one_line`).
+    """
+
+    data: bytes
+    pointers: tuple[str, ...] = ()
+    is_omitted: bool = False
 
 
 def may_hold_secret(text: str) -> bool:
@@ -76,20 +91,38 @@ def may_hold_secret(text: str) -> bool:
 
 def masked_json(data: bytes) -> bytes:
     """Strict JSON `data` with its secrets masked, on one line, bounded in size."""
+    return masked_document(data).data
+
+
+def masked_document(data: bytes) -> Masked:
+    """Strict JSON `data` with its secrets masked; a document that is too large is left out."""
     if len(data) > MAX_RECORDED:
-        return json.dumps({"[omitted]": f"{len(data)} bytes"}).encode()
+        return Masked(json.dumps({"[omitted]": f"{len(data)} bytes"}).encode(), is_omitted=True)
+    data = strict_json.on_one_line(data)
     lowered = data.lower()
     if not any(hint in lowered for hint in _BYTE_HINTS):
-        return data
-    value = masked(json.loads(data), _masked_document)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return Masked(data)
+    value = json.loads(data)
+    hidden = masked(value, _masked_inner)
+    pointers = tuple(_differences(value, hidden))
+    if not pointers:
+        return Masked(data)
+    if sum(map(len, pointers)) > _MAX_POINTERS:
+        pointers = ("",)
+    written = json.dumps(hidden, ensure_ascii=False, separators=(",", ":")).encode()
+    return Masked(written, pointers)
+
+
+def masked_credentials(text: str) -> str:
+    """`text` with known forms of credentials masked; what merely stands behind a key stays."""
+    return _SECRET_VALUE.sub(MASK, text)
 
 
 def masked_text(text: str) -> str:
     """`text` with everything masked that has the form of a credential."""
     if not may_hold_secret(text):
         return text
-    text = _SECRET_VALUE.sub(MASK, text)
+    text = masked_credentials(text)
     text = _HEADER.sub(rf"\1{MASK}", text)
     return _ASSIGNED.sub(rf"\1{MASK}", text)
 
@@ -110,14 +143,32 @@ def masked(value: Any, text: Callable[[str], str] = masked_text) -> Any:
     return text(value) if isinstance(value, str) else value
 
 
-def _masked_document(text: str) -> str:
+def _masked_inner(text: str) -> str:
     """`text`, masked as a JSON document when it is one; one within that one is masked as text."""
     if text.lstrip()[:1] in ("{", "[") and may_hold_secret(text):
         try:
-            return json.dumps(masked(strict_json.loads(text.encode())))
+            value = strict_json.loads(text.encode())
         except strict_json.StrictJsonError:
-            pass
+            return masked_text(text)
+        hidden = masked(value)
+        return text if hidden == value else json.dumps(hidden)
     return masked_text(text)
+
+
+def _differences(before: Any, after: Any) -> Iterator[str]:
+    """Pointers to what masking has changed; to the object above when names in it have become one."""
+    if isinstance(before, dict) and isinstance(after, dict) and len(before) == len(after):
+        for (name, item), (shown, masked_item) in zip(before.items(), after.items(), strict=True):
+            pointer = "/" + shown.replace("~", "~0").replace("/", "~1")
+            if name != shown:
+                yield pointer
+            else:
+                yield from (pointer + rest for rest in _differences(item, masked_item))
+    elif isinstance(before, list) and isinstance(after, list):
+        for index, (item, masked_item) in enumerate(zip(before, after, strict=True)):
+            yield from (f"/{index}{rest}" for rest in _differences(item, masked_item))
+    elif before != after:
+        yield ""
 
 
 def _is_secret_word(item: Any) -> bool:

@@ -1,19 +1,41 @@
 """One decision as one line of JSON, its secrets masked. Pure.
 
-Field names follow OPA's decision log where they mean the same.
+Field names follow OPA's decision log where they mean the same. What the policy was asked stands here
+under the names that it has in the policy's `input`, so that the question can be asked again: see
+`pdp.replay`.
+
+The digest of that question is there only when the record holds all of it. One over a secret that was
+masked would let whoever reads the record find a short one by trying; one under a key would move the
+secret into a file beside the records, and nobody could check it without.
 """
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.structs import replace
 
-from pdp.api.model import Call, Client, Decision, LimitResult, Reason
-from pdp.masking import masked_json, masked_text, may_hold_secret
+from pdp.api.model import (
+    Call,
+    Client,
+    Decision,
+    Direction,
+    Effect,
+    LimitResult,
+    Phase,
+    Protocol,
+    Reason,
+    Session,
+    ShadowFinding,
+)
+from pdp.catalogue import UNKNOWN, Facts, Pin
+from pdp.facts import policy_input
+from pdp.masking import Masked, masked_json
+from pdp.shown import NO_MEMBERS, Question, Shown, what_may_be_shown
 
 
 class Timings(Struct, frozen=True):
@@ -23,15 +45,10 @@ class Timings(Struct, frozen=True):
     total_us: int
 
 
-class _Party(Struct):
+class _Caller(Struct):
     id: str
     kind: str
-
-
-class _Shadow(Struct):
-    effect: str
-    reason: Reason
-    rule: str
+    claims: Raw | UnsetType = UNSET
 
 
 class _Obligation(Struct):
@@ -39,40 +56,81 @@ class _Obligation(Struct):
     properties: Raw
 
 
-class Record(Struct, omit_defaults=True, kw_only=True):
-    """One line of the journal."""
+class Record(Struct, omit_defaults=True, kw_only=True, tag_field="type", tag="tipstaff.decision"):
+    """One line of the journal. A field that has nothing to say is left out."""
 
-    type: str
     decision_id: str
+    """Names this decision, here and in what its caller was told; sorts by time."""
     timestamp: str
+    """When the call was judged (RFC 3339, UTC)."""
     labels: dict[str, str]
+    """The labels of the configuration."""
     revision: str
+    """The revision of the rules that decided."""
     server: str
+    """The registered server."""
     method: str
+    """The MCP method."""
     target: str
+    """The tool's name, the resource's URI, the prompt's name."""
     definition: str = ""
-    phase: str
-    direction: str = "to_server"
-    principal: _Party
-    session: _Party
-    client: str = ""
-    era: str
+    """The digest of the tool's definition as its server lists it now, where it is known."""
+    pin: Pin | None = None
+    """The digest of the tool's definition that was accepted, and when it was."""
+    phase: Phase
+    """`call`, or `list` for an entry of a list that was kept from the caller."""
+    direction: Direction = Direction.TO_SERVER
+    """`to_client` when it is the server that asks."""
+    principal: _Caller
+    """Who calls, and how that was proven; of the claims those that rules read."""
+    session: Session
+    """The agent session that limits count by."""
+    client: Client
+    """What the client says of itself."""
+    protocol: Protocol
+    """The era of MCP and its version."""
     transport: str
-    effect: str
+    """How the call came: `http`, `stdio`, `grpc`."""
+    is_retry: bool = False
+    """Whether the client says that it has made the call before."""
+    tool: Facts = UNKNOWN.facts
+    """What the catalogue says of the tool, as rules see it; left out of an unknown tool."""
+    annotations: Raw | UnsetType = UNSET
+    """The annotations of the tool's accepted definition."""
+    effect: Effect
+    """`allow`, `deny`, or `hold`."""
     reason: Reason
+    """Why: a code that never changes its meaning (reason-codes.md), and a sentence."""
     rule: str
+    """The path of the rule that decided; `pep` when the proxy refused before any rule was asked."""
     limits: tuple[LimitResult, ...] = ()
+    """What each limit said."""
     obligations: list[_Obligation] = []
-    shadow: list[_Shadow] = []
+    """What must be done with an allowed call."""
+    shadow: tuple[ShadowFinding, ...] = ()
+    """What rules that are not enforced would have done."""
     fault: str = ""
+    """What went wrong, for operators."""
     timings: Timings
+    """Microseconds: `policy_us` in the policy query, `total_us` in all."""
     request_id: str
+    """The identifier under which the decision was asked for."""
     trace_id: str = ""
+    """The identifier of the trace that the call is part of."""
     arguments: Raw
+    """The arguments."""
+    time: int = 0
+    """`input.time`: nanoseconds since 1970. Left out when no policy was asked."""
+    masked: tuple[str, ...] = ()
+    """JSON pointers into this record to what was masked of the call."""
+    omitted: tuple[str, ...] = ()
+    """JSON pointers into this record to what was too large to be kept."""
+    unread: tuple[str, ...] = ()
+    """`/principal/claims` when the caller had claims that no rule of the revision reads."""
+    input_digest: str = ""
+    """SHA-256 of the `input` that was judged, less claims that no rule reads, when all of it is here."""
 
 
-TYPE = "tipstaff.decision"
-_FREE_TEXTS = ("method", "target", "request_id", "trace_id")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -84,11 +142,17 @@ def line(
     labels: dict[str, str],
     timings: Timings,
     fault: str = "",
+    question: Question | None = None,
 ) -> bytes:
-    """The record of `decision` on `call`, with its line end; `fault` is for operators only."""
-    call, decision, fault = _masked(call, decision, fault)
+    """The record of `decision` on `call`, with its line end; `fault` is for operators only.
+
+    `question` is what the policy was asked at `now_ns`; there is none when it was not asked.
+    """
+    shown = what_may_be_shown(call, decision, fault, question)
+    digest = _digest(call, shown, question, now_ns) if question else ""
+    tool = question.tool if question else UNKNOWN
+    call, decision = shown.call, shown.decision
     record = Record(
-        type=TYPE,
         decision_id=decision.decision_id,
         timestamp=_timestamp(now_ns),
         labels=labels,
@@ -97,54 +161,58 @@ def line(
         method=call.method,
         target=call.target,
         definition=call.definition,
-        phase=call.phase.value,
-        direction=call.direction.value,
-        principal=_Party(call.principal.id, call.principal.kind),
-        session=_Party(call.session.id, call.session.kind),
-        client=f"{call.client.name} {call.client.version}".strip(),
-        era=call.protocol.era,
+        pin=tool.pin,
+        phase=call.phase,
+        direction=call.direction,
+        principal=_Caller(call.principal.id, call.principal.kind, _raw(shown.claims)),
+        session=call.session,
+        client=call.client,
+        protocol=call.protocol,
         transport=call.transport,
-        effect=decision.effect.value,
+        is_retry=call.is_retry,
+        tool=tool.facts,
+        annotations=_raw(shown.annotations),
+        effect=decision.effect,
         reason=decision.reason,
         rule=decision.rule,
         limits=decision.limits,
-        obligations=[
-            _Obligation(one.type, Raw(masked_json(one.properties))) for one in decision.obligations
-        ],
-        shadow=[_Shadow(one.effect.value, one.reason, one.rule) for one in decision.shadow],
-        fault=fault,
+        obligations=_obligations(decision),
+        shadow=decision.shadow,
+        fault=shown.fault,
         timings=timings,
         request_id=call.request_id,
         trace_id=call.trace_id,
-        arguments=Raw(masked_json(call.arguments)),
+        arguments=Raw(shown.arguments.data),
+        time=now_ns if question else 0,
+        masked=shown.masked,
+        omitted=shown.omitted,
+        unread=shown.unread,
+        input_digest=digest,
     )
     return _encode(record) + b"\n"
 
 
-def _masked(call: Call, decision: Decision, fault: str) -> tuple[Call, Decision, str]:
-    """All three with every text masked that a caller, or a rule that quotes one, has written.
-
-    One look at all of them together is enough when none can hold a secret.
-    """
-    client = f"{call.client.name} {call.client.version}"
-    shown = (*(getattr(call, name) for name in _FREE_TEXTS), call.session.id, client)
-    said = (decision.reason.message, *(one.reason.message for one in decision.shadow), fault)
-    if not may_hold_secret("\n".join((*shown, *said))):
-        return call, decision, fault
-    texts = {name: masked_text(getattr(call, name)) for name in _FREE_TEXTS}
-    call = replace(
-        call,
-        **texts,
-        session=replace(call.session, id=masked_text(call.session.id)),
-        client=Client(masked_text(client)),
-    )
-    shadow = tuple(replace(one, reason=_masked_reason(one.reason)) for one in decision.shadow)
-    decision = replace(decision, reason=_masked_reason(decision.reason), shadow=shadow)
-    return call, decision, masked_text(fault)
+def digest_of(document: bytes) -> str:
+    """The digest of an `input` document."""
+    return "sha256:" + hashlib.sha256(document).hexdigest()
 
 
-def _masked_reason(reason: Reason) -> Reason:
-    return replace(reason, message=masked_text(reason.message))
+def _digest(call: Call, shown: Shown, question: Question, now_ns: int) -> str:
+    """The digest of the question, as far as rules could read it; "" when a part of it is not shown."""
+    if not shown.is_whole:
+        return ""
+    if not shown.unread:
+        return digest_of(question.document)
+    read = replace(call, principal=replace(call.principal, claims=shown.claims.data))
+    return digest_of(policy_input(read, question.tool, now_ns))
+
+
+def _obligations(decision: Decision) -> list[_Obligation]:
+    return [_Obligation(one.type, Raw(masked_json(one.properties))) for one in decision.obligations]
+
+
+def _raw(document: Masked) -> Raw | UnsetType:
+    return UNSET if document.data == NO_MEMBERS else Raw(document.data)
 
 
 def _timestamp(now_ns: int) -> str:

@@ -61,7 +61,10 @@ class RedisStore:
                 retry=Retry(NoBackoff(), 0),
             )
         except (ValueError, TypeError) as error:
-            raise ConfigError(f"limits.url is not the URL of a Redis: {error}") from error
+            # What the error says may be a piece of the password.
+            raise ConfigError(
+                "limits.url is not the URL of a Redis: redis://HOST:PORT/DB, rediss://… or unix:///PATH"
+            ) from error
         self._client = redis.asyncio.Redis(connection_pool=pool)
         self._step = self._client.register_script(_STEP)
         self._refund = self._client.register_script(_REFUND)

@@ -74,7 +74,7 @@ class Reloader:
             status = await self._engine.bundle_status(BUNDLE)
             if status is not None and status.active_revision == bundle.revision:
                 self.state = PolicyState(bundle.revision, loop.time())
-                self._activated(Catalogue(bundle.catalogue))
+                self._activated(Catalogue(bundle.catalogue, bundle.claims_read))
                 log.info("policy active", revision=bundle.revision)
                 return
             if status is not None and status.code == "bundle_error":

@@ -7,7 +7,8 @@ caller is bland, the detail goes to the log.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any, TypeAlias
 
 import grpc
@@ -41,6 +42,7 @@ _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
 log = structlog.get_logger("pdp.service")
 
 Context: TypeAlias = Any  # grpc.aio.ServicerContext: grpc ships no types
+_Method: TypeAlias = Callable[[Any, Any, Context], Awaitable[Any]]
 
 
 def status_of(error: BaseException) -> tuple[int, str, str]:
@@ -50,6 +52,21 @@ def status_of(error: BaseException) -> tuple[int, str, str]:
             return code, reason, str(error)
     log.error("call not judged", error=repr(error), exc_info=error)
     return code_pb2.INTERNAL, "INTERNAL", "the call could not be judged"
+
+
+def bland(method: _Method) -> _Method:
+    """A method of a service whose every exception becomes a status: gRPC would tell its text."""
+
+    @wraps(method)
+    async def answer(self: Any, request: Any, context: Context) -> Any:
+        try:
+            return await method(self, request, context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it is
+            await abort(context, error)
+
+    return answer
 
 
 class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
@@ -104,6 +121,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
                 replies.finish()
             await writer
 
+    @bland
     async def Refund(  # noqa: N802
         self, request: decision_pb2.RefundRequest, context: Context
     ) -> decision_pb2.RefundResponse:
@@ -112,6 +130,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         refunded = await self._desk.refund(request.decision_id)
         return decision_pb2.RefundResponse(refunded=refunded)
 
+    @bland
     async def Finish(  # noqa: N802
         self, request: decision_pb2.FinishRequest, context: Context
     ) -> decision_pb2.FinishResponse:
@@ -223,6 +242,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         self._ready = ready
         self._parts = parts
 
+    @bland
     async def GetStatus(  # noqa: N802
         self, request: policy_pb2.GetStatusRequest, context: Context
     ) -> policy_pb2.GetStatusResponse:
@@ -237,6 +257,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
             ready=self._ready(),
         )
 
+    @bland
     async def Catalog(  # noqa: N802
         self, request: policy_pb2.CatalogRequest, context: Context
     ) -> policy_pb2.CatalogResponse:

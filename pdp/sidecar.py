@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from pdp.api.private import Private
 from pdp.bound import bound_to_this_process
 from pdp.errors import SidecarError
 
@@ -50,8 +51,10 @@ class _Said(Struct):
     level: str = ""
 
 
-class Sidecar(Struct, frozen=True):
+class Sidecar(Private, frozen=True):
     """How to run OPA: its binary, a private folder to run in, and where its bundle comes from."""
+
+    SECRET = frozenset({"bundle_token", "signing_key"})
 
     binary: Path
     folder: Path

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
+from pdp.api.private import Private, PrivateBytes
 from pep.admit import ToolNames
 from pep.enforce import DenialStyle
 from pep.jwt_bearer import ALGORITHMS
@@ -24,8 +25,11 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LOCAL_HOSTS = ("127.0.0.1:*", "localhost:*", "[::1]:*")
 
 
-class Server(Struct, frozen=True, forbid_unknown_fields=True):
+class Server(Private, frozen=True, forbid_unknown_fields=True):
     """One upstream MCP server, reached at `/NAME/mcp`."""
+
+    # People put keys into URLs and command lines.
+    SECRET = frozenset({"url", "command", "environment", "bearer", "headers"})
 
     name: str
     """How the server is called in the URL and in rules: `[a-z][a-z0-9_]{0,62}`."""
@@ -33,7 +37,7 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the server listens: the whole http or https URL of its MCP endpoint."""
     command: tuple[str, ...] = ()
     """Or how it is started, to speak stdio: the program and its arguments, as a list."""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = field(default_factory=dict)
     """What its process finds in its environment beside PATH, HOME and the like: a text, `env:NAME` or
     `file:PATH`."""
     idle_seconds: int = 600
@@ -49,7 +53,7 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     """What proves who calls. Empty: anybody, while the proxy listens on this machine only."""
     bearer: str = ""
     """The proxy's own token for this server: `env:NAME` or `file:PATH`, sent as Authorization."""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = field(default_factory=dict)
     """More header lines for this server, each value `env:NAME` or `file:PATH`."""
     tool_names: ToolNames = "strict"
     """Whether a tool's name must be 1 to 128 letters, digits, `_`, `-` and `.`, or may be any text."""
@@ -93,11 +97,15 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
         """The header lines that are ours to send, once references have been resolved."""
         bearer = {"authorization": f"Bearer {self.bearer}"} if self.bearer else {}
         lines = {**bearer, **self.headers}
-        return tuple((name.lower().encode(), value.encode()) for name, value in lines.items())
+        return tuple(
+            (name.lower().encode(), PrivateBytes(value.encode())) for name, value in lines.items()
+        )
 
 
-class Jwt(Struct, frozen=True, forbid_unknown_fields=True):
+class Jwt(Private, frozen=True, forbid_unknown_fields=True):
     """The section `[jwt]`: whose tokens are believed."""
+
+    SECRET = frozenset({"jwks"})
 
     issuer: str = ""
     """The `iss` of the tokens: the authorization server's identifier."""
@@ -236,7 +244,7 @@ def _check_url(name: str, url: str) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"server {name!r}: url {url!r} is not a URL: {error}") from error
+        raise ValueError(f"server {name!r}: url is not a URL") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise ValueError(
             f"server {name!r}: url must begin with http:// or https:// and name a host"

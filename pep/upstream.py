@@ -47,7 +47,7 @@ class HttpAnswer(Struct, frozen=True):
             async for chunk in self.source.content.iter_any():
                 yield chunk
         except aiohttp.ClientError as error:
-            raise LostError(repr(error)) from error
+            raise LostError(_why(error)) from error
 
     def close(self) -> None:
         """Done with it: a connection with unread bytes is closed at once, another is kept."""
@@ -108,7 +108,7 @@ class Upstream:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NeverReachedError(str(error)) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise LostError(repr(error)) from error
+            raise LostError(_why(error)) from error
         except asyncio.CancelledError as error:
             if _is_sent.get():
                 raise
@@ -118,6 +118,12 @@ class Upstream:
     async def close(self) -> None:
         """Close every connection."""
         await self._session.close()
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, in words that quote nothing: an error of aiohttp shows the request's headers."""
+    reason = getattr(error, "strerror", None)
+    return f"{type(error).__name__}: {reason}" if reason else type(error).__name__
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:

@@ -223,9 +223,12 @@ def question(
         server=server,
         method="tools/call",
         target=target,
-        principal=types_pb2.Principal(id="anonymous:127.0.0.1", kind="anonymous"),
         session=types_pb2.Session(id=session, kind="cooperative"),
-        **{"arguments_json": b"{}", **more},
+        **{
+            "principal": types_pb2.Principal(id="anonymous:127.0.0.1", kind="anonymous"),
+            "arguments_json": b"{}",
+            **more,
+        },
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from pdp.errors import PdpError
 from pep.errors import PepError
-from tipstaff import commands, console, survey_commands
+from tipstaff import commands, console, logs, survey_commands
 from tipstaff.arguments import Command
 from tipstaff.errors import TipstaffError
 
@@ -34,6 +34,7 @@ start here:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    logs.configure()
     try:
         return _run(arguments)
     except KeyboardInterrupt:

@@ -23,6 +23,7 @@ from pdp.config import Batching, Journal, Limits, Opa, PdpConfig, Policy
 from pdp.errors import ConfigError
 from pdp.rules import nearest
 from pep.config import Jwt, PepConfig, Server, Tls
+from tipstaff.secret import shown
 
 _MAX_SOCKET_PATH = 90
 _PARTS: dict[str, type[Struct]] = {
@@ -74,19 +75,14 @@ def parse(text: str, source: Path) -> Config:
 
 
 def as_json(config: Config) -> dict[str, Any]:
-    """The configuration as plain data, in the sections of the file."""
+    """The configuration as plain data, in the sections of the file; secrets in it are masked."""
     plain: dict[str, Any] = msgspec.to_builtins(config.pdp)
     parts = {name: plain.pop(name) for name in _PARTS}
     pep: dict[str, Any] = msgspec.to_builtins(config.pep)
     servers = {server.pop("name"): server for server in pep.pop("servers")}
     parts |= {name: pep.pop(name) for name in _PEP_PARTS}
-    return {
-        "state_dir": str(config.state_dir),
-        "pdp": plain,
-        "pep": pep,
-        **parts,
-        "servers": servers,
-    }
+    sections = {"pdp": plain, "pep": pep, **parts, "servers": servers}
+    return {"state_dir": str(config.state_dir), **shown(sections)}
 
 
 def show(config: Config) -> str:

@@ -1,15 +1,15 @@
-"""What the command line prints: for people in colour, for programs as JSON; logs on stderr."""
+"""What the command line prints: for people in colour, for programs as JSON."""
 
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from typing import Any
 
-import structlog
 from rich.console import Console
 from rich.text import Text
+
+from tipstaff.logs import without_secrets
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -37,29 +37,5 @@ def print_diff(text: str) -> None:
 def fail(message: str) -> int:
     """Say what is wrong, and give the exit code for bad input."""
     err.print("[bold red]error[/]:", end=" ")
-    err.print(message, markup=False)
+    err.print(without_secrets(message), markup=False)
     return 2
-
-
-def configure_logs(*, verbose: bool = False) -> None:
-    """Operational logs: readable on a terminal, one JSON line each elsewhere."""
-    people = sys.stderr.isatty()
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer()
-        if people
-        else structlog.processors.JSONRenderer(ensure_ascii=True)
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if people else [structlog.processors.dict_tracebacks]),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.DEBUG if verbose else logging.INFO
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from msgspec import structs
 
 from pdp.config import PdpConfig
 from pdp.errors import ConfigError
+from pdp.masking import MASK, masked, masked_text
 from pep.config import PepConfig, Server
+from tipstaff.survey import complaint
 
 
 def resolved_pdp(config: PdpConfig) -> PdpConfig:
@@ -38,9 +44,62 @@ def resolved_server(server: Server) -> Server:
     return structs.replace(server, bearer=bearer, headers=headers, environment=environment)
 
 
+def secrets_of(config: PdpConfig | PepConfig) -> Iterator[str]:
+    """Every secret that settings hold once their references are replaced."""
+    if isinstance(config, PdpConfig):
+        yield config.limits.url
+        with contextlib.suppress(ValueError):
+            yield unquote(urlsplit(config.limits.url).password or "")
+        return
+    yield config.jwt.jwks if "@" in config.jwt.jwks else ""
+    for server in config.servers:
+        yield from complaint.secrets_of(server)
+
+
+def shown(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings, by section, as they may be shown: references as they stand, but no secret beside them."""
+    limits, jwt = settings["limits"], settings["jwt"]
+    return {
+        **settings,
+        "limits": {**limits, "url": _shown_store(limits["url"])},
+        "jwt": {**jwt, "jwks": masked_text(jwt["jwks"])},
+        "servers": {name: _shown_server(one) for name, one in settings["servers"].items()},
+    }
+
+
+def _shown_store(url: str) -> str:
+    """The URL of a store, whose password may hold any character."""
+    scheme, way, rest = url.partition("://")
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}{way}{MASK}@{masked_text(place)}" if at else masked_text(url)
+
+
+def _shown_server(server: dict[str, Any]) -> dict[str, Any]:
+    environment = server["environment"]
+    return {
+        **server,
+        "url": masked_text(server["url"]),
+        "command": masked(list(server["command"])),
+        "bearer": _shown_reference(server["bearer"]),
+        "headers": {name: _shown_reference(value) for name, value in server["headers"].items()},
+        "environment": {
+            name: value if _is_reference(value) else masked({name: value})[name]
+            for name, value in environment.items()
+        },
+    }
+
+
+def _is_reference(value: str) -> bool:
+    return value.startswith(("env:", "file:"))
+
+
+def _shown_reference(value: str) -> str:
+    return value if _is_reference(value) or not value else MASK
+
+
 def _only_secret(value: str, key: str) -> str:
     """What a setting refers to that must be a reference, and can be sent in a header line."""
-    if not value.startswith(("env:", "file:")):
+    if not _is_reference(value):
         raise ConfigError(
             f"{key}: a secret stands in no configuration: write env:NAME or file:PATH"
         )

@@ -14,18 +14,18 @@ import uvloop
 
 from pdp.errors import ConfigError
 from pdp.wiring import serve as serve_pdp
-from tipstaff import console
+from tipstaff import console, logs
 from tipstaff.config import Config, load
 from tipstaff.install import OpaInstallError, find_opa, install_opa
-from tipstaff.secret import resolved_pdp, resolved_pep
+from tipstaff.secret import resolved_pdp, resolved_pep, secrets_of
 
 
 def pdp_command(arguments: argparse.Namespace) -> int:
     """`tipstaff pdp`."""
-    console.configure_logs()
     config = load(arguments.config)
     opa = opa_binary(config, arguments.opa)
     settings = resolved_pdp(config.pdp)
+    logs.hide(secrets_of(settings))
 
     async def run(stop: asyncio.Event) -> None:
         await serve_pdp(
@@ -43,9 +43,9 @@ def pep_command(arguments: argparse.Namespace) -> int:
     """`tipstaff pep`."""
     from pep.wiring import serve as serve_pep
 
-    console.configure_logs()
     config = load(arguments.config)
     settings = resolved_pep(config.pep)
+    logs.hide(secrets_of(settings))
 
     async def run(stop: asyncio.Event) -> None:
         await serve_pep(

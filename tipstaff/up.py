@@ -35,7 +35,6 @@ class ChildFailed(Exception):
 
 def command(arguments: argparse.Namespace) -> int:
     """`tipstaff up`."""
-    console.configure_logs()
     config = load(arguments.config)
     opa = opa_binary(config, arguments.opa)
     if not config.pep.servers:

@@ -34,7 +34,6 @@ log = structlog.get_logger("tipstaff.wrap")
 
 def command(arguments: argparse.Namespace) -> int:
     """`tipstaff wrap`."""
-    console.configure_logs()
     config = load(arguments.config)
     if not arguments.server_command:
         return console.fail("name the server's command: tipstaff wrap NAME -- COMMAND…")

@@ -48,9 +48,10 @@ _STAND_INS = (
     "Unexpected content type",
     "server answered a request with 202",
 )
-# The SDK also logs what it raises; with no log set up, that would go to the terminal.
+# The SDK also logs what it raises; that would go to the terminal.
 for _name in ("mcp", "client"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).propagate = False
 
 
 async def visit(

@@ -10,7 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pdp import masking
-from pdp.masking import MASK, MAX_RECORDED, masked, masked_json, masked_text, may_hold_secret
+from pdp.masking import (
+    MASK,
+    MAX_RECORDED,
+    Masked,
+    masked,
+    masked_document,
+    masked_json,
+    masked_text,
+    may_hold_secret,
+)
 
 WHOLE = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 # No hint can be spelled with these letters.
@@ -331,8 +340,8 @@ def test_masking_twice_is_masking_once(text: str) -> None:
 
 
 def test_line_ends_in_the_document_do_not_break_the_line() -> None:
-    """White space between members goes, line ends in strings stay escaped."""
-    assert out('{"a":\r\n"x\\ny",\n"b":[\n]}') == '{"a":"x\\ny","b":[]}'
+    """Between members they become blanks, in strings they stay escaped."""
+    assert out('{"a":\r\n"x\\ny",\n"b":[\n]}\n') == '{"a":  "x\\ny", "b":[ ]}'
 
 
 def test_large_documents_are_named_and_left_out() -> None:
@@ -382,3 +391,44 @@ def test_text_made_to_be_slow_is_masked_like_any_other(unit: str) -> None:
     """Each pattern reads a text a bounded number of times: a quadratic one would not end here."""
     text = unit * (200_000 // len(unit)) + " password=CANARY"
     assert "CANARY" not in masked_text(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "pointers"),
+    [
+        ({"password": "x", "user": "y"}, ("/password",)),
+        ({"user": {"token": "x", "n": [1, {"secret": 2}]}}, ("/user/token", "/user/n/1/secret")),
+        ({"argv": ["--token", "x", "-v"]}, ("/argv/1",)),
+        ({"a/b~c": {"password": 1}}, ("/a~1b~0c/password",)),
+        ({"q": "see ?token=abc"}, ("/q",)),
+        ({"ghp_" + "a" * 20: {"k": 1}}, ("/[masked]",)),
+        ({"ghp_" + "a" * 20: 1, "ghp_" + "b" * 20: 2}, ("",)),
+        ({"password": True, "token": None, "text": "[masked] session key"}, ()),
+        ({"password": "[masked]"}, ()),
+        ({"inner": '{"session": 1.50}'}, ()),
+    ],
+)
+def test_what_was_masked_is_pointed_to(value: Any, pointers: tuple[str, ...]) -> None:
+    """A text that reads like a mask is told apart from one."""
+    document = masked_document(json.dumps(value).encode())
+    assert document.pointers == pointers
+    assert not document.is_omitted
+
+
+def test_a_document_in_which_nothing_is_masked_stays_as_it_was() -> None:
+    """Byte for byte, also after a closer look: a digest is taken of it."""
+    data = b'{ "session" : "x", "key":1.50, "big":12345678901234567890123, "e":"\\u00e9" }'
+    assert masked_document(data) == Masked(data)
+
+
+def test_pointers_to_much_that_was_masked_lead_to_the_whole() -> None:
+    """They may not grow longer than the document."""
+    long = "k" * 600
+    value = {long: {f"token{number}": "x" for number in range(20)}}
+    assert masked_document(json.dumps(value).encode()).pointers == ("",)
+
+
+def test_a_document_that_is_left_out_says_so() -> None:
+    """A caller can send the words that stand in its place."""
+    assert masked_document(b'{"a":"' + b"x" * MAX_RECORDED + b'"}').is_omitted
+    assert not masked_document(b'{"[omitted]": "16385 bytes"}').is_omitted

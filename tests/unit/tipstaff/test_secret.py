@@ -8,8 +8,9 @@ import pytest
 
 from pdp.config import Limits, PdpConfig
 from pdp.errors import ConfigError
+from pdp.masking import MASK
 from pep.config import PepConfig, Server
-from tipstaff.secret import resolved_pdp, resolved_pep, secret
+from tipstaff.secret import resolved_pdp, resolved_pep, secret, secrets_of, shown
 
 
 def test_a_reference_leads_to_the_environment_or_to_a_file(
@@ -53,3 +54,49 @@ def test_credentials_for_a_server_must_be_references(monkeypatch: pytest.MonkeyP
         bad = Server("s", "http://x/mcp", headers={"X-Key": value})
         with pytest.raises(ConfigError, match=rf"^servers\.s\.headers\.X-Key: .*{said}"):
             resolved_pep(PepConfig(servers=(bad,)))
+
+
+def test_what_a_process_must_not_say_is_what_its_settings_hold() -> None:
+    """Whatever kind of setting it stands in; also the password alone, as an error may quote it."""
+    server = Server("files", "http://h/mcp", bearer="one-secret", headers={"X-Key": "two-secret"})
+    child = Server("child", command=("x",), environment={"KEY": "three-secret"})
+    assert set(secrets_of(PepConfig(servers=(server, child)))) >= {
+        "one-secret",
+        "two-secret",
+        "three-secret",
+    }
+    url = "redis://:four%2Fsecret@127.0.0.1/1"
+    assert set(secrets_of(PdpConfig(limits=Limits(store="redis", url=url)))) >= {
+        url,
+        "four/secret",
+    }
+    assert set(secrets_of(PdpConfig(limits=Limits(url="redis://[")))) == {"redis://["}
+
+
+def test_settings_are_shown_without_secrets_that_stand_in_them() -> None:
+    """References stay: they say where the secret is. So does what is no secret."""
+    told = {
+        "url": "https://u:planted@h/mcp?api_key=planted",
+        "command": ("run", "--token", "planted", "--port", "1"),
+        "bearer": "planted",
+        "headers": {"X-Key": "planted", "X-Other": "file:/run/key"},
+        "environment": {"API_KEY": "planted", "REGION": "eu-1", "TOKEN": "env:NAME"},
+        "auth": "strip",
+    }
+    found = shown(
+        {
+            "limits": {"url": "redis://:planted@h/0", "store": "redis"},
+            "jwt": {"jwks": "https://planted@h/keys"},
+            "servers": {"files": told},
+        }
+    )
+    assert "planted" not in str(found)
+    assert found["limits"]["store"] == "redis"
+    assert found["servers"]["files"]["command"] == ["run", "--token", MASK, "--port", "1"]
+    assert found["servers"]["files"]["headers"]["X-Other"] == "file:/run/key"
+    assert found["servers"]["files"]["environment"] == {
+        "API_KEY": MASK,
+        "REGION": "eu-1",
+        "TOKEN": "env:NAME",
+    }
+    assert found["servers"]["files"]["auth"] == "strip"

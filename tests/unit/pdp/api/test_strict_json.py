@@ -10,7 +10,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pdp.api.strict_json import MAX_DEPTH, MAX_VALUES, UNBOUNDED, StrictJsonError, loads
+from pdp.api.strict_json import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    UNBOUNDED,
+    StrictJsonError,
+    loads,
+    on_one_line,
+)
 
 WHOLE = st.text(st.characters(exclude_categories=("Cs",)))
 SCALARS = st.none() | st.booleans() | st.integers() | WHOLE
@@ -187,3 +194,18 @@ def test_large_integers_keep_every_digit() -> None:
 def test_escapes_of_whole_characters_are_read() -> None:
     """A pair of surrogates is one character."""
     assert loads(b'"\\ud83d\\ude00\\u0000\\u0041"') == "\U0001f600\0A"
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b'{"a": 1}', b'{"a": 1}'),
+        (b' \r\n{"a":\n1,\r\n"b":"x\\ny"}\t\n', b'{"a": 1,  "b":"x\\ny"}'),
+        (b"[\n]", b"[ ]"),
+        (b'"text" ', b'"text"'),
+    ],
+)
+def test_a_document_on_one_line_has_the_same_value(data: bytes, line: bytes) -> None:
+    """A line end stands between tokens only; one in a string is escaped."""
+    assert on_one_line(data) == line
+    assert loads(line) == loads(data)
