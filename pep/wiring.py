@@ -55,12 +55,13 @@ async def serve(
     decisions = DecisionClient(pdp_address, config.decision_timeout_ms)
     upstream = Routes(Upstream(config.upstream_connect_timeout_ms), Bridge(time.monotonic))
     background = Background()
+    callers = Callers(config, time.time, time.monotonic)  # noqa: TID251 - an edge's clock
     parts = Parts(
         config=config,
         decisions=decisions,
         upstreams=upstream,
         sessions=SessionBook(),
-        callers=Callers(config, time.time, time.monotonic),  # noqa: TID251 - an edge's clock
+        callers=callers,
         bench=Bench(decisions, TaskBook(), _new_id, config.list_ttl_ms),
         background=background,
         new_id=_new_id,
@@ -75,6 +76,7 @@ async def serve(
             await _run(server, listener, stop)
     finally:
         listener.close()
+        await callers.close()
         await background.close(_PARTING_SECONDS)
         await decisions.close()
         await upstream.close()
