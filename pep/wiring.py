@@ -22,6 +22,7 @@ from pep.callers import Callers
 from pep.config import PepConfig, listen_address
 from pep.connection import with_head_timeout
 from pep.errors import StartError
+from pep.refusals import Refusals
 from pep.routes import Routes
 from pep.screen import Bench
 from pep.session import SessionBook
@@ -56,6 +57,7 @@ async def serve(
     upstream = Routes(Upstream(config.upstream_connect_timeout_ms), Bridge(time.monotonic))
     background = Background()
     callers = Callers(config, time.time, time.monotonic)  # noqa: TID251 - an edge's clock
+    refusals = Refusals(decisions.report_soon, time.monotonic)
     parts = Parts(
         config=config,
         decisions=decisions,
@@ -64,6 +66,7 @@ async def serve(
         callers=callers,
         bench=Bench(decisions, TaskBook(), _new_id, config.list_ttl_ms),
         background=background,
+        refusals=refusals,
         new_id=_new_id,
     )
     app = App(parts, is_ready=lambda: decisions.is_connected)
@@ -78,6 +81,7 @@ async def serve(
         listener.close()
         await callers.close()
         await background.close(_PARTING_SECONDS)
+        refusals.close()
         await decisions.close()
         await upstream.close()
 

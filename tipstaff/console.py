@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from typing import Any
 
 import structlog
 from rich.console import Console
 from rich.text import Text
+
+from tipstaff.bounded_lines import BoundedLines
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -51,6 +54,7 @@ def configure_logs(*, verbose: bool = False) -> None:
     )
     structlog.configure(
         processors=[
+            BoundedLines(time.monotonic),
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
