@@ -94,13 +94,14 @@ class IssuerKeys:
             status = path.stat()
             stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
             if stamp != self._stamp:
-                self._stamp, self._fault = stamp, ""
+                self._stamp = stamp
                 self._accept(path.read_bytes())
+                self._fault = ""
         except (OSError, ValueError) as error:
             self._keys = {}
             if isinstance(error, OSError):
                 self._stamp = None  # it may come back as it was
-            self._complain("keys cannot be read", str(error))
+            self._complain("keys cannot be read", str(error) or type(error).__name__)
         if self._fault:
             raise KeysAway("The keys that tokens are checked with cannot be had")
 

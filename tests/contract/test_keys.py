@@ -256,6 +256,14 @@ def test_a_file_without_keys_is_logged_once_and_keeps_everybody_out(tmp_path: Pa
     assert len(logs) == 1
     away.rename(path)
     assert attempt() == {"k1"}
+    path.rename(tmp_path / "away")
+    path.mkdir()
+    with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(KeysAway):
+                attempt()
+    assert len(logs) == 1
+    path.rmdir()
     path.write_bytes(b"{")
     with capture_logs() as logs:
         for _ in range(3):
