@@ -9,31 +9,42 @@ catalogue says besides: arguments are checked by the schemas in it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from pdp import rules
+from pdp import rules, site_rules
 from pdp.api import strict_json
 from pdp.catalogue import without_prose
 from pdp.claims import SYNTAX_QUERY, ClaimsRead, claims_read
+from pdp.elements import SETS
 from pdp.errors import PolicyTextError
+from pdp.site_rules import Module
 
 ROOTS = ("mcp", "servers", "catalog", "site")
 _SERVER_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+_PARSERS = 4
+_PARSE = ("parse", "--format=json", "--json-include=locations,-comments")
+# A line of a file that may begin a rule with the name of a set.
+_SET_NAME = re.compile(rf"^\s*(default\s+)?({'|'.join(SETS)})\b".encode(), re.MULTILINE)
 _NOT_RULES = (".md", ".txt")
 
 
 class PolicyText(Struct, frozen=True):
-    """A validated policy folder: bundle path to content, and the catalogue it holds."""
+    """A validated policy folder: bundle path to content, and the catalogue it holds.
+
+    `tests` are the site's files of tests, which no bundle holds.
+    """
 
     files: Mapping[str, bytes]
+    tests: Mapping[str, bytes]
     catalogue: Mapping[str, Any]
     servers: tuple[str, ...]
     revision: str
@@ -65,7 +76,9 @@ def read_policy(folder: Path, library: Path) -> PolicyText:
         for path in sorted((library / "mcp").rglob("*.rego"))
         if not path.name.endswith("_test.rego")
     }
-    sources = [path for path in sorted(folder.rglob("*")) if path.is_file() and _is_rule(path)]
+    paths = sorted(folder.rglob("*"))
+    _refuse_dead_links(paths)
+    sources = [path for path in paths if path.is_file() and _is_rule(path)]
     for path in sources:
         if path.relative_to(folder).parts[0] == "catalog":
             _read_catalogue(folder, path, files, catalogue)
@@ -75,16 +88,22 @@ def read_policy(folder: Path, library: Path) -> PolicyText:
         digest.update(f"{len(name)}:{name}{len(content)}:".encode() + content)
     digest.update(json.dumps(catalogue, sort_keys=True).encode())
     return PolicyText(
-        files, catalogue, tuple(name for name in servers if name), digest.hexdigest()[:12]
+        files=files,
+        tests={
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.glob("site/**/*_test.rego"))
+            if path.is_file()
+        },
+        catalogue=catalogue,
+        servers=tuple(name for name in servers if name),
+        revision=digest.hexdigest()[:12],
     )
 
 
 async def build(text: PolicyText, *, opa: Path, library: Path, key_file: Path) -> Bundle:
     """Check `text` with OPA and build the signed bundle; raises `PolicyTextError`."""
     with tempfile.TemporaryDirectory(prefix="tipstaff-policy-") as temporary:
-        staged = Path(temporary) / "bundle"
-        _stage(text, staged)
-        await _check(opa, staged, library)
+        staged = await _checked(text, Path(temporary), opa=opa, library=library)
         target = Path(temporary) / "policy.tar.gz"
         signing = (f"--signing-key={key_file}", "--signing-alg=HS256")
         await _run(
@@ -97,9 +116,7 @@ async def build(text: PolicyText, *, opa: Path, library: Path, key_file: Path) -
 async def check(text: PolicyText, *, opa: Path, library: Path) -> None:
     """Check `text` with OPA, building nothing; raises `PolicyTextError`."""
     with tempfile.TemporaryDirectory(prefix="tipstaff-policy-") as temporary:
-        staged = Path(temporary) / "bundle"
-        _stage(text, staged)
-        await _check(opa, staged, library)
+        await _checked(text, Path(temporary), opa=opa, library=library)
 
 
 def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
@@ -112,6 +129,15 @@ def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
             continue
         found.append((str(path), status.st_mtime_ns, status.st_size))
     return tuple(found)
+
+
+def _refuse_dead_links(paths: Iterable[Path]) -> None:
+    """A link to a folder is not followed: what lies below it would be missing without a word."""
+    for path in paths:
+        if path.is_symlink() and not path.is_file() and not path.name.startswith("."):
+            raise PolicyTextError(
+                f"{path}: a link is read only if it leads to a file; put what it leads to in its place"
+            )
 
 
 def _is_rule(path: Path) -> bool:
@@ -162,13 +188,33 @@ def _server_rules(path: Path, server: str, catalogue: Mapping[str, Any]) -> byte
     return json.dumps(data, sort_keys=True).encode()
 
 
-def _stage(text: PolicyText, staged: Path) -> None:
-    for name, content in text.files.items():
-        target = staged / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+async def _checked(text: PolicyText, temporary: Path, *, opa: Path, library: Path) -> Path:
+    """The folder below `temporary` that holds the bundle; raises `PolicyTextError`."""
+    staged, tests = temporary / "bundle", temporary / "tests"
+    _write(staged, text.files)
+    _write(tests, text.tests)
     manifest = {"revision": text.revision, "roots": list(ROOTS), "rego_version": 1}
     (staged / ".manifest").write_text(json.dumps(manifest), encoding="utf-8")
+    await _check(opa, staged, library)
+    site = [name for name in text.files if name.startswith("site/")]
+    suspects = [name for name, content in text.tests.items() if _SET_NAME.search(content)]
+    try:
+        problems = await _problems(opa, staged, site) if site else []
+        for name in suspects:
+            with contextlib.suppress(PolicyTextError):  # not Rego yet; `tipstaff test` says so
+                problems += site_rules.problems_of_tests(await _parse(opa, tests, [name]))
+    except RecursionError:
+        problems = ["the site's rules are nested too deeply to be read"]
+    if problems:
+        raise PolicyTextError("\n".join(problems))
+    return staged
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 async def _check(opa: Path, staged: Path, library: Path) -> None:
@@ -181,21 +227,25 @@ async def _check(opa: Path, staged: Path, library: Path) -> None:
     if (staged / "site").is_dir():
         schema = f"--schema={schemas / 'input.json'}"
         await _run(opa, "check", "--strict", capabilities, schema, "site", cwd=staged)
-        _check_packages(json.loads(await _run(opa, "inspect", "--format=json", ".", cwd=staged)))
 
 
-def _check_packages(inspected: Mapping[str, Any]) -> None:
-    """A site's file adds to its own package: one in the library's would rewrite how rules combine."""
-    for package, files in inspected["namespaces"].items():
-        for name in files:
-            folder, _, rest = name.removeprefix("site/").partition("/")
-            own = f"data.site.{folder}"
-            if name.startswith("site/") and not (rest and f"{package}.".startswith(f"{own}.")):
-                wanted = f"`package site.{folder}`" if rest else "it to site/NAME/NAME.rego"
-                raise PolicyTextError(
-                    f"{name}: its package is {package.removeprefix('data.')}; "
-                    f"{'write' if rest else 'move'} {wanted}"
-                )
+async def _problems(opa: Path, staged: Path, site: Sequence[str]) -> list[str]:
+    """What OPA accepts of the site's files and nobody would read."""
+    modules = await _parse(opa, staged, site)
+    query = site_rules.query(modules.values())
+    used = await _run(opa, "deps", "--format=json", "-d", "mcp", "-d", "site", query, cwd=staged)
+    return site_rules.problems(modules, site_rules.read_dependencies(used))
+
+
+async def _parse(opa: Path, folder: Path, names: Sequence[str]) -> dict[str, Module]:
+    """The files of `folder` as OPA reads them, by name."""
+    free = asyncio.Semaphore(_PARSERS)
+
+    async def parse(name: str) -> Module:
+        async with free:
+            return site_rules.read_module(await _run(opa, *_PARSE, name, cwd=folder))
+
+    return dict(zip(names, await asyncio.gather(*map(parse, names)), strict=True))
 
 
 async def _claims_read(text: PolicyText, opa: Path, folder: Path) -> ClaimsRead:
@@ -213,7 +263,7 @@ def _why(error: Exception) -> str:
     return str(error) if isinstance(error, ValueError) else repr(error)
 
 
-async def _run(opa: Path, *arguments: str, cwd: Path) -> str:
+async def _run(opa: Path, *arguments: str, cwd: Path) -> bytes:
     """What OPA, run in `cwd`, prints; its complaints become a `PolicyTextError`."""
     process = await asyncio.create_subprocess_exec(
         str(opa),
@@ -226,7 +276,7 @@ async def _run(opa: Path, *arguments: str, cwd: Path) -> str:
     output, _ = await process.communicate()
     if process.returncode != 0:
         raise PolicyTextError(_readable(output.decode(errors="replace").splitlines()))
-    return output.decode()
+    return output
 
 
 def _readable(lines: Iterable[str]) -> str:

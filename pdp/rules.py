@@ -61,6 +61,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known are: {listed}{', …' if len(known) > 8 else ''}" if known else "none is known"
 
 
+def schema_fault(schema: Any) -> str:
+    """Why `schema` cannot be held in all its parts; nothing when it can."""
+    if unknown := unknown_keyword(schema):
+        where, word = unknown
+        at = f"{where}: " if where else ""
+        return f"{at}`{word}` checks nothing; {nearest(word, KEYWORDS)}"
+    try:
+        compile_schema(schema, known_formats_only=True)
+    except SchemaError as error:
+        return f"not a JSON Schema: {error}"
+    return ""
+
+
 def starter_rules(server: str) -> str:
     """Commented rules to begin with: nothing passes until it is named."""
     return f"""\
@@ -279,13 +292,5 @@ class _Check(Struct):
         if not isinstance(schema, dict):
             self.fail(path, "must be a JSON Schema, or the word `declared`")
             return
-        unknown = unknown_keyword(schema)
-        if unknown is not None:
-            where, word = unknown
-            at = f"{where}: " if where else ""
-            self.fail(path, f"{at}`{word}` checks nothing; {nearest(word, KEYWORDS)}")
-            return
-        try:
-            compile_schema(schema, known_formats_only=True)
-        except SchemaError as error:
-            self.fail(path, f"not a JSON Schema: {error}")
+        if fault := schema_fault(schema):
+            self.fail(path, fault)

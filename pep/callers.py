@@ -62,6 +62,10 @@ class Callers:
             return anonymous(peer[0] if peer else None)
         raise CredentialMissing("Authentication is required")
 
+    async def close(self) -> None:
+        """Ask the issuer nothing more."""
+        await self._keys.close()
+
     async def _bearer(
         self, server: Server, accepted: tuple[str, ...], credential: str
     ) -> Principal:

@@ -15,6 +15,7 @@ from typing import Any
 
 import jwt
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from msgspec import Struct
 
 from pdp.api.model import Principal
@@ -31,12 +32,29 @@ ALGORITHMS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 MAX_BYTES = 16 * 1024
+_MAX_KEYS = 64
+_MAX_KID = 512
+_MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
+# In characters of base64: 8192 bits of modulus, 64 of exponent, any curve; a larger key only takes time.
+_MAX_MEMBERS = MappingProxyType({"n": 1366, "e": 11, "x": 100, "y": 100})
+# What making a key of an issuer's entry may raise.
+_UNUSABLE = (
+    jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, AttributeError, KeyError,
+    OverflowError,
+)  # fmt: skip
 _TIMES_OFF = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
 _OPTIONS: Any = {**_TIMES_OFF, "require": ["exp", "iss", "aud"], "enforce_minimum_key_length": True}
 _NAME = re.compile(r"[\x21-\x7e]{1,200}")
 
 Keys = Mapping[tuple[str, str], jwt.PyJWK]
 """The issuer's keys by key id ("" for a key without one) and algorithm."""
+
+
+class KeySet(Struct, frozen=True):
+    """What an issuer's set holds: keys to use, and what is the matter with each of the others."""
+
+    keys: Keys
+    passed_over: tuple[str, ...] = ()
 
 
 class Expected(Struct, frozen=True):
@@ -55,16 +73,27 @@ class Proven(Struct, frozen=True):
     expires: float
 
 
-def read_keys(data: bytes, algorithms: Iterable[str]) -> Keys:
-    """The signature keys of a JWK set (RFC 7517) that fit `algorithms`; raises `ValueError`."""
-    found = {}
-    for one in _Set.read(data):
-        for algorithm in algorithms:
-            if _fits(one, algorithm):
-                found[str(one.get("kid", "")), algorithm] = jwt.PyJWK(one, algorithm)
-    if not found:
+def read_keys(data: bytes, algorithms: Iterable[str]) -> KeySet:
+    """The signature keys of a JWK set that fit `algorithms`; raises `ValueError` when none does.
+
+    A key that cannot be used is passed over, whatever is the matter with it (RFC 7517 section 5): an
+    issuer may add a key of a new kind at any time, and the others go on verifying.
+    """
+    keys: dict[tuple[str, str], jwt.PyJWK] = {}
+    passed_over = []
+    for index, entry in enumerate(_entries(data)):
+        try:
+            if index >= _MAX_KEYS:
+                raise ValueError(f"more than {_MAX_KEYS} keys")
+            usable = _usable(entry, algorithms)
+            if usable.keys() & keys.keys():
+                raise ValueError("a second key of its id")
+            keys.update(usable)
+        except _UNUSABLE as error:
+            passed_over.append(f"{_name(entry, index)}: {error}"[:200])
+    if not keys:
         raise ValueError("holds no key for the signatures that are accepted")
-    return found
+    return KeySet(keys, tuple(passed_over[:_MAX_KEYS]))
 
 
 def key_of(token: str, keys: Keys) -> jwt.PyJWK | None:
@@ -105,23 +134,50 @@ def verify(token: str, key: jwt.PyJWK, expected: Expected, now: float) -> Proven
 
 
 class _Set(Struct):
-    keys: list[dict[str, Any]]
-
-    @classmethod
-    def read(cls, data: bytes) -> list[dict[str, Any]]:
-        try:
-            return msgspec.json.decode(data, type=cls).keys
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"is not a JWK set: {error}") from error
+    keys: list[Any]
 
 
-def _fits(one: Mapping[str, Any], algorithm: str) -> bool:
+def _entries(data: bytes) -> list[Any]:
+    try:
+        return msgspec.json.decode(data, type=_Set).keys
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"is not a JWK set: {error}") from error
+
+
+def _usable(entry: Any, algorithms: Iterable[str]) -> dict[tuple[str, str], jwt.PyJWK]:
+    """The key under each algorithm it fits; raises one of `_UNUSABLE` when it is no key for us."""
+    if not isinstance(entry, dict):
+        raise TypeError("not an object")
+    kid, operations = entry.get("kid", ""), entry.get("key_ops", ["verify"])
+    if not isinstance(kid, str) or len(kid) > _MAX_KID:
+        raise ValueError("its id is no name")
+    if "d" in entry or "k" in entry:
+        raise ValueError("a secret key")
+    if entry.get("use", "sig") != "sig" or "verify" not in operations:
+        raise ValueError("not for signatures")
+    fitting = [algorithm for algorithm in algorithms if _fits(entry, algorithm)]
+    if not fitting:
+        raise ValueError("for none of the algorithms that are accepted")
+    for member, most in _MAX_MEMBERS.items():
+        if len(entry.get(member, "")) > most:
+            raise ValueError(f"its {member} is too long")
+    usable = {(kid, algorithm): jwt.PyJWK(entry, algorithm) for algorithm in fitting}
+    if entry["kty"] == "RSA" and any(key.key.key_size < _MIN_RSA_BITS for key in usable.values()):
+        raise ValueError(f"has fewer than {_MIN_RSA_BITS} bits")
+    return usable
+
+
+def _name(entry: Any, index: int) -> str:
+    kid = entry.get("kid") if isinstance(entry, dict) else None
+    return repr(kid[:_MAX_KID]) if isinstance(kid, str) else f"number {index}"
+
+
+def _fits(entry: Mapping[str, Any], algorithm: str) -> bool:
     kind, curve = ALGORITHMS[algorithm]
     return bool(
-        one.get("kty") == kind
-        and one.get("crv", "") == curve
-        and one.get("alg", algorithm) == algorithm
-        and one.get("use", "sig") == "sig"
+        entry.get("kty") == kind
+        and entry.get("crv", "") == curve
+        and entry.get("alg", algorithm) == algorithm
     )
 
 

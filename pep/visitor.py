@@ -21,6 +21,7 @@ from pep.headers import Front, header_era
 from pep.metadata import challenge
 from pep.methods import LEGACY
 from pep.ports import Answer, Decisions, Upstreams
+from pep.refusals import Refusals
 from pep.room import Room
 from pep.screen import Bench
 from pep.session import Learnt, SessionBook
@@ -37,6 +38,7 @@ class Parts(Struct, frozen=True):
     bench: Bench
     background: Background
     room: Room
+    refusals: Refusals
     new_id: Callable[[], str]
 
 
@@ -142,4 +144,4 @@ class Visitor:
             principal=principal,
             session=Session(principal.id, "principal"),
         )
-        self._parts.decisions.report_soon(refused, Reason(fault.code, fault.message))
+        self._parts.refusals.add(refused, Reason(fault.code, fault.message))

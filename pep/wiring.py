@@ -22,6 +22,7 @@ from pep.callers import Callers
 from pep.config import PepConfig, listen_address
 from pep.connection import with_timeouts
 from pep.errors import StartError
+from pep.refusals import Refusals
 from pep.room import Room
 from pep.routes import Routes
 from pep.screen import Bench
@@ -56,15 +57,18 @@ async def serve(
     decisions = DecisionClient(pdp_address, config.decision_timeout_ms)
     upstream = Routes(Upstream(config.upstream_connect_timeout_ms), Bridge(time.monotonic))
     background = Background()
+    callers = Callers(config, time.time, time.monotonic)  # noqa: TID251 - an edge's clock
+    refusals = Refusals(decisions.report_soon, time.monotonic)
     parts = Parts(
         config=config,
         decisions=decisions,
         upstreams=upstream,
         sessions=SessionBook(),
-        callers=Callers(config, time.time, time.monotonic),  # noqa: TID251 - an edge's clock
+        callers=callers,
         bench=Bench(decisions, TaskBook(), _new_id, config.list_ttl_ms),
         background=background,
         room=Room.of(config),
+        refusals=refusals,
         new_id=_new_id,
     )
     app = App(parts, is_ready=lambda: decisions.is_connected)
@@ -77,7 +81,9 @@ async def serve(
             await _run(server, listener, stop)
     finally:
         listener.close()
+        await callers.close()
         await background.close(_PARTING_SECONDS)
+        refusals.close()
         await decisions.close()
         await upstream.close()
 

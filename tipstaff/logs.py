@@ -14,6 +14,7 @@ import logging
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterable, MutableMapping
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import structlog
 
 from pdp.masking import MASK, masked, masked_credentials
+from tipstaff.bounded_lines import BoundedLines
 
 _LONGEST_TEXT, _LONGEST_TRACEBACK = 4096, 32 * 1024
 # Shorter ones would be found in ordinary words.
@@ -48,7 +50,10 @@ def configure() -> None:
     if structlog.is_configured():
         return
     structlog.configure(
-        processors=processors(for_people=sys.stderr.isatty()),
+        processors=[
+            BoundedLines(time.monotonic),
+            *processors(for_people=sys.stderr.isatty()),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from tests.certificates import Authority
-from tests.gateway import Gateway, call_headers, eventually, make_token, tool_call
+from tests.gateway import Gateway, call_headers, eventually, gateway, make_token, tool_call
 from tests.jwts import ISSUER, Issuer
-from tests.proxy_rig import asgi_upstream
+from tests.proxy_rig import asgi_upstream, free_port
 from tests.upstreams import Counting
 
 HONEST = Issuer("ES256")
@@ -202,6 +202,56 @@ async def test_keys_that_cannot_be_read_are_our_fault(
     (tipstaff.folder / "jwks.json").write_text("{")
     answer = await call(client, tipstaff, token)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, 5030)
+
+
+async def test_an_odd_key_of_the_issuer_takes_nobodys_key_away(
+    tipstaff: Gateway, client: httpx.AsyncClient
+) -> None:
+    """RFC 7517 section 5: what cannot be used is passed over."""
+    good = HONEST.jwk()
+    odd = [{"kty": "AKP", "kid": "new"}, {**good, "kid": "bad", "x": "AAAA"}, 5]
+    (tipstaff.folder / "jwks.json").write_text(json.dumps({"keys": [*odd, good]}))
+    assert (await call(client, tipstaff, HONEST.token(audience(tipstaff)))).status_code == 200
+    assert any("keys passed over" in line for line in tipstaff.log)
+
+
+async def test_a_flood_of_refusals_fills_no_disk_and_loses_no_refund(tmp_path: Path) -> None:
+    """A few records and lines, whatever comes; a call that reached nobody is given back meanwhile."""
+    rules = {"tools": {"read": {"rate_limit": {"max": 1, "window": 600, "scope": "principal"}}}}
+    way = {"url": f"http://127.0.0.1:{free_port()}/mcp", "accept": ("token",)}
+    async with (
+        gateway(tmp_path, {"files": way}, {"files": rules}) as gate,
+        httpx.AsyncClient(timeout=60) as client,
+    ):
+        token = make_token(gate, "create", "nightly")
+
+        async def flood(count: int) -> None:
+            for _ in range(count):
+                assert (await call(client, gate, "x")).status_code == 401
+                assert (
+                    await client.post(f"http://127.0.0.1:{gate.port}/none/mcp")
+                ).status_code == 404
+
+        floods = [asyncio.ensure_future(flood(60)) for _ in range(25)]
+        for _ in range(4):
+            answer = await call(client, gate, token)
+            assert answer.json()["error"]["code"] == 5020, answer.text
+            await asyncio.sleep(0.3)
+        await asyncio.gather(*floods)
+        await asyncio.sleep(0.5)
+        lines = [line for line in gate.log if "refused" in line]
+    codes = [one["reason"]["code"] for one in gate.records()]
+    assert codes.count("allowed") == 4
+    # Ten in a minute and one sum; the flood may begin in one minute and end in the next.
+    assert 10 <= codes.count("credential_invalid") <= 22
+    sums = [one["reason"]["message"] for one in gate.records() if "more like" in str(one["reason"])]
+    assert (
+        sum(int(message.split()[0]) for message in sums)
+        + codes.count("credential_invalid")
+        - len(sums)
+        == 1500
+    )
+    assert len(lines) <= 2 * 2 * 60
 
 
 async def legacy(

@@ -138,7 +138,7 @@ def test_a_folder_that_is_not_there_says_what_makes_one(tmp_path: Path) -> None:
     ("rego", "said"),
     [
         ("package site.hours\n\nx := {\n", "site/hours/hours.rego:4"),
-        ("package mcp.main\n\nx := 1\n", "hours.rego: its package is mcp.main; write"),
+        ("package mcp.main\n\nx := 1\n", "hours.rego:1: its package is mcp.main; write"),
         ("package site.hours2\n\nx := 1\n", "write `package site.hours`"),
         ("package site.hours\n\nx := input.sesion\n", "sesion"),
         (
