@@ -8,6 +8,7 @@ query, so an evaluation error of a batch asks the caller to try its calls one by
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -21,6 +22,10 @@ MAX_LIMIT = 10_000
 MAX_RATE = 1_000_000
 MAX_WINDOW = 366 * 24 * 3600
 MAX_COST = 1_000_000
+# A rule names its limit after its server and its target, which may be a long URI.
+MAX_LIMIT_NAME = 9_000
+# The largest `max` of each algorithm.
+LARGEST = MappingProxyType({"sliding_log": MAX_LIMIT, "gcra": MAX_RATE, "concurrency": MAX_LIMIT})
 
 Scope = Literal["session", "principal", "tool", "server", "global"]
 
@@ -32,7 +37,7 @@ class Limit(Struct, frozen=True, forbid_unknown_fields=True):
     algorithm concurrency, `max` units are held by calls under way, each for `window` seconds at most.
     """
 
-    name: Annotated[str, Meta(min_length=1, max_length=512)]
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_LIMIT_NAME)]
     scope: Scope
     max: Annotated[int, Meta(ge=1, le=MAX_RATE)]
     window: Annotated[int, Meta(ge=1, le=MAX_WINDOW)]
@@ -45,7 +50,7 @@ class Limit(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse what the algorithm cannot do."""
-        if self.algorithm != "gcra" and (self.max > MAX_LIMIT or self.burst):
+        if self.algorithm != "gcra" and (self.max > LARGEST[self.algorithm] or self.burst):
             raise ValueError(f"only gcra has a burst, or a max above {MAX_LIMIT}")
         if self.burst > self.max:
             raise ValueError("burst exceeds max")
