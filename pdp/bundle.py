@@ -22,11 +22,14 @@ from msgspec import Struct
 from pdp import rules
 from pdp.api import strict_json
 from pdp.catalogue import without_prose
-from pdp.errors import PolicyTextError
+from pdp.errors import PolicyTextError, SidecarError
+from pdp.folder import entries, read_file
 
 ROOTS = ("mcp", "servers", "catalog", "site")
 _SERVER_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _NOT_RULES = (".md", ".txt")
+_RULES = (".yaml", ".json", ".rego")
+_OPA_SECONDS = 60.0
 
 
 class PolicyText(Struct, frozen=True):
@@ -63,7 +66,7 @@ def read_policy(folder: Path, library: Path) -> PolicyText:
         for path in sorted((library / "mcp").rglob("*.rego"))
         if not path.name.endswith("_test.rego")
     }
-    sources = [path for path in sorted(folder.rglob("*")) if path.is_file() and _is_rule(path)]
+    sources = [path for path in entries(folder) if _is_source(path)]
     for path in sources:
         if path.relative_to(folder).parts[0] == "catalog":
             _read_catalogue(folder, path, files, catalogue)
@@ -78,7 +81,7 @@ def read_policy(folder: Path, library: Path) -> PolicyText:
 
 
 async def build(text: PolicyText, *, opa: Path, library: Path, key_file: Path) -> Bundle:
-    """Check `text` with OPA and build the signed bundle; raises `PolicyTextError`."""
+    """Check `text` with OPA and build the signed bundle; raises `PolicyTextError` or `SidecarError`."""
     with tempfile.TemporaryDirectory(prefix="tipstaff-policy-") as temporary:
         staged = Path(temporary) / "bundle"
         _stage(text, staged)
@@ -92,23 +95,20 @@ async def build(text: PolicyText, *, opa: Path, library: Path, key_file: Path) -
 
 
 async def check(text: PolicyText, *, opa: Path, library: Path) -> None:
-    """Check `text` with OPA, building nothing; raises `PolicyTextError`."""
+    """Check `text` with OPA, building nothing; raises `PolicyTextError` or `SidecarError`."""
     with tempfile.TemporaryDirectory(prefix="tipstaff-policy-") as temporary:
         staged = Path(temporary) / "bundle"
         _stage(text, staged)
         await _check(opa, staged, library)
 
 
-def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Changes whenever a file of `folder` does: path, modification time and size of each."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            continue
-        found.append((str(path), status.st_mtime_ns, status.st_size))
-    return tuple(found)
+def _is_source(path: Path) -> bool:
+    """Whether `path` is to be read; raises `PolicyTextError` for what cannot be, but looks like it."""
+    if not _is_rule(path) or (path.is_dir() and path.suffix not in _RULES):
+        return False
+    if path.is_symlink() and path.is_dir():
+        raise PolicyTextError(f"{path}: links to folders are not followed; copy it here")
+    return True
 
 
 def _is_rule(path: Path) -> bool:
@@ -123,7 +123,7 @@ def _read_catalogue(
     if len(relative.parts) != 3 or path.name != "data.json":
         raise PolicyTextError(f"{path}: not read; the catalogue is catalog/<server>/data.json")
     try:
-        listing = strict_json.loads(path.read_bytes())
+        listing = strict_json.loads(read_file(path))
         seen_by_rules = without_prose(listing)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PolicyTextError(f"{path}: not a catalogue: {_why(error)}") from error
@@ -143,7 +143,7 @@ def _read_source(
             files[f"servers/{server}/data.json"] = _server_rules(path, server, catalogue)
             return server
         case ("site", *_) if path.suffix == ".rego":
-            files[relative.as_posix()] = path.read_bytes()
+            files[relative.as_posix()] = read_file(path)
             return ""
     raise PolicyTextError(
         f"{path}: this file would not be read; rules are servers/<server>/data.yaml, "
@@ -154,7 +154,10 @@ def _read_source(
 def _server_rules(path: Path, server: str, catalogue: Mapping[str, Any]) -> bytes:
     if not _SERVER_NAME.match(server):
         raise PolicyTextError(f"{path}: {server!r} is no server name: [a-z][a-z0-9_]{{0,62}}")
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = read_file(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PolicyTextError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
     data = rules.validate(text, str(path), catalogue.get(server))
     return json.dumps(data, sort_keys=True).encode()
 
@@ -200,16 +203,31 @@ def _why(error: Exception) -> str:
 
 
 async def _run(opa: Path, *arguments: str, cwd: Path) -> str:
-    """What OPA, run in `cwd`, prints; its complaints become a `PolicyTextError`."""
-    process = await asyncio.create_subprocess_exec(
-        str(opa),
-        *arguments,
-        cwd=cwd,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
+    """What OPA, run in `cwd`, prints; its complaints become a `PolicyTextError`.
+
+    Raises `SidecarError` when OPA does not run, or does not come to an end.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            str(opa),
+            *arguments,
+            cwd=cwd,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    except OSError as error:
+        raise SidecarError(f"cannot run {opa}: {error.strerror}") from error
+    try:
+        async with asyncio.timeout(_OPA_SECONDS):
+            output, _ = await process.communicate()
+    except TimeoutError as error:
+        raise SidecarError(
+            f"`opa {arguments[0]}` did not end within {_OPA_SECONDS:.0f} s"
+        ) from error
+    finally:
+        if process.returncode is None:
+            process.kill()
     if process.returncode != 0:
         raise PolicyTextError(_readable(output.decode(errors="replace").splitlines()))
     return output.decode()

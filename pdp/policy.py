@@ -142,7 +142,7 @@ class _Envelope(Struct):
 
 
 # What reading bytes that are not an answer may raise.
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StrictJsonError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StrictJsonError)
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_answer = msgspec.json.Decoder(_Answer).decode
@@ -155,7 +155,7 @@ def read(status: int, body: bytes, count: int) -> BatchAnswer:
         return _refused(status, body, count)
     try:
         envelope = _decode_envelope(body)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return _all(Fault("policy_invalid_result", f"unreadable answer: {error}"), count)
     if envelope.warning:
         return _all(Fault("policy_error", f"OPA warns: {bytes(envelope.warning)[:200]!r}"), count)
@@ -195,7 +195,7 @@ def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
     try:
         answer = _decode_answer(raw)
         obligations = tuple(_obligation(one) for one in answer.obligations)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return Fault("policy_invalid_result", str(error))
     return PolicyAnswer(
         effect=answer.effect,
