@@ -104,11 +104,11 @@ async def check(text: PolicyText, *, opa: Path, library: Path) -> None:
 
 def _is_source(path: Path) -> bool:
     """Whether `path` is to be read; raises `PolicyTextError` for what cannot be, but looks like it."""
-    if not _is_rule(path) or (path.is_dir() and path.suffix not in _RULES):
+    if not _is_rule(path):
         return False
     if path.is_symlink() and path.is_dir():
         raise PolicyTextError(f"{path}: links to folders are not followed; copy it here")
-    return True
+    return not path.is_dir() or path.suffix in _RULES
 
 
 def _is_rule(path: Path) -> bool:

@@ -19,7 +19,7 @@ from pdp.errors import JournalError
 from pdp.limits import Grant, Spent
 from pdp.policy import BatchAnswer, Check, Fault, Limit, PolicyAnswer
 from tests.calls import call
-from tests.fakes import DictStore, FakeEngine, SimulatedClock, ListJournal
+from tests.fakes import DictStore, FakeEngine, ListJournal, SimulatedClock
 
 LIMIT = Limit("files/read", "session", 2, 60, rule="servers.files.tools.read")
 ALLOW = PolicyAnswer(Effect.ALLOW, Reason("allowed", "fine"), "servers.files.tools.read")
