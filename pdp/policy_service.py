@@ -35,6 +35,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
             age_seconds=age,
             last_error=state.last_error,
             ready=self._ready(),
+            stale=state.is_stale,
         )
 
     async def Catalog(  # noqa: N802

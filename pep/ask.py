@@ -18,7 +18,7 @@ import structlog
 
 from pdp.api.codec import CodecError, call_to_wire, decision_from_wire
 from pdp.api.model import Call, Decision, Effect, Reason
-from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
 from pep.background import Background
 
 # Reconnect soon (the default backoff grows to 120 s), and let no answer be too large to read.
@@ -33,6 +33,7 @@ _OPTIONS = (
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
 _MAX_BATCH = 128
 _PAUSE_SECONDS = 0.1
+_STATUS_SECONDS = 1.0
 
 log = structlog.get_logger("pep.ask")
 
@@ -47,22 +48,18 @@ class DecisionClient:
         self._timeout = timeout_ms / 1000
         self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
         self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)
+        self._policy = policy_pb2_grpc.PolicyServiceStub(self._channel)
         self._waiting: dict[int, asyncio.Future[Decision]] = {}
         self._unsent: dict[int, decision_pb2.StreamItem] = {}
         self._woken = asyncio.Event()
         self._last_item = 0
         self._connected = asyncio.Event()
         self._background = Background()
-        self._runner: asyncio.Task[None] | None = None
 
     @property
     def is_connected(self) -> bool:
         """Whether the stream is up."""
         return self._connected.is_set()
-
-    def start(self) -> None:
-        """Connect, and stay connected."""
-        self._runner = asyncio.ensure_future(self._run())
 
     async def wait_connected(self, seconds: float) -> bool:
         """Wait for the stream, `seconds` at most; whether it is up."""
@@ -74,11 +71,8 @@ class DecisionClient:
         return True
 
     async def close(self) -> None:
-        """Finish the refunds, briefly, and hang up."""
+        """Finish the refunds, briefly, and hang up, once `run` has ended."""
         await self._background.close(self._timeout)
-        if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, return_exceptions=True)
         await self._channel.close()
 
     async def decide(self, call: Call) -> Decision:
@@ -103,6 +97,17 @@ class DecisionClient:
         finally:
             self._waiting.pop(item_id, None)
             self._unsent.pop(item_id, None)
+
+    async def policy_status(self) -> policy_pb2.GetStatusResponse | None:
+        """The state of the policy; `None` when the service does not tell it in time."""
+        request = policy_pb2.GetStatusRequest()
+        status: policy_pb2.GetStatusResponse
+        try:
+            status = await self._policy.GetStatus(request, timeout=_STATUS_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            log.warning("no state of the policy", status=error.code().name)
+            return None
+        return status
 
     def refund_soon(self, decision: Decision) -> None:
         """Give back what a decision took, without waiting."""
@@ -131,8 +136,8 @@ class DecisionClient:
         except grpc.aio.AioRpcError as error:
             log.warning("not told", request=type(request).__name__, status=error.code().name)
 
-    async def _run(self) -> None:
-        """Keep one stream up."""
+    async def run(self) -> None:
+        """Connect, and stay connected, until cancelled."""
         while True:
             try:
                 await self._channel.channel_ready()
