@@ -207,16 +207,13 @@ async def _recorded(
         if not isinstance(error, JournalError):
             parts.unexpected(error)
         decisions = [refuse_with(decision, "journal_unavailable") for decision in decisions]
-    grants = [case.taken.grant if case.taken else None for case in cases]
-    judgements = [
-        Judgement(decision, grant if decision.effect is Effect.ALLOW else None)
-        for decision, grant in zip(decisions, grants, strict=True)
-    ]
-    vain = [
-        grant
-        for judgement, grant in zip(judgements, grants, strict=True)
-        if grant is not judgement.grant and grant is not None
-    ]
+    judgements, vain = [], []
+    for case, decision in zip(cases, decisions, strict=True):
+        grant = case.taken.grant if case.taken else None
+        if grant is not None and decision.effect is not Effect.ALLOW:
+            vain.append(grant)
+            grant = None
+        judgements.append(Judgement(decision, grant))
     if vain:
         await give_back(vain, parts.store)
     return judgements
@@ -227,11 +224,12 @@ def _line(
 ) -> tuple[Decision, bytes]:
     """The decision and its record; a call that cannot be recorded as it is, is denied and bare."""
     try:
-        if not _is_worth_a_line(case, decision):
-            return decision, b""
-        return decision, _record(case, case.call, decision, parts, now_ns, timings)
+        is_worth_it = _is_worth_a_line(case, decision)
+        line = _record(case, case.call, decision, parts, now_ns, timings) if is_worth_it else b""
     except Exception as error:  # noqa: BLE001 - of this call alone
         _fail(case, error, parts)
+    else:
+        return decision, line
     decision = _fold(case, decision.decision_id)
     try:
         return decision, _record(case, _bare(case.call), decision, parts, now_ns, timings)

@@ -53,6 +53,18 @@ class Lifelong:
             raise failures.exceptions[0] from None
 
 
+def heard(what: str, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    """`task`, for work that ends by itself and that nobody waits for: its failure is logged."""
+
+    def tell(done: asyncio.Task[Any]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            log.error("not done", what=what, error=repr(error), exc_info=error)
+
+    task.add_done_callback(tell)
+    return task
+
+
 async def _watched(what: str, work: Coroutine[Any, Any, None]) -> None:
     try:
         await work

@@ -31,6 +31,7 @@ from redis.backoff import NoBackoff
 from pdp.algorithms import Units, burst, emission
 from pdp.counters import algorithm_of
 from pdp.errors import ConfigError, StoreError
+from pdp.lifelong import heard
 from pdp.limits import Budget, Claim, Grant, Spent, Taken, fingerprint, limit_result, spending
 
 _CONNECTIONS = 16
@@ -186,7 +187,7 @@ class RedisStore:
         while len(self._doubtful) > _MAX_DOUBTFUL:
             self._doubtful.popitem(last=False)
         if self._settling is None or self._settling.done():
-            self._settling = asyncio.ensure_future(self._settle())
+            self._settling = heard("budgets given back", asyncio.ensure_future(self._settle()))
 
     async def _settle(self) -> None:
         while self._doubtful:

@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+from pdp.lifelong import heard
+
 _AT_ONCE = 256
 
 log = structlog.get_logger("pep")
@@ -26,7 +28,7 @@ class Background:
             work.close()
             log.warning("not done: too many at once", what=what)
             return
-        task = asyncio.ensure_future(work)
+        task = heard(what, asyncio.ensure_future(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
