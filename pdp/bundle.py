@@ -25,7 +25,8 @@ from pdp.api import strict_json
 from pdp.catalogue import without_prose
 from pdp.claims import SYNTAX_QUERY, ClaimsRead, claims_read
 from pdp.elements import SETS
-from pdp.errors import PolicyTextError
+from pdp.errors import PolicyTextError, SidecarError
+from pdp.folder import entries, read_file
 from pdp.site_rules import Module
 
 ROOTS = ("mcp", "servers", "catalog", "site")
@@ -35,6 +36,8 @@ _PARSE = ("parse", "--format=json", "--json-include=locations,-comments")
 # A line of a file that may begin a rule with the name of a set.
 _SET_NAME = re.compile(rf"^\s*(default\s+)?({'|'.join(SETS)})\b".encode(), re.MULTILINE)
 _NOT_RULES = (".md", ".txt")
+_RULES = (".yaml", ".json", ".rego")
+_OPA_SECONDS = 60.0
 
 
 class PolicyText(Struct, frozen=True):
@@ -76,9 +79,7 @@ def read_policy(folder: Path, library: Path) -> PolicyText:
         for path in sorted((library / "mcp").rglob("*.rego"))
         if not path.name.endswith("_test.rego")
     }
-    paths = sorted(folder.rglob("*"))
-    _refuse_dead_links(paths)
-    sources = [path for path in paths if path.is_file() and _is_rule(path)]
+    sources = [path for path in entries(folder) if _is_source(path)]
     for path in sources:
         if path.relative_to(folder).parts[0] == "catalog":
             _read_catalogue(folder, path, files, catalogue)
@@ -101,7 +102,7 @@ def read_policy(folder: Path, library: Path) -> PolicyText:
 
 
 async def build(text: PolicyText, *, opa: Path, library: Path, key_file: Path) -> Bundle:
-    """Check `text` with OPA and build the signed bundle; raises `PolicyTextError`."""
+    """Check `text` with OPA and build the signed bundle; raises `PolicyTextError` or `SidecarError`."""
     with tempfile.TemporaryDirectory(prefix="tipstaff-policy-") as temporary:
         staged = await _checked(text, Path(temporary), opa=opa, library=library)
         target = Path(temporary) / "policy.tar.gz"
@@ -114,30 +115,18 @@ async def build(text: PolicyText, *, opa: Path, library: Path, key_file: Path) -
 
 
 async def check(text: PolicyText, *, opa: Path, library: Path) -> None:
-    """Check `text` with OPA, building nothing; raises `PolicyTextError`."""
+    """Check `text` with OPA, building nothing; raises `PolicyTextError` or `SidecarError`."""
     with tempfile.TemporaryDirectory(prefix="tipstaff-policy-") as temporary:
         await _checked(text, Path(temporary), opa=opa, library=library)
 
 
-def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Changes whenever a file of `folder` does: path, modification time and size of each."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            continue
-        found.append((str(path), status.st_mtime_ns, status.st_size))
-    return tuple(found)
-
-
-def _refuse_dead_links(paths: Iterable[Path]) -> None:
-    """A link to a folder is not followed: what lies below it would be missing without a word."""
-    for path in paths:
-        if path.is_symlink() and not path.is_file() and not path.name.startswith("."):
-            raise PolicyTextError(
-                f"{path}: a link is read only if it leads to a file; put what it leads to in its place"
-            )
+def _is_source(path: Path) -> bool:
+    """Whether `path` is to be read; raises `PolicyTextError` for what cannot be, but looks like it."""
+    if not _is_rule(path):
+        return False
+    if path.is_symlink() and path.is_dir():
+        raise PolicyTextError(f"{path}: links to folders are not followed; copy it here")
+    return not path.is_dir() or path.suffix in _RULES
 
 
 def _is_rule(path: Path) -> bool:
@@ -152,7 +141,7 @@ def _read_catalogue(
     if len(relative.parts) != 3 or path.name != "data.json":
         raise PolicyTextError(f"{path}: not read; the catalogue is catalog/<server>/data.json")
     try:
-        listing = strict_json.loads(path.read_bytes(), strict_json.UNBOUNDED)
+        listing = strict_json.loads(read_file(path), strict_json.UNBOUNDED)
         seen_by_rules = without_prose(listing)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PolicyTextError(f"{path}: not a catalogue: {_why(error)}") from error
@@ -172,7 +161,7 @@ def _read_source(
             files[f"servers/{server}/data.json"] = _server_rules(path, server, catalogue)
             return server
         case ("site", *_) if path.suffix == ".rego":
-            files[relative.as_posix()] = path.read_bytes()
+            files[relative.as_posix()] = read_file(path)
             return ""
     raise PolicyTextError(
         f"{path}: this file would not be read; rules are servers/<server>/data.yaml, "
@@ -183,7 +172,10 @@ def _read_source(
 def _server_rules(path: Path, server: str, catalogue: Mapping[str, Any]) -> bytes:
     if not _SERVER_NAME.match(server):
         raise PolicyTextError(f"{path}: {server!r} is no server name: [a-z][a-z0-9_]{{0,62}}")
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = read_file(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PolicyTextError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
     data = rules.validate(text, str(path), catalogue.get(server))
     return json.dumps(data, sort_keys=True).encode()
 
@@ -264,16 +256,31 @@ def _why(error: Exception) -> str:
 
 
 async def _run(opa: Path, *arguments: str, cwd: Path) -> bytes:
-    """What OPA, run in `cwd`, prints; its complaints become a `PolicyTextError`."""
-    process = await asyncio.create_subprocess_exec(
-        str(opa),
-        *arguments,
-        cwd=cwd,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
+    """What OPA, run in `cwd`, prints; its complaints become a `PolicyTextError`.
+
+    Raises `SidecarError` when OPA does not run, or does not come to an end.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            str(opa),
+            *arguments,
+            cwd=cwd,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    except OSError as error:
+        raise SidecarError(f"cannot run {opa}: {error.strerror}") from error
+    try:
+        async with asyncio.timeout(_OPA_SECONDS):
+            output, _ = await process.communicate()
+    except TimeoutError as error:
+        raise SidecarError(
+            f"`opa {arguments[0]}` did not end within {_OPA_SECONDS:.0f} s"
+        ) from error
+    finally:
+        if process.returncode is None:
+            process.kill()
     if process.returncode != 0:
         raise PolicyTextError(_readable(output.decode(errors="replace").splitlines()))
     return output

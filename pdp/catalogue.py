@@ -18,6 +18,8 @@ from pdp.api import definition
 from pdp.claims import ClaimsRead
 
 PROSE = ("definition", "rationale", "evidence", "attacks", "signs")
+# Files may be saved several times before OPA has activated the first of them.
+_REVISIONS_KEPT = 8
 
 
 class Pin(Struct, frozen=True):
@@ -93,6 +95,44 @@ class Catalogue:
         for (owner, name), tool in self._tools.items():
             if server in {"", owner}:
                 yield owner, name, tool
+
+
+class Catalogues:
+    """The catalogue of each revision of the policy that may still answer.
+
+    A revision is added before OPA can know of it and is in force once OPA says so; between the two,
+    either may answer a question.
+    """
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._by_revision: dict[str, Catalogue] = {}
+        self._newest: Mapping[str, Any] = {}
+        self.revision = ""
+        self.in_force = Catalogue()
+
+    def add(
+        self, revision: str, servers: Mapping[str, Any], claims_read: ClaimsRead = None
+    ) -> None:
+        """Keep the catalogue of `revision`; raises `ValueError`. An equal one is shared."""
+        last = next(reversed(self._by_revision.values()), None)
+        shared = last is not None and servers == self._newest and last.claims_read == claims_read
+        catalogue = last if last is not None and shared else Catalogue(servers, claims_read)
+        self._newest = servers
+        self._by_revision.pop(revision, None)
+        self._by_revision[revision] = catalogue
+        while len(self._by_revision) > _REVISIONS_KEPT:
+            oldest = next(known for known in self._by_revision if known != self.revision)
+            del self._by_revision[oldest]
+
+    def put_in_force(self, revision: str) -> None:
+        """OPA decides by `revision` now, which has been added."""
+        self.in_force = self._by_revision[revision]
+        self.revision = revision
+
+    def of(self, revision: str) -> Catalogue | None:
+        """The catalogue of `revision`; `None` for one that is not known, or no longer."""
+        return self._by_revision.get(revision)
 
 
 def without_prose(listing: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,20 +1,40 @@
-"""The clock of the process: wall time at start plus what the monotonic clock has counted since.
+"""The two clocks of the process.
 
-A step of the wall clock while the process lives neither refills a limit nor locks one out.
+The wall clock says what time it is, as the machine's clock does now: rules and records want that, and
+a step of it (NTP, a person, a virtual machine that moved) is no error. The steady clock measures how
+long something took: limits want that, so that no step refills a budget or locks a caller out. It
+begins with the wall clock, which is what lets counters outlive the process, and goes on while the
+machine is suspended: a window of an hour is over after an hour of sleep.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+
+# Linux leaves a suspend out of CLOCK_MONOTONIC and counts it in CLOCK_BOOTTIME; macOS counts it in both.
+_COUNTER = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-class SteadyClock:
-    """Wall time that never goes back and never jumps."""
+def _counted_ns() -> int:
+    return time.clock_gettime_ns(_COUNTER)
 
-    def __init__(self) -> None:
-        """Read both clocks once."""
-        self._offset = time.time_ns() - time.monotonic_ns()
 
-    def now_ns(self) -> int:
-        """Nanoseconds since the epoch."""
-        return self._offset + time.monotonic_ns()
+class SystemClock:
+    """The clocks of the machine."""
+
+    def __init__(
+        self, wall: Callable[[], int] = time.time_ns, counter: Callable[[], int] = _counted_ns
+    ) -> None:
+        """Read both once; `counter` never goes back."""
+        self._wall = wall
+        self._counter = counter
+        self._offset = wall() - counter()
+
+    def wall_ns(self) -> int:
+        """See `Clock.wall_ns`."""
+        return self._wall()
+
+    def steady_ns(self) -> int:
+        """See `Clock.steady_ns`."""
+        return self._offset + self._counter()

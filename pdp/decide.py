@@ -1,7 +1,9 @@
 """The story of a batch of calls: ask the policy, check, take budgets, fold, record, answer.
 
 Every step is a pure function or a port; this module only puts them in order. A step that fails
-turns the calls it concerns into denials with a code of their own, and nothing it took is kept.
+turns the calls it concerns into denials with a code of their own, and nothing it took is kept. What
+raises although nobody foresaw it concerns the call it was raised for, and is told to the operator:
+no call takes its batch along.
 """
 
 from __future__ import annotations
@@ -11,24 +13,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct, structs
 
 from pdp import checks, record
-from pdp.api.model import Call, Decision, Effect, Phase, Reason
-from pdp.catalogue import UNKNOWN, Catalogue, Tool
+from pdp.api.model import Call, Client, Decision, Effect, Phase, Principal, Reason
+from pdp.catalogue import Catalogues
 from pdp.checks import CheckFailure
-from pdp.drift import Sighting
 from pdp.errors import JournalError, StoreError
-from pdp.facts import policy_input
 from pdp.fold import fold, refusal, refuse_with
 from pdp.limits import Claim, Grant, Taken, budgets
-from pdp.policy import BatchAnswer, Fault, PolicyAnswer
+from pdp.policy import Fault
 from pdp.ports import Clock, Drift, Journal, PolicyEngine, StateStore
-from pdp.shown import Question
+from pdp.question import INTERNAL_ERROR, Answered, OnError, Question
+from pdp.shown import PolicyInput
 
 ENFORCEMENT_RULE = "pep"
-_TOOL_METHOD = "tools/call"
 
 
 class Parts(Struct, kw_only=True):
-    """What a judgement is made with. `catalogue` is replaced when the policy is."""
+    """What a judgement is made with. `unexpected` hears of errors that no port may raise."""
 
     engine: PolicyEngine
     store: StateStore
@@ -36,8 +36,9 @@ class Parts(Struct, kw_only=True):
     drift: Drift
     clock: Clock
     new_id: Callable[[], str]
-    catalogue: Catalogue
+    catalogues: Catalogues
     labels: dict[str, str]
+    unexpected: OnError
     principal_factor: int = 10
 
 
@@ -48,43 +49,37 @@ class Judgement(Struct, frozen=True):
     grant: Grant | None = None
 
 
-class _Judged(Struct):
+class _Case(Answered):
     """One call on its way through the story."""
 
-    call: Call
-    answer: PolicyAnswer | Fault
-    revision: str
     failure: CheckFailure | None = None
     taken: Taken | None = None
 
 
+class _Times(Struct):
+    """When the batch began, by both clocks, and when the policy had answered."""
+
+    wall: int = 0
+    started: int = 0
+    answered: int = 0
+
+    def until(self, finished: int) -> record.Timings:
+        """Where the time went."""
+        answered = self.answered or finished
+        return record.Timings((answered - self.started) // 1000, (finished - self.started) // 1000)
+
+
 async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
     """Judge `calls`, in order; what is to be recorded is, before this returns."""
-    started = parts.clock.now_ns()
-    tools = _tools(calls, parts)
-    inputs = [policy_input(call, tool, started) for call, tool in zip(calls, tools, strict=True)]
-    judged = _pair(calls, await _ask(parts.engine, inputs))
-    answered = parts.clock.now_ns()
-    for one, tool in zip(judged, tools, strict=True):
-        _check(one, tool)
-    await _take_budgets(judged, parts)
-    judgements = [_fold(one, parts.new_id()) for one in judged]
-    finished = parts.clock.now_ns()
-    timings = record.Timings((answered - started) // 1000, (finished - started) // 1000)
-    lines = [
-        record.line(
-            one.call,
-            judgement.decision,
-            now_ns=started,
-            labels=parts.labels,
-            timings=timings,
-            fault=one.answer.detail if isinstance(one.answer, Fault) else "",
-            question=Question(document, tool, parts.catalogue.claims_read),
-        )
-        for one, judgement, document, tool in zip(judged, judgements, inputs, tools, strict=True)
-        if _is_worth_a_line(one.call, judgement.decision)
-    ]
-    return await _recorded(judgements, lines, parts)
+    cases = [_Case(call) for call in calls]
+    times = _Times()
+    try:
+        await _decide(cases, parts, times)
+    except Exception as error:  # noqa: BLE001 - no call is to blame, so that none is judged
+        for case in cases:
+            _fail(case, error, parts)
+    decisions = [_folded(case, parts) for case in cases]
+    return await _recorded(cases, decisions, parts, times)
 
 
 def report(call: Call, reason: Reason, parts: Parts) -> str:
@@ -93,102 +88,194 @@ def report(call: Call, reason: Reason, parts: Parts) -> str:
         decision_id=parts.new_id(), effect=Effect.DENY, reason=reason, rule=ENFORCEMENT_RULE
     )
     nothing = record.Timings(0, 0)
-    now = parts.clock.now_ns()
+    now = parts.clock.wall_ns()
     parts.journal.write(
         [record.line(call, decision, now_ns=now, labels=parts.labels, timings=nothing)]
     )
     return decision.decision_id
 
 
-def _tools(calls: Sequence[Call], parts: Parts) -> list[Tool]:
-    """The tool of each call. What a list shows of them is noted first, so that it holds for all."""
-    tools = [
-        parts.catalogue.tool(call.server, call.target) if call.method == _TOOL_METHOD else UNKNOWN
-        for call in calls
-    ]
-    sightings = [
-        Sighting(call.server, call.target, tool.pin, call.definition)
-        for call, tool in zip(calls, tools, strict=True)
-        if call.definition and tool.pin is not None and call.definition != tool.pin.digest
-    ]
-    if sightings:
-        parts.drift.note(sightings)
-    return [
-        tool.as_changed()
-        if tool.pin is not None and parts.drift.seen(call.server, call.target, tool.pin)
-        else tool
-        for call, tool in zip(calls, tools, strict=True)
-    ]
+async def _decide(cases: Sequence[_Case], parts: Parts, times: _Times) -> None:
+    times.wall, times.started = parts.clock.wall_ns(), parts.clock.steady_ns()
+    question = Question(parts.engine, parts.drift, parts.catalogues, parts.unexpected)
+    await question.ask(cases, times.wall)
+    times.answered = parts.clock.steady_ns()
+    for case in cases:
+        try:
+            _check(case)
+        except Exception as error:  # noqa: BLE001 - of this call alone
+            _fail(case, error, parts)
+    await _take_budgets(cases, parts)
 
 
-async def _ask(engine: PolicyEngine, inputs: Sequence[bytes]) -> list[BatchAnswer]:
-    """One query for all; when one call failed it, each call alone, so that a slow one delays none."""
-    answer = await engine.ask(inputs)
-    if not answer.one_by_one:
-        return [answer]
-    return await engine.ask_each(inputs)
-
-
-def _pair(calls: Sequence[Call], answers: Sequence[BatchAnswer]) -> list[_Judged]:
-    flat = [(answer, batch.revision) for batch in answers for answer in batch.answers]
-    return [
-        _Judged(call, answer, revision)
-        for call, (answer, revision) in zip(calls, flat, strict=True)
-    ]
-
-
-def _check(one: _Judged, tool: Tool) -> None:
+def _check(case: _Case) -> None:
     """Ask the checks of a call that the policy does not deny; those in shadow are only noted."""
-    answer = one.answer
-    if isinstance(answer, Fault) or answer.effect is Effect.DENY or not answer.checks:
+    answer = case.answer
+    if answer is None or isinstance(answer, Fault):
         return
-    question = (answer.checks, one.call.arguments, lambda: tool.input_schema)
-    one.failure = checks.run(*question)
+    if answer.effect is Effect.DENY or not answer.checks:
+        return
+    question = (answer.checks, case.call.arguments, lambda: case.tool.input_schema)
+    case.failure = checks.run(*question)
     noted = checks.watch(*question)
     if noted:
-        one.answer = structs.replace(answer, shadow=answer.shadow + noted)
+        case.answer = structs.replace(answer, shadow=answer.shadow + noted)
 
 
-async def _take_budgets(judged: Sequence[_Judged], parts: Parts) -> None:
+async def _take_budgets(cases: Sequence[_Case], parts: Parts) -> None:
     """Ask the limits of every call that nothing has refused yet, in one step of the store."""
     asking, claims = [], []
-    for one in judged:
-        if isinstance(one.answer, Fault) or refusal(one.answer, one.failure) is not None:
+    for case in cases:
+        try:
+            claim = _claim(case, parts.principal_factor)
+        except Exception as error:  # noqa: BLE001 - of this call alone
+            _fail(case, error, parts)
             continue
-        if one.answer.limits:
-            asking.append(one)
-            wanted = budgets(one.answer.limits, one.call, parts.principal_factor)
-            claims.append(Claim(one.call.request_id, wanted))
-    if not asking:
-        return
+        if claim is not None:
+            asking.append(case)
+            claims.append(claim)
+    if asking:
+        await _take(asking, claims, parts)
+
+
+def _claim(case: _Case, principal_factor: int) -> Claim | None:
+    answer = case.answer
+    if answer is None or isinstance(answer, Fault) or not answer.limits:
+        return None
+    if refusal(answer, case.failure) is not None:
+        return None
+    return Claim(case.call.request_id, budgets(answer.limits, case.call, principal_factor))
+
+
+async def _take(cases: Sequence[_Case], claims: Sequence[Claim], parts: Parts) -> None:
+    """All claims in one step; when that raises what no store may, each by itself.
+
+    A store answers a repeated request with its first grant, so that nothing is taken twice.
+    """
     try:
-        results = await parts.store.take(claims, parts.clock.now_ns() // 1000)
+        results = await parts.store.take(claims, parts.clock.steady_ns() // 1000)
+        for case, taken in zip(cases, results, strict=True):
+            case.taken = taken
     except StoreError:
         return  # limits that were not asked refuse the call: see `fold`
-    for one, taken in zip(asking, results, strict=True):
-        one.taken = taken
+    except Exception as error:  # noqa: BLE001 - it may be the fault of one claim
+        if len(cases) == 1:
+            _fail(cases[0], error, parts)
+            return
+        parts.unexpected(error)
+        for case, claim in zip(cases, claims, strict=True):
+            await _take([case], [claim], parts)
 
 
-def _is_worth_a_line(call: Call, decision: Decision) -> bool:
-    """Every call; of the entries of a list, which is on record itself, those kept from the caller."""
-    return call.phase is Phase.CALL or decision.hidden
+def _folded(case: _Case, parts: Parts) -> Decision:
+    """The decision on a call; one that cannot be folded is denied."""
+    try:
+        decision_id = parts.new_id()
+    except Exception as error:  # noqa: BLE001 - the call's own id stands in, as at the proxy
+        decision_id = case.call.request_id
+        _fail(case, error, parts)
+    try:
+        return _fold(case, decision_id)
+    except Exception as error:  # noqa: BLE001 - of this call alone
+        _fail(case, error, parts)
+        return _fold(case, decision_id)
 
 
-def _fold(one: _Judged, decision_id: str) -> Judgement:
-    decision = fold(decision_id, one.revision, one.answer, one.failure, one.taken)
-    return Judgement(decision, one.taken.grant if one.taken else None)
+def _fold(case: _Case, decision_id: str) -> Decision:
+    answer = case.answer or Fault("policy_undefined", "the policy was not asked")
+    return fold(decision_id, case.revision, answer, case.failure, case.taken)
+
+
+def _fail(case: _Case, error: Exception, parts: Parts) -> None:
+    """Deny a call of which a step has raised `error`."""
+    case.fail(error)
+    parts.unexpected(error)
 
 
 async def _recorded(
-    judgements: list[Judgement], lines: Sequence[bytes], parts: Parts
+    cases: Sequence[_Case], decisions: Sequence[Decision], parts: Parts, times: _Times
 ) -> list[Judgement]:
     """The judgements once they are on record; denials, and nothing taken, when they cannot be."""
     try:
-        parts.journal.write(lines)
-    except JournalError:
-        await give_back([one.grant for one in judgements if one.grant], parts.store)
-        return [Judgement(refuse_with(one.decision, "journal_unavailable")) for one in judgements]
+        timings = times.until(parts.clock.steady_ns())
+        lines = [
+            _line(case, decision, parts, times.wall, timings)
+            for case, decision in zip(cases, decisions, strict=True)
+        ]
+        parts.journal.write([line for _, line in lines if line])
+        decisions = [decision for decision, _ in lines]
+    except Exception as error:  # noqa: BLE001 - no record, no call
+        if not isinstance(error, JournalError):
+            parts.unexpected(error)
+        decisions = [refuse_with(decision, "journal_unavailable") for decision in decisions]
+    judgements, vain = [], []
+    for case, decision in zip(cases, decisions, strict=True):
+        grant = case.taken.grant if case.taken else None
+        if grant is not None and decision.effect is not Effect.ALLOW:
+            vain.append(grant)
+            grant = None
+        judgements.append(Judgement(decision, grant))
+    if vain:
+        await give_back(vain, parts.store)
     return judgements
+
+
+def _line(
+    case: _Case, decision: Decision, parts: Parts, now_ns: int, timings: record.Timings
+) -> tuple[Decision, bytes]:
+    """The decision and its record; a call that cannot be recorded as it is, is denied and bare."""
+    try:
+        is_worth_it = _is_worth_a_line(case, decision)
+        line = _record(case, case.call, decision, parts, now_ns, timings) if is_worth_it else b""
+    except Exception as error:  # noqa: BLE001 - of this call alone
+        _fail(case, error, parts)
+    else:
+        return decision, line
+    decision = _fold(case, decision.decision_id)
+    try:
+        return decision, _record(case, _bare(case.call), decision, parts, now_ns, timings)
+    except Exception as error:  # noqa: BLE001
+        parts.unexpected(error)
+        return refuse_with(decision, "journal_unavailable"), b""
+
+
+def _record(
+    case: _Case,
+    call: Call,
+    decision: Decision,
+    parts: Parts,
+    now_ns: int,
+    timings: record.Timings,
+) -> bytes:
+    """The record of a call; of one that is bare, what the policy was asked is not told."""
+    is_whole = call is case.call and bool(case.document)
+    return record.line(
+        call,
+        decision,
+        now_ns=now_ns,
+        labels=parts.labels,
+        timings=timings,
+        fault=case.answer.detail if isinstance(case.answer, Fault) else "",
+        asked=PolicyInput(case.document, case.tool, case.claims_read) if is_whole else None,
+    )
+
+
+def _bare(call: Call) -> Call:
+    """The call without what its caller has written at length."""
+    return structs.replace(
+        call,
+        arguments=b"{}",
+        principal=Principal(call.principal.id, call.principal.kind),
+        client=Client(),
+        trace_id="",
+    )
+
+
+def _is_worth_a_line(case: _Case, decision: Decision) -> bool:
+    """Every call; of the entries of a list, which is on record itself, those kept from the caller."""
+    if case.call.phase is Phase.CALL or decision.hidden:
+        return True
+    return isinstance(case.answer, Fault) and case.answer.code == INTERNAL_ERROR
 
 
 async def give_back(grants: Sequence[Grant], store: StateStore) -> bool:
@@ -198,16 +285,17 @@ async def give_back(grants: Sequence[Grant], store: StateStore) -> bool:
 
 async def release(grants: Sequence[Grant], store: StateStore) -> bool:
     """Return the leases of calls that have ended; with a store that fails, they lapse."""
-    return await _returned([one.leases for one in grants if one.leases], store.release)
+    return await _returned([grant.leases for grant in grants if grant.leases], store.release)
 
 
 async def _returned(
     grants: Sequence[Grant], way: Callable[[Sequence[Grant]], Awaitable[None]]
 ) -> bool:
-    if not grants:
-        return False
-    try:
-        await way(grants)
-    except StoreError:
-        return False
-    return True
+    """Whether all of them went back. Each goes by itself, so that none keeps another back."""
+    returned = bool(grants)
+    for grant in grants:
+        try:
+            await way([grant])
+        except Exception:  # noqa: BLE001 - the store says what it is; a budget that stays taken is safe
+            returned = False
+    return returned

@@ -46,7 +46,12 @@ class FallbackStore:
             self._note(str(error))
             return [await self._alone(claim, now) for claim in claims]
         self._note("")
-        return results
+        if all(taken is not None for taken in results):
+            return results
+        return [
+            await self._alone(claim, now) if taken is None else taken
+            for claim, taken in zip(claims, results, strict=True)
+        ]
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`; each grant goes back to where it came from."""
@@ -83,7 +88,10 @@ class FallbackStore:
         if any(one.limit.on_store_error == "deny" for one in enforced):
             return None
         local = [self._share(one) for one in enforced if one.limit.on_store_error == "local"]
-        (taken,) = await self._local.take([Claim(claim.request_id, tuple(local))], now)
+        try:
+            (taken,) = await self._local.take([Claim(claim.request_id, tuple(local))], now)
+        except StoreError:  # too many keys: what other claims have taken stands
+            return None
         if taken is not None and taken.grant is not None:
             self._granted_here[claim.request_id] = None
             if len(self._granted_here) > _MAX_REMEMBERED:

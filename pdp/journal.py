@@ -1,12 +1,15 @@
 """The journal: whole lines appended to one file, or an error.
 
-A line that could only be written in part is cut off again, so that every line in the file is whole.
-When the file was moved away (log rotation), a new one is begun.
+A line that could only be written in part is cut off again. Where that fails too, or a process was
+killed while it wrote, the file ends in half a line: the next record then begins on a line of its own,
+so that no record is ever lost in the rest of another. When the file was moved away (log rotation), a
+new one is begun.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,18 +26,25 @@ class FileJournal:
         """Open or create `path`; raises `JournalError`."""
         self._path = path
         self._descriptor = -1
+        self._may_be_torn = True
         self._looked = 0.0
         self._open()
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Append `lines`, all or none; raises `JournalError`."""
         data = b"".join(lines)
+        if not data:
+            return
         try:
             self._follow_rotation()
+            if self._may_be_torn and self._is_torn():
+                data = b"\n" + data
+            self._may_be_torn = True
             written = os.write(self._descriptor, data)
             if written < len(data):
                 self._cut(written)
                 raise JournalError(f"{self._path}: only {written} of {len(data)} bytes fit")
+            self._may_be_torn = False
         except OSError as error:
             raise JournalError(f"{self._path}: {error.strerror}") from error
 
@@ -52,6 +62,7 @@ class FileJournal:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = descriptor
+        self._may_be_torn = True
 
     def _follow_rotation(self) -> None:
         """Begin a new file when the path no longer leads to the open one."""
@@ -67,6 +78,17 @@ class FileJournal:
             return
         if (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
             self._open()
+
+    def _is_torn(self) -> bool:
+        """Whether the file may end in half a line; what is no file, such as a pipe, ends in nothing."""
+        mine = os.fstat(self._descriptor)
+        if not stat.S_ISREG(mine.st_mode) or mine.st_size == 0:
+            return False
+        try:
+            with self._path.open("rb") as file:
+                return os.pread(file.fileno(), 1, mine.st_size - 1) != b"\n"
+        except OSError:
+            return True  # an empty line does no harm
 
     def _cut(self, written: int) -> None:
         size = os.fstat(self._descriptor).st_size

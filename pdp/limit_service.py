@@ -51,7 +51,7 @@ class LimitService(limits_pb2_grpc.LimitServiceServicer):
         return limits_pb2.LimitServiceResetResponse(count=len(found))
 
     async def _counters(self, wanted: Any, context: Context) -> list[Counter]:
-        now = self._clock.now_ns() // 1000
+        now = self._clock.steady_ns() // 1000
         meant = Wanted(wanted.name, wanted.principal, wanted.session)
         try:
             state = await self._store.state()

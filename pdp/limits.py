@@ -15,9 +15,10 @@ from msgspec import Struct, structs
 from pdp.algorithms import ALGORITHMS, Units, burst, emission
 from pdp.api.model import Call, LimitResult
 from pdp.counters import key_of
-from pdp.policy import Limit
+from pdp.policy import LARGEST, Limit
 
 ALL_SESSIONS = " (all sessions)"
+_STRICTEST = ("deny", "local", "allow")
 
 State = Mapping[str, Units]
 
@@ -84,22 +85,31 @@ class Taken(Struct, frozen=True):
 def budgets(limits: Iterable[Limit], call: Call, principal_factor: int) -> tuple[Budget, ...]:
     """The budgets that `call` must take, at most one per key: of two, the stricter.
 
-    A caller can mint sessions, so a limit per session has a companion over all sessions of the
-    principal, `principal_factor` times as large.
+    A caller can mint sessions, so a limit per session has a companion: see `companion`.
     """
     found: dict[str, Limit] = {}
     for limit in limits:
         _keep_stricter(found, key_of(limit, call), limit)
         if limit.scope == "session":
-            companion = structs.replace(
-                limit,
-                name=limit.name + ALL_SESSIONS,
-                scope="principal",
-                max=limit.max * principal_factor,
-                burst=limit.burst * principal_factor,
-            )
-            _keep_stricter(found, key_of(companion, call), companion)
+            beside = companion(limit, principal_factor)
+            _keep_stricter(found, key_of(beside, call), beside)
     return tuple(Budget(key, limit) for key, limit in found.items())
+
+
+def companion(limit: Limit, principal_factor: int) -> Limit:
+    """The limit over all sessions of the principal, beside one per session.
+
+    It is `principal_factor` times as large, but never larger than its algorithm can count: beside
+    the largest limit per session stands one of the same size.
+    """
+    most = min(limit.max * principal_factor, LARGEST[limit.algorithm])
+    return structs.replace(
+        limit,
+        name=limit.name + ALL_SESSIONS,
+        scope="principal",
+        max=most,
+        burst=min(limit.burst * principal_factor, most),
+    )
 
 
 def step(
@@ -238,5 +248,6 @@ def _keep_stricter(found: dict[str, Limit], key: str, limit: Limit) -> None:
             max=min(limit.max, other.max),
             cost=max(limit.cost, other.cost),
             burst=min(burst(limit), burst(other)) if limit.algorithm == "gcra" else 0,
+            on_store_error=min(limit.on_store_error, other.on_store_error, key=_STRICTEST.index),
         )
     found[key] = limit

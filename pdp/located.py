@@ -16,6 +16,8 @@ from pdp.errors import PolicyTextError
 
 Path = tuple[str | int, ...]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# The parser takes time by the square of the depth.
+_DEEPEST = 100
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -37,7 +39,7 @@ def load(text: str, source: str) -> Located:
     """Read `text`; raises `PolicyTextError`, which names `source` and the line."""
     lines: dict[Path, int] = {}
     try:
-        _refuse_aliases(text, source)
+        _refuse_traps(text, source)
         node = yaml.compose(text, Loader=_Loader)
         value = None if node is None else _value(node, (), lines, source)
     except yaml.MarkedYAMLError as error:
@@ -54,14 +56,20 @@ def name_of(path: Path) -> str:
     return ".".join(str(part) for part in path)
 
 
-def _refuse_aliases(text: str, source: str) -> None:
+def _refuse_traps(text: str, source: str) -> None:
+    """Aliases, and depths that take the parser minutes."""
     event: Any
+    depth = 0
     for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1
         if getattr(event, "anchor", None):
-            line = event.start_mark.line + 1
             raise PolicyTextError(
                 f"{source}:{line}: anchors and aliases are not read; write the value out"
             )
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise PolicyTextError(f"{source}:{line}: nested more than {_DEEPEST} levels deep")
 
 
 def _value(node: Any, path: Path, lines: dict[Path, int], source: str) -> Any:

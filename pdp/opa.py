@@ -83,7 +83,7 @@ class OpaEngine:
             async with self._session.get(_STATUS) as response:
                 body = await response.read()
             return msgspec.json.decode(body, type=_StatusEnvelope).result.bundles.get(name)
-        except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError):
+        except (aiohttp.ClientError, OSError, TimeoutError, *policy.UNREADABLE):
             return None
 
     async def wait_until_ready(self, seconds: float) -> bool:

@@ -9,6 +9,7 @@ the caller to try its calls one by one.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -22,6 +23,10 @@ MAX_LIMIT = 10_000
 MAX_RATE = 1_000_000
 MAX_WINDOW = 366 * 24 * 3600
 MAX_COST = 1_000_000
+# A rule names its limit after its server and its target, which may be a long URI.
+MAX_LIMIT_NAME = 9_000
+# The largest `max` of each algorithm.
+LARGEST = MappingProxyType({"sliding_log": MAX_LIMIT, "gcra": MAX_RATE, "concurrency": MAX_LIMIT})
 
 Scope = Literal["session", "principal", "tool", "server", "global"]
 
@@ -33,7 +38,7 @@ class Limit(Struct, frozen=True, forbid_unknown_fields=True):
     algorithm concurrency, `max` units are held by calls under way, each for `window` seconds at most.
     """
 
-    name: Annotated[str, Meta(min_length=1, max_length=512)]
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_LIMIT_NAME)]
     scope: Scope
     max: Annotated[int, Meta(ge=1, le=MAX_RATE)]
     window: Annotated[int, Meta(ge=1, le=MAX_WINDOW)]
@@ -46,7 +51,7 @@ class Limit(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse what the algorithm cannot do."""
-        if self.algorithm != "gcra" and (self.max > MAX_LIMIT or self.burst):
+        if self.algorithm != "gcra" and (self.max > LARGEST[self.algorithm] or self.burst):
             raise ValueError(f"only gcra has a burst, or a max above {MAX_LIMIT}")
         if self.burst > self.max:
             raise ValueError("burst exceeds max")
@@ -138,7 +143,7 @@ class _Envelope(Struct):
 
 
 # What reading bytes that are not an answer may raise.
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StrictJsonError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StrictJsonError)
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_answer = msgspec.json.Decoder(_Answer).decode
@@ -151,7 +156,7 @@ def read(status: int, body: bytes, count: int) -> BatchAnswer:
         return _refused(status, body, count)
     try:
         envelope = _decode_envelope(body)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return _one_by_one_or(Fault("policy_invalid_result", f"unreadable answer: {error}"), count)
     if envelope.warning:
         return _all(Fault("policy_error", f"OPA warns: {bytes(envelope.warning)[:200]!r}"), count)
@@ -200,7 +205,7 @@ def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
     try:
         answer = _decode_answer(raw)
         obligations = tuple(_obligation(one) for one in answer.obligations)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return Fault("policy_invalid_result", str(error))
     return PolicyAnswer(
         effect=answer.effect,

@@ -33,7 +33,8 @@ class StateStore(Protocol):
         `None` means that limits of this claim could not be asked, so that the call is refused.
 
         All of it is one atomic step. A store that outlives the process has made it durable before
-        this returns, and then answers a repeated request with its first grant.
+        this returns, and then answers a repeated request with its first grant. Whatever is raised,
+        nothing stays taken, or it can be asked for again under the same request ids.
         """
         ...
 
@@ -78,8 +79,12 @@ class Drift(Protocol):
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Tells the time, and measures it."""
 
-    def now_ns(self) -> int:
-        """Nanoseconds since the epoch; never goes back while the process lives."""
+    def wall_ns(self) -> int:
+        """What time it is, in nanoseconds since the epoch. It may be set, also back."""
+        ...
+
+    def steady_ns(self) -> int:
+        """Nanoseconds that no setting of a clock moves; about those since the epoch at the start."""
         ...

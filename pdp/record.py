@@ -35,7 +35,7 @@ from pdp.api.model import (
 from pdp.catalogue import UNKNOWN, Facts, Pin
 from pdp.facts import policy_input
 from pdp.masking import Masked, masked_json
-from pdp.shown import NO_MEMBERS, Question, Shown, what_may_be_shown
+from pdp.shown import NO_MEMBERS, PolicyInput, Shown, what_may_be_shown
 
 
 class Timings(Struct, frozen=True):
@@ -142,15 +142,15 @@ def line(
     labels: dict[str, str],
     timings: Timings,
     fault: str = "",
-    question: Question | None = None,
+    asked: PolicyInput | None = None,
 ) -> bytes:
     """The record of `decision` on `call`, with its line end; `fault` is for operators only.
 
-    `question` is what the policy was asked at `now_ns`; there is none when it was not asked.
+    `asked` is what the policy was asked at `now_ns`; there is none when it was not asked.
     """
-    shown = what_may_be_shown(call, decision, fault, question)
-    digest = _digest(call, shown, question, now_ns) if question else ""
-    tool = question.tool if question else UNKNOWN
+    shown = what_may_be_shown(call, decision, fault, asked)
+    digest = _digest(call, shown, asked, now_ns) if asked else ""
+    tool = asked.tool if asked else UNKNOWN
     call, decision = shown.call, shown.decision
     record = Record(
         decision_id=decision.decision_id,
@@ -183,7 +183,7 @@ def line(
         request_id=call.request_id,
         trace_id=call.trace_id,
         arguments=Raw(shown.arguments.data),
-        time=now_ns if question else 0,
+        time=now_ns if asked else 0,
         masked=shown.masked,
         omitted=shown.omitted,
         unread=shown.unread,
@@ -197,14 +197,14 @@ def digest_of(document: bytes) -> str:
     return "sha256:" + hashlib.sha256(document).hexdigest()
 
 
-def _digest(call: Call, shown: Shown, question: Question, now_ns: int) -> str:
+def _digest(call: Call, shown: Shown, asked: PolicyInput, now_ns: int) -> str:
     """The digest of the question, as far as rules could read it; "" when a part of it is not shown."""
     if not shown.is_whole:
         return ""
     if not shown.unread:
-        return digest_of(question.document)
+        return digest_of(asked.document)
     read = replace(call, principal=replace(call.principal, claims=shown.claims.data))
-    return digest_of(policy_input(read, question.tool, now_ns))
+    return digest_of(policy_input(read, asked.tool, now_ns))
 
 
 def _obligations(decision: Decision) -> list[_Obligation]:

@@ -31,6 +31,7 @@ from redis.backoff import NoBackoff
 from pdp.algorithms import Units, burst, emission
 from pdp.counters import algorithm_of
 from pdp.errors import ConfigError, StoreError
+from pdp.lifelong import heard
 from pdp.limits import Budget, Claim, Grant, Spent, Taken, fingerprint, limit_result, spending
 
 _CONNECTIONS = 16
@@ -39,6 +40,13 @@ _FAILURES, _PAUSE_SECONDS = 5, 1.0
 # No counter's key begins like this: the first part of one is its length.
 _REQUEST = "request:"
 _MAX_DOUBTFUL = 10_000
+# By these a server says that it can do nothing for anybody now; others are about one question.
+_OF_THE_SERVER = (
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.NoPermissionError,
+)
+_WORDS_OF_THE_SERVER = ("BUSY", "MISCONF", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN")
 _STEP = Path(__file__).with_name("step.lua").read_text(encoding="utf-8")
 _REFUND = Path(__file__).with_name("refund.lua").read_text(encoding="utf-8")
 
@@ -79,14 +87,38 @@ class RedisStore:
         return await self.take_at(claims, 0)
 
     async def take_at(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
-        """Take at an instant; 0 is the server's own."""
+        """Take at an instant; 0 is the server's own.
+
+        A script that fails may have got stuck on one claim, such as on a key that somebody else has
+        written: then each is asked for alone, and those that the script had granted are not again.
+        """
+        try:
+            return await self._take(claims, now)
+        except _RefusedError:
+            if len(claims) == 1:
+                self._doubt(claims)
+                raise
+        return [await self._take_alone(claim, now) for claim in claims]
+
+    async def _take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         keys, arguments = self._question(claims, now)
         try:
             _, *answers = await self._ask(self._step, keys, arguments)
+            return [_taken(claim, answer) for claim, answer in zip(claims, answers, strict=True)]
         except _UnansweredError:
             self._doubt(claims)
             raise
-        return [_taken(claim, answer) for claim, answer in zip(claims, answers, strict=True)]
+        except (ValueError, TypeError) as error:
+            self._doubt(claims)
+            raise StoreError(f"the store's answer is none: {error!r}") from error
+
+    async def _take_alone(self, claim: Claim, now: int) -> Taken | None:
+        try:
+            (taken,) = await self.take_at([claim], now)
+        except StoreError as error:
+            log.error("limits cannot be asked", request_id=claim.request_id, error=str(error))
+            return None
+        return taken
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`."""
@@ -143,6 +175,8 @@ class RedisStore:
         try:
             with _unanswered():
                 answer = await script(keys=keys, args=arguments)
+        except _RefusedError:
+            raise
         except _UnansweredError:
             self._breaker.failed()
             raise
@@ -156,15 +190,19 @@ class RedisStore:
         while len(self._doubtful) > _MAX_DOUBTFUL:
             self._doubtful.popitem(last=False)
         if self._settling is None or self._settling.done():
-            self._settling = asyncio.ensure_future(self._settle())
+            self._settling = heard("budgets given back", asyncio.ensure_future(self._settle()))
 
     async def _settle(self) -> None:
         while self._doubtful:
             await asyncio.sleep(_PAUSE_SECONDS)
-            with contextlib.suppress(StoreError):
-                for request_id, claim in list(self._doubtful.items()):
+            for request_id, claim in list(self._doubtful.items()):
+                try:
                     await self._return("void", request_id, map(spending, claim.budgets))
-                    self._doubtful.pop(request_id, None)
+                except _RefusedError as error:
+                    log.error("budgets stay taken", request_id=request_id, error=str(error))
+                except StoreError:
+                    break
+                self._doubtful.pop(request_id, None)
 
     async def _return(
         self, wanted: str, request_id: str, spendings: Iterable[Spent], at: int = 0
@@ -202,11 +240,19 @@ class _UnansweredError(StoreError):
     """The question was sent, perhaps: what came of it is not known."""
 
 
+class _RefusedError(StoreError):
+    """The server answers, with an error of this question."""
+
+
 @contextlib.contextmanager
 def _unanswered() -> Iterator[None]:
     """Whatever the library says of a server that does not answer, as an error of our own."""
     try:
         yield
+    except redis.exceptions.ResponseError as error:
+        if isinstance(error, _OF_THE_SERVER) or str(error).startswith(_WORDS_OF_THE_SERVER):
+            raise _UnansweredError(f"the store did not answer: {error!r}") from error
+        raise _RefusedError(f"the store refused: {error}") from error
     except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
         raise _UnansweredError(f"the store did not answer: {error!r}") from error
 
@@ -240,13 +286,15 @@ def _described(budget: Budget) -> tuple[str | int, ...]:
     return (limit.algorithm, *numbers, int(limit.shadow))
 
 
-def _taken(claim: Claim, answer: Any) -> Taken:
+def _taken(claim: Claim, answer: Any) -> Taken | None:
     at, judged = answer
     results, spent = [], []
-    for one, (passed, remaining, retry_after_ms) in zip(claim.budgets, judged, strict=True):
+    pairs = list(zip(claim.budgets, judged, strict=True))
+    for one, (passed, remaining, retry_after_ms) in pairs:
         results.append(limit_result(one.limit, bool(passed), remaining, retry_after_ms))
         if passed:
             spent.append(spending(one))
     if not at:
-        return Taken(tuple(results), None)
+        refused = any(not passed and not one.limit.shadow for one, (passed, *_) in pairs)
+        return Taken(tuple(results), None) if refused else None  # undone as nobody's: not granted
     return Taken(tuple(results), Grant(claim.request_id, at, fingerprint(claim), tuple(spent)))

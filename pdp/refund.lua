@@ -10,6 +10,7 @@
 -- gives 1 when it gave back, 0 when there was nothing to give
 
 local request, wanted, at, taken = KEYS[1], ARGV[1], ARGV[3], nil
+local chunk = 1000 -- Lua's stack holds some 8,000 values
 
 if wanted == 'refund' and redis.call('DEL', request) == 0 then return 0 end
 
@@ -26,7 +27,9 @@ for number = 2, #KEYS do
     -- A shadow that had failed: nothing was taken from it.
   elseif emission == 0 then
     local units = redis.call('ZREVRANGEBYSCORE', key, at, at, 'LIMIT', 0, cost)
-    if #units > 0 then redis.call('ZREM', key, unpack(units)) end
+    for first = 1, #units, chunk do
+      redis.call('ZREM', key, unpack(units, first, math.min(first + chunk - 1, #units)))
+    end
   else
     local arrival = redis.call('GET', key)
     if arrival then

@@ -13,11 +13,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from pdp.api.codec import MAX_TARGET
 from pdp.api.methods import METHODS
 from pdp.checks import KEYWORDS, SchemaError, compile_schema, unknown_keyword
 from pdp.errors import PolicyTextError
 from pdp.located import Located, Path, load, name_of
-from pdp.policy import MAX_LIMIT, MAX_RATE, MAX_WINDOW
+from pdp.policy import LARGEST, MAX_LIMIT, MAX_WINDOW
 
 ACTIONS = ("allow", "deny", "hide", "require_approval")
 CATEGORIES = ("Read", "Write", "Execute", "Destructive", "Financial")
@@ -29,8 +30,7 @@ _RULE_KEYS = ("action", "reason", "rate_limit", "arguments")
 _LIMIT_KEYS = (
     "name", "max", "window", "scope", "algorithm", "burst", "cost", "shadow", "on_store_error",
 )  # fmt: skip
-# With the largest max of each.
-ALGORITHMS = {"sliding_log": MAX_LIMIT, "gcra": MAX_RATE, "concurrency": MAX_LIMIT}
+_LONGEST_LIMIT_NAME = 512
 ON_STORE_ERROR = ("deny", "local", "allow")
 _UNREACHED = ("rate_limit", "arguments")
 
@@ -161,6 +161,8 @@ class _Check(Struct):
         path = (section, name)
         if not name:
             self.fail(path, "is empty")
+        elif len(name) > MAX_TARGET:
+            self.fail(path, f"can never match: it is longer than {MAX_TARGET} characters")
         elif section == "resources":
             self.uri(name, path)
         elif known is not None and name not in known:
@@ -240,9 +242,11 @@ class _Check(Struct):
         self.keys(limit, path, _LIMIT_KEYS if named else _LIMIT_KEYS[1:])
         if named and not (isinstance(limit.get("name"), str) and limit["name"]):
             self.fail(path, "needs a name")
+        elif named and len(limit["name"]) > _LONGEST_LIMIT_NAME:
+            self.fail((*path, "name"), f"is longer than {_LONGEST_LIMIT_NAME} characters")
         for key, known in (
             ("scope", SCOPES),
-            ("algorithm", tuple(ALGORITHMS)),
+            ("algorithm", tuple(LARGEST)),
             ("on_store_error", ON_STORE_ERROR),
             ("shadow", (True, False)),
         ):
@@ -252,7 +256,7 @@ class _Check(Struct):
 
     def numbers(self, limit: Mapping[str, Any], path: Path, algorithm: str) -> None:
         """`max`, `window`, `burst` and `cost`, each by itself and beside the others."""
-        largest = ALGORITHMS.get(algorithm, MAX_LIMIT)
+        largest = LARGEST.get(algorithm, MAX_LIMIT)
         most = self.whole(limit, path, "max", largest, needed=True)
         self.whole(limit, path, "window", MAX_WINDOW, needed=True)
         burst = self.whole(limit, path, "burst", largest, needed=False)

@@ -18,18 +18,18 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from pdp.api import codec
-from pdp.api.model import Call, Decision, Reason
-from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc
+from pdp.api.model import Call, Decision, Effect, Reason
+from pdp.api.reasons import REASONS
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
 from pdp.batching import LARGE_BYTES
-from pdp.catalogue import Tool
-from pdp.decide import Parts
 from pdp.desk import Desk
 from pdp.errors import JournalError, Overloaded, RequestError, StoreError
+from pdp.question import INTERNAL_ERROR
 from pdp.reading import CallReader, is_large
-from pdp.reload import PolicyState
 
 DOMAIN = "tipstaff"
 MAX_BATCH = 128
+_UNRECORDED = "journal_unavailable"
 # exception: gRPC code, ErrorInfo reason
 _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (codec.CodecError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
@@ -87,7 +87,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             decision = await asyncio.shield(self._desk.submit(call))
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is, no decision
             await abort(context, error)
-        return decision_pb2.DecideResponse(decision=codec.decision_to_wire(decision))
+        return decision_pb2.DecideResponse(decision=await self._encoded(call, decision))
 
     async def BatchDecide(  # noqa: N802
         self, request: decision_pb2.BatchDecideRequest, context: Context
@@ -103,8 +103,8 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             await abort(context, error)
         return decision_pb2.BatchDecideResponse(
             responses=[
-                decision_pb2.DecideResponse(decision=codec.decision_to_wire(decision))
-                for decision in decisions
+                decision_pb2.DecideResponse(decision=await self._encoded(call, decision))
+                for call, decision in zip(calls, decisions, strict=True)
             ]
         )
 
@@ -161,28 +161,62 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         for item in message.items:
             replies.expect()
             if may_be_large and is_large((item.request,)):
-                group.create_task(self._judge_large_item(item, replies))
+                group.create_task(self._judge_large_item(item, replies, group))
             else:
-                self._judge_item(item, replies)
+                self._judge_item(item, replies, group)
         return True
 
-    def _judge_item(self, item: decision_pb2.StreamItem, replies: _Replies) -> None:
+    def _judge_item(
+        self, item: decision_pb2.StreamItem, replies: _Replies, group: asyncio.TaskGroup
+    ) -> None:
         try:
-            self._submit(item.item_id, codec.call_from_wire(item.request), replies)
+            call = codec.call_from_wire(item.request)
+            self._submit(item.item_id, call, replies, group)
         except Exception as error:  # noqa: BLE001
             replies.fail(item.item_id, error)
 
-    async def _judge_large_item(self, item: decision_pb2.StreamItem, replies: _Replies) -> None:
+    async def _judge_large_item(
+        self, item: decision_pb2.StreamItem, replies: _Replies, group: asyncio.TaskGroup
+    ) -> None:
         """The same, while items that came later go on."""
         try:
             (call,) = await self._reader.read((item.request,))
-            self._submit(item.item_id, call, replies)
+            self._submit(item.item_id, call, replies, group)
         except Exception as error:  # noqa: BLE001
             replies.fail(item.item_id, error)
 
-    def _submit(self, item_id: int, call: Call, replies: _Replies) -> None:
+    def _submit(
+        self, item_id: int, call: Call, replies: _Replies, group: asyncio.TaskGroup
+    ) -> None:
         future = self._desk.submit(call)
-        future.add_done_callback(lambda done: replies.settle(item_id, done))
+
+        def settle(done: asyncio.Future[Decision]) -> None:
+            try:
+                replies.settle(item_id, done)
+            except Exception:  # noqa: BLE001 - the decision cannot be sent
+                group.create_task(self._settle_undone(item_id, call, done.result(), replies))
+
+        future.add_done_callback(settle)
+
+    async def _settle_undone(
+        self, item_id: int, call: Call, decision: Decision, replies: _Replies
+    ) -> None:
+        replies.add(item_id, await self._encoded(call, decision))
+
+    async def _encoded(self, call: Call, decision: Decision) -> types_pb2.Decision:
+        """The decision as it is sent; one that cannot be is undone, and denied on record."""
+        try:
+            return codec.decision_to_wire(decision)
+        except Exception as error:
+            log.error("decision not sent", decision_id=decision.decision_id, exc_info=error)
+        await self._desk.refund(decision.decision_id)
+        reason = Reason(INTERNAL_ERROR, REASONS[INTERNAL_ERROR])
+        try:
+            decision_id = self._report(call, reason)
+        except JournalError:
+            decision_id, reason = decision.decision_id, Reason(_UNRECORDED, REASONS[_UNRECORDED])
+        denial = Decision(decision_id=decision_id, effect=Effect.DENY, reason=reason)
+        return codec.decision_to_wire(denial)
 
 
 class _Replies:
@@ -203,12 +237,16 @@ class _Replies:
         self._woken.set()
 
     def settle(self, item_id: int, done: asyncio.Future[Decision]) -> None:
+        """Answer an item; raises when its decision cannot be encoded, and then still expects it."""
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if error is not None:
             self.fail(item_id, error)
             return
+        self.add(item_id, codec.decision_to_wire(done.result()))
+
+    def add(self, item_id: int, decision: types_pb2.Decision) -> None:
+        """Answer an item that is expected."""
         self._expected -= 1
-        decision = codec.decision_to_wire(done.result())
         self._add(decision_pb2.StreamReply(item_id=item_id, decision=decision))
 
     def fail(self, item_id: int, error: BaseException) -> None:
@@ -229,57 +267,6 @@ class _Replies:
     def _add(self, reply: decision_pb2.StreamReply) -> None:
         self._ready.append(reply)
         self._woken.set()
-
-
-class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
-    """Tells which policy decides, and what it knows of tools."""
-
-    def __init__(
-        self, state: Callable[[], PolicyState], ready: Callable[[], bool], parts: Parts
-    ) -> None:
-        """Answer from `state` and `ready`, and from the catalogue and the drift of `parts`."""
-        self._state = state
-        self._ready = ready
-        self._parts = parts
-
-    @bland
-    async def GetStatus(  # noqa: N802
-        self, request: policy_pb2.GetStatusRequest, context: Context
-    ) -> policy_pb2.GetStatusResponse:
-        """The state of the policy."""
-        del request, context
-        state = self._state()
-        age = asyncio.get_running_loop().time() - state.confirmed_at if state.revision else 0.0
-        return policy_pb2.GetStatusResponse(
-            revision=state.revision,
-            age_seconds=age,
-            last_error=state.last_error,
-            ready=self._ready(),
-        )
-
-    @bland
-    async def Catalog(  # noqa: N802
-        self, request: policy_pb2.CatalogRequest, context: Context
-    ) -> policy_pb2.CatalogResponse:
-        """The tools of the catalogue, and which of them have changed."""
-        del context
-        tools = self._parts.catalogue.tools(request.server)
-        return policy_pb2.CatalogResponse(tools=[self._row(*one) for one in tools])
-
-    def _row(self, server: str, name: str, tool: Tool) -> policy_pb2.CatalogTool:
-        seen = self._parts.drift.seen(server, name, tool.pin) if tool.pin else ""
-        return policy_pb2.CatalogTool(
-            server=server,
-            tool=name,
-            category=tool.facts.category,
-            risk=tool.facts.risk,
-            confidence=tool.facts.confidence,
-            marks=tool.facts.marks,
-            pinned=tool.pin is not None,
-            changed=bool(seen),
-            digest=tool.pin.digest if tool.pin else "",
-            seen_digest=seen,
-        )
 
 
 async def abort(context: Context, error: BaseException) -> None:

@@ -19,7 +19,7 @@ BESIDE_INPUT = frozenset({"/trace_id"})
 _CLAIMS = "/principal/claims"
 
 
-class Question(Struct, frozen=True):
+class PolicyInput(Struct, frozen=True):
     """What the policy was asked about one call: the whole `input`, and of which tool."""
 
     document: bytes
@@ -50,16 +50,16 @@ class Shown(Struct):
 
 
 def what_may_be_shown(
-    call: Call, decision: Decision, fault: str, question: Question | None
+    call: Call, decision: Decision, fault: str, asked: PolicyInput | None
 ) -> Shown:
     """Mask every text that a caller has written, or a rule that quotes one, and bound every document.
 
     One look at all the texts together is enough when none can hold a secret.
     """
     read, is_whole = NO_MEMBERS, True
-    if question and call.principal.claims != NO_MEMBERS:
-        read, is_whole = claims.kept(call.principal.claims, question.claims_read)
-    annotations = bytes(question.tool.annotations) if question else NO_MEMBERS
+    if asked and call.principal.claims != NO_MEMBERS:
+        read, is_whole = claims.kept(call.principal.claims, asked.claims_read)
+    annotations = bytes(asked.tool.annotations) if asked else NO_MEMBERS
     shown = Shown(
         call,
         decision,

@@ -20,6 +20,7 @@ from msgspec import Struct
 from pdp.api.private import Private
 from pdp.bound import bound_to_this_process
 from pdp.errors import SidecarError
+from pdp.policy import UNREADABLE
 
 AUTHZ = """package system.authz
 
@@ -108,26 +109,40 @@ def arguments(sidecar: Sidecar) -> list[str]:
 
 
 async def supervise(sidecar: Sidecar) -> None:
-    """Keep OPA running until cancelled."""
+    """Keep OPA running until cancelled; raises `SidecarError` when it cannot be started even once.
+
+    Later it is tried again for ever: meanwhile calls are denied and the health says so.
+    """
     _prepare(sidecar)
+    process: asyncio.subprocess.Process | None = await _start(sidecar)
     pause = _FIRST_PAUSE
     loop = asyncio.get_running_loop()
     while True:
         started = loop.time()
-        process = await _start(sidecar)
-        relay = asyncio.ensure_future(_relay(process))
-        try:
-            code = await process.wait()
-        except asyncio.CancelledError:
-            # What OPA says of being stopped is no news.
-            relay.cancel()
-            await _stop(process)
-            raise
-        await relay
+        code = None if process is None else await _run_to_its_end(process)
         pause = _FIRST_PAUSE if loop.time() - started > _STEADY_AFTER else pause
         log.error("opa died", exit_code=code, restart_in_seconds=pause)
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
+        try:
+            process = await _start(sidecar)
+        except SidecarError as error:
+            log.error("opa not started", error=str(error))
+            process = None
+
+
+async def _run_to_its_end(process: asyncio.subprocess.Process) -> int:
+    """The exit code of OPA; whatever else ends the wait for it, stops it."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            # In a group: a pipe that nobody empties any more would stop OPA without a word.
+            relay = group.create_task(_relay(process))
+            code = await process.wait()
+    except BaseException:
+        relay.cancel()
+        await _stop(process)
+        raise
+    return code
 
 
 def _prepare(sidecar: Sidecar) -> None:
@@ -175,12 +190,14 @@ async def _relay(process: asyncio.subprocess.Process) -> None:
             return
         try:
             said = msgspec.json.decode(line, type=_Said)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             said = _Said(msg=line.decode(errors="replace").strip())
         log.log(_LEVELS.get(said.level, logging.INFO), "opa says", text=said.msg)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
     process.terminate()
     try:
         async with asyncio.timeout(4):

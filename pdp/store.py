@@ -46,8 +46,9 @@ class MemoryStore:
             self._sweep(now)
         known = {key: self._units[key] for key in _keys(claims) if key in self._units}
         results, changed = step(claims, known, now, {})
-        self._units.update(changed)
-        self._expires.update(ends(claims, changed))
+        expires = ends(claims, changed)
+        self._units.update(changed)  # nothing raises from here on, so that nothing is half taken
+        self._expires.update(expires)
         return list(results)
 
     async def give_back(self, grants: Sequence[Grant]) -> None:

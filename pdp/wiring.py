@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import grpc
 import structlog
@@ -33,21 +32,23 @@ from pdp.api.v1 import (
 from pdp.batching import LARGE_AT_ONCE, Batcher
 from pdp.bundle import library_folder
 from pdp.bundle_server import BundleServer
-from pdp.catalogue import Catalogue
+from pdp.catalogue import Catalogues
 from pdp.changes import ChangesFile
-from pdp.clock import SteadyClock
+from pdp.clock import SystemClock
 from pdp.config import PdpConfig
 from pdp.decide import Parts, judge, report
 from pdp.desk import Desk
 from pdp.errors import ConfigError
 from pdp.fallback import FallbackStore
 from pdp.journal import FileJournal
+from pdp.lifelong import Lifelong
 from pdp.limit_service import LimitService
 from pdp.opa import OpaEngine
+from pdp.policy_service import PolicyService
 from pdp.ports import StateStore
 from pdp.redis_store import RedisStore
 from pdp.reload import Reloader
-from pdp.service import DecisionService, PolicyService
+from pdp.service import DecisionService
 from pdp.sidecar import Sidecar, supervise
 from pdp.store import MemoryStore, SqliteStore
 
@@ -83,10 +84,11 @@ async def serve(
     cannot start.
     """
     _make_private(run_folder)
-    async with AsyncExitStack() as stack:
-        clock = SteadyClock()
+    # What is closed last comes first: the parts outlive the work on them, and that the callers.
+    async with AsyncExitStack() as stack, Lifelong() as work, AsyncExitStack() as callers:
+        clock = SystemClock()
         kept = await _kept(config, clock, stack)
-        parts, reloader = await _policy(config, opa, run_folder, clock, kept, stack)
+        parts, reloader = await _policy(config, opa, run_folder, clock, kept, stack, work)
         batcher = Batcher(
             lambda calls: judge(calls, parts),
             max_calls=config.batching.max_calls,
@@ -94,9 +96,9 @@ async def serve(
             max_waiting=config.batching.max_waiting,
             max_waiting_per_caller=config.batching.max_waiting_per_caller,
         )
-        await _background(stack, batcher.run())
-        await _background(stack, reloader.watch(config.policy.poll_seconds))
-        await _listen(config, Desk(batcher, kept.store), reloader, parts, stack)
+        work.start("the judging of calls", batcher.run())
+        work.start("the watch over the rules", reloader.watch(config.policy.poll_seconds))
+        await _listen(config, Desk(batcher, kept.store), reloader, parts, callers, work)
         ready()
         await stop.wait()
 
@@ -133,7 +135,7 @@ class _Kept(Struct, frozen=True):
     journal: FileJournal
 
 
-async def _kept(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -> _Kept:
+async def _kept(config: PdpConfig, clock: SystemClock, stack: AsyncExitStack) -> _Kept:
     store = await _store(config, clock, stack)
     drift = ChangesFile(Path(config.policy.changes))
     journal = FileJournal(Path(config.journal.path))
@@ -141,7 +143,7 @@ async def _kept(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) ->
     return _Kept(store, drift, journal)
 
 
-async def _store(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -> StateStore:
+async def _store(config: PdpConfig, clock: SystemClock, stack: AsyncExitStack) -> StateStore:
     limits = config.limits
     if limits.store == "memory":
         return MemoryStore()
@@ -151,7 +153,7 @@ async def _store(config: PdpConfig, clock: SteadyClock, stack: AsyncExitStack) -
         await shared.reach()
         return FallbackStore(shared, limits.replicas)
     store = SqliteStore(
-        Path(limits.path), clock.now_ns() // 1000, is_full=limits.durable == "power"
+        Path(limits.path), clock.steady_ns() // 1000, is_full=limits.durable == "power"
     )
     stack.callback(store.close)
     return FallbackStore(store, limits.replicas)
@@ -161,9 +163,10 @@ async def _policy(
     config: PdpConfig,
     opa: Path,
     run_folder: Path,
-    clock: SteadyClock,
+    clock: SystemClock,
     kept: _Kept,
     stack: AsyncExitStack,
+    work: Lifelong,
 ) -> tuple[Parts, Reloader]:
     """Build the rules, start OPA, and wait until OPA says that it decides by them."""
     token, key = secrets.token_urlsafe(32), secrets.token_hex(32)
@@ -190,7 +193,8 @@ async def _policy(
         drift=kept.drift,
         clock=clock,
         new_id=new_decision_id,
-        catalogue=Catalogue(),
+        catalogues=Catalogues(),
+        unexpected=_tell_of,
         labels=dict(config.labels),
         principal_factor=config.limits.principal_factor,
     )
@@ -201,16 +205,26 @@ async def _policy(
         key_file=key_file,
         server=server,
         engine=engine,
-        activated=lambda catalogue: setattr(parts, "catalogue", catalogue),
+        catalogues=parts.catalogues,
     )
-    bundle = await reloader.load()
-    await _background(stack, supervise(sidecar))
-    await reloader.confirm(bundle)
+    await reloader.load()
+    work.start("opa", supervise(sidecar))
+    await reloader.confirm()
     return parts, reloader
 
 
+def _tell_of(error: Exception) -> None:
+    """An error that no part of a judgement may raise: its call has been denied."""
+    log.error("a call could not be judged", error=repr(error), exc_info=error)
+
+
 async def _listen(
-    config: PdpConfig, desk: Desk, reloader: Reloader, parts: Parts, stack: AsyncExitStack
+    config: PdpConfig,
+    desk: Desk,
+    reloader: Reloader,
+    parts: Parts,
+    stack: AsyncExitStack,
+    work: Lifelong,
 ) -> None:
     server = grpc.aio.server(options=_SERVER_OPTIONS)
     health = HealthServicer()
@@ -234,7 +248,7 @@ async def _listen(
     engine = parts.engine
     assert isinstance(engine, OpaEngine)  # noqa: S101 - made a few lines up
     await _watch_health_once(engine, health, serving)
-    await _background(stack, _watch_health(engine, health, serving))
+    work.start("the health", _watch_health(engine, health, serving))
 
 
 def _bind(server: grpc.aio.Server, address: str) -> None:
@@ -273,14 +287,3 @@ async def _watch_health_once(
     states = health_pb2.HealthCheckResponse
     for name in ("", *_SERVICES):
         await health.set(name, states.SERVING if is_ready else states.NOT_SERVING)
-
-
-async def _background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` until the stack unwinds."""
-    task = asyncio.ensure_future(work)
-
-    async def cancel() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(cancel)

@@ -27,10 +27,10 @@ _PLAIN = [(b"content-type", b"application/json")]
 class App:
     """All servers behind one ASGI callable."""
 
-    def __init__(self, parts: Parts, *, is_ready: Callable[[], bool]) -> None:
-        """Serve the servers of the configuration; `is_ready` answers `/healthz`."""
+    def __init__(self, parts: Parts, *, health: Callable[[], tuple[int, bytes]]) -> None:
+        """Serve the servers of the configuration; `health` gives status and body of `/healthz`."""
         self._parts = parts
-        self._is_ready = is_ready
+        self._health = health
         self._routes = {
             f"/{server.name}/mcp{slash}".encode(): server
             for server in parts.config.servers
@@ -74,10 +74,7 @@ class App:
             await _plain(send, 200, self._documents[path])
             return
         else:
-            ready = self._is_ready()
-            await _plain(
-                send, 200 if ready else 503, b'{"ready":true}' if ready else b'{"ready":false}'
-            )
+            await _plain(send, *self._health())
             return
         await send(
             {"type": "http.response.start", "status": answer.status, "headers": answer.headers}

@@ -18,7 +18,7 @@ import structlog
 
 from pdp.api.codec import CodecError, call_to_wire, decision_from_wire
 from pdp.api.model import Call, Decision, Effect, Reason
-from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
 from pep.background import Background
 
 # Reconnect soon (the default backoff grows to 120 s), and let no answer be too large to read.
@@ -37,6 +37,7 @@ _PAUSE_SECONDS = 0.1
 # anybody.
 _SETTLED_AT_ONCE, _SETTLED_WAITING = 64, 20_000
 _REPORTS_AT_ONCE = 64
+_STATUS_SECONDS = 1.0
 
 log = structlog.get_logger("pep.ask")
 
@@ -51,6 +52,7 @@ class DecisionClient:
         self._timeout = timeout_ms / 1000
         self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
         self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)
+        self._policy = policy_pb2_grpc.PolicyServiceStub(self._channel)
         self._waiting: dict[int, asyncio.Future[Decision]] = {}
         self._unsent: dict[int, decision_pb2.StreamItem] = {}
         self._woken = asyncio.Event()
@@ -58,16 +60,11 @@ class DecisionClient:
         self._connected = asyncio.Event()
         self._settling = Background(_SETTLED_AT_ONCE, _SETTLED_WAITING)
         self._reporting = Background(_REPORTS_AT_ONCE)
-        self._runner: asyncio.Task[None] | None = None
 
     @property
     def is_connected(self) -> bool:
         """Whether the stream is up."""
         return self._connected.is_set()
-
-    def start(self) -> None:
-        """Connect, and stay connected."""
-        self._runner = asyncio.ensure_future(self._run())
 
     async def wait_connected(self, seconds: float) -> bool:
         """Wait for the stream, `seconds` at most; whether it is up."""
@@ -79,13 +76,10 @@ class DecisionClient:
         return True
 
     async def close(self) -> None:
-        """Finish the refunds, briefly, and hang up."""
+        """Finish the refunds, briefly, and hang up, once `run` has ended."""
         await asyncio.gather(
             self._settling.close(self._timeout), self._reporting.close(self._timeout)
         )
-        if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, return_exceptions=True)
         await self._channel.close()
 
     async def decide(self, call: Call) -> Decision:
@@ -122,6 +116,17 @@ class DecisionClient:
             if decision.effect is Effect.ALLOW:
                 self.refund_soon(decision)
 
+    async def policy_status(self) -> policy_pb2.GetStatusResponse | None:
+        """The state of the policy; `None` when the service does not tell it in time."""
+        request = policy_pb2.GetStatusRequest()
+        status: policy_pb2.GetStatusResponse
+        try:
+            status = await self._policy.GetStatus(request, timeout=_STATUS_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            log.warning("no state of the policy", status=error.code().name)
+            return None
+        return status
+
     def refund_soon(self, decision: Decision) -> None:
         """Give back what a decision took, without waiting."""
         if decision.limits:
@@ -149,8 +154,8 @@ class DecisionClient:
         except grpc.aio.AioRpcError as error:
             log.warning("not told", request=type(request).__name__, status=error.code().name)
 
-    async def _run(self) -> None:
-        """Keep one stream up."""
+    async def run(self) -> None:
+        """Connect, and stay connected, until cancelled."""
         while True:
             try:
                 await self._channel.channel_ready()

@@ -13,6 +13,8 @@ from typing import Any
 
 import structlog
 
+from pdp.lifelong import heard
+
 AT_ONCE = 256
 
 log = structlog.get_logger("pep")
@@ -26,14 +28,14 @@ class Background:
         self._at_once = at_once
         self._may_wait = waiting
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting: deque[Coroutine[Any, Any, None]] = deque()
+        self._waiting: deque[tuple[str, Coroutine[Any, Any, None]]] = deque()
 
     def start(self, what: str, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` without waiting; what finds no place is dropped and logged."""
         if len(self._tasks) < self._at_once:
-            self._begin(work)
+            self._begin(what, work)
         elif len(self._waiting) < self._may_wait:
-            self._waiting.append(work)
+            self._waiting.append((what, work))
         else:
             work.close()
             log.warning("not done: too many at once", what=what)
@@ -44,18 +46,18 @@ class Background:
         while self._tasks and (left := deadline - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         while self._waiting:
-            self._waiting.popleft().close()
+            self._waiting.popleft()[1].close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _begin(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        task = heard(what, asyncio.ensure_future(work))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if self._waiting:
-            self._begin(self._waiting.popleft())
+            self._begin(*self._waiting.popleft())

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import structlog
 from msgspec import Struct
 
+from pdp.lifelong import heard
 from pep import child
 from pep.config import Server
 from pep.conversation import Conversation, Said, read
@@ -54,7 +55,7 @@ class Bridge:
         self._open: dict[_Key, Conversation] = {}
         self._hearing: dict[_Key, asyncio.Task[None]] = {}
         self._starting = asyncio.Lock()
-        self._sweeping = asyncio.ensure_future(self._sweep())
+        self._sweeping = heard("idle servers ended", asyncio.ensure_future(self._sweep()))
         self._idle_after: dict[str, int] = {}
 
     async def send(
@@ -161,7 +162,8 @@ class Bridge:
         )
         self._idle_after[server.name] = server.idle_seconds
         conversation = self._open[key] = Conversation(one, era, self._now())
-        self._hearing[key] = asyncio.ensure_future(self._hear(key, conversation))
+        hearing = asyncio.ensure_future(self._hear(key, conversation))
+        self._hearing[key] = heard("a server heard", hearing)
 
     async def _hear(self, key: _Key, conversation: Conversation) -> None:
         try:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import structlog
 
 from pdp.bound import bound_to_this_process
+from pdp.lifelong import heard
 from pep.lines import Lines
 from pep.ports import LostError, NeverReachedError
 
@@ -34,7 +35,8 @@ class Child:
         self._name = name
         self._process = process
         self._writing = asyncio.Lock()
-        self._noting = asyncio.ensure_future(self._note()) if process.stderr else None
+        noting = asyncio.ensure_future(self._note()) if process.stderr else None
+        self._noting = noting and heard("what a server says on stderr", noting)
 
     @property
     def pid(self) -> int:

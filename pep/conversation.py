@@ -16,6 +16,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from pdp.lifelong import heard
 from pep import raw
 from pep.child import Child
 from pep.lines import is_one
@@ -145,7 +146,7 @@ class Conversation:
         stream.finish()
         self._under_way.pop(stream.number, None)
         note = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}'
-        telling = asyncio.ensure_future(self._told(note % stream.number))
+        telling = heard("a call cancelled", asyncio.ensure_future(self._told(note % stream.number)))
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
 

@@ -57,7 +57,8 @@ _PASSING_FAULTS = frozenset(
         "journal_unavailable",
     }
 )
-_BROKEN_RULES = frozenset({"policy_error", "policy_invalid_result"})
+# Faults of one call: its neighbours, in a list too, have been judged.
+_ONE_CALL_S_FAULTS = frozenset({"policy_error", "policy_invalid_result", "internal_error"})
 _UNKNOWN = MappingProxyType(
     {
         "tools/call": "Unknown tool",
@@ -105,8 +106,8 @@ def enforce(message: Request, decision: Decision, *, era: str, denial: DenialSty
 
 
 def is_shown(decision: Decision) -> bool:
-    """Whether an entry of a list may be seen: not when it is hidden, nor when its rules failed."""
-    return not decision.hidden and decision.reason.code not in _BROKEN_RULES
+    """Whether an entry of a list may be seen: not when it is hidden, nor when judging it failed."""
+    return not decision.hidden and decision.reason.code not in _ONE_CALL_S_FAULTS
 
 
 def is_fault(decision: Decision) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from pdp.lifelong import heard
 from pep.config import PepConfig
 from pep.errors import BodyTooLarge, BodyTooSlow, InvalidRequest
 from pep.large_work import LARGE_BYTES
@@ -114,7 +115,7 @@ async def until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
         is_gone = True
         main.cancel()
 
-    watcher = asyncio.ensure_future(watch())
+    watcher = heard("the client watched", asyncio.ensure_future(watch()))
     try:
         await work
     except asyncio.CancelledError:

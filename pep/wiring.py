@@ -9,11 +9,12 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 import uvicorn
 
+from pdp.lifelong import EndedError, Lifelong
 from pep.app import App
 from pep.ask import DecisionClient
 from pep.background import Background
@@ -22,6 +23,7 @@ from pep.callers import Callers
 from pep.config import PepConfig, listen_address
 from pep.connection import with_timeouts
 from pep.errors import StartError
+from pep.health import Health
 from pep.refusals import Refusals
 from pep.room import Room
 from pep.routes import Routes
@@ -71,13 +73,20 @@ async def serve(
         refusals=refusals,
         new_id=_new_id,
     )
-    app = App(parts, is_ready=lambda: decisions.is_connected)
-    decisions.start()
+    health = Health(lambda: decisions.is_connected, decisions.policy_status)
+    app = App(parts, health=health.answer)
+    server = _Server(_uvicorn_config(app, config), ready or _nothing)
     try:
-        if not await decisions.wait_connected(_PATIENCE_SECONDS):
-            log.warning("decision service not there yet: refusing calls", address=pdp_address)
-        server = _Server(_uvicorn_config(app, config), ready or _nothing)
-        async with _fresh_certificates(server.config, config):
+        server.config.load()
+        async with Lifelong() as work:
+            work.start("the stream to the decision service", decisions.run())
+            if server.config.ssl is not None:
+                fresh = keep_fresh(server.config.ssl, config.tls, _CERTIFICATE_SECONDS)
+                work.start("the watch over the certificates", fresh)
+            if not await decisions.wait_connected(_PATIENCE_SECONDS):
+                log.warning("decision service not there yet: refusing calls", address=pdp_address)
+            await health.look()
+            work.start("the health", health.watch())
             await _run(server, listener, stop)
     finally:
         listener.close()
@@ -109,27 +118,20 @@ class _Server(uvicorn.Server):
 
 
 async def _run(server: _Server, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve until `stop`; a server that ends before that has failed, and so has what it raises."""
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     stopping = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.done():
+            log.critical("the process ends, because a part of it has failed", part="the listener")
     finally:
         stopping.cancel()
+        has_ended_by_itself = serving.done()
         server.should_exit = True
         await serving
-
-
-@contextlib.asynccontextmanager
-async def _fresh_certificates(server: uvicorn.Config, config: PepConfig) -> AsyncIterator[None]:
-    server.load()
-    if server.ssl is None:
-        yield
-        return
-    watching = asyncio.ensure_future(keep_fresh(server.ssl, config.tls, _CERTIFICATE_SECONDS))
-    try:
-        yield
-    finally:
-        watching.cancel()
+    if has_ended_by_itself and not stop.is_set():
+        raise EndedError("the listener has ended")
 
 
 def _uvicorn_config(app: App, config: PepConfig) -> uvicorn.Config:

@@ -15,6 +15,7 @@ import structlog
 from msgspec import Struct
 
 from pdp.api.model import Call, Client, Decision, Effect, Principal, Protocol, Session
+from pdp.lifelong import heard
 from pep import call
 from pep.admit import Admitted, ToolNames, admit_line, check_name
 from pep.enforce import DenialStyle, Forward, enforce
@@ -155,7 +156,8 @@ class Wrap:
             self._bench.tasks.check(self._place.server, admitted.target, self._place.principal)
         self._pending[key] = pending
         if admitted.is_judged:
-            pending.deciding = asyncio.ensure_future(self._decide(line, pending))
+            deciding = asyncio.ensure_future(self._decide(line, pending))
+            pending.deciding = heard("a call decided", deciding)
 
     async def _decide(self, line: bytes, pending: _Pending) -> None:
         decision = await self._bench.decisions.decide(pending.asked)
@@ -230,6 +232,6 @@ class Wrap:
         )
 
     def _answer_server(self, body: bytes) -> None:
-        task = asyncio.ensure_future(self._to_server(body))
+        task = heard("the server answered", asyncio.ensure_future(self._to_server(body)))
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)

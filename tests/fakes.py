@@ -93,11 +93,23 @@ class ListJournal:
         return [json.loads(line) for line in self.lines]
 
 
-class FixedClock:
-    """Says `now` until told otherwise; nanoseconds since the epoch."""
+class SimulatedClock:
+    """Two clocks that stand still until told otherwise; nanoseconds since the epoch."""
 
     def __init__(self, now: int = 1_790_000_000_000_000_000) -> None:
-        self.now = now
+        self.wall = self.steady = now
 
-    def now_ns(self) -> int:
-        return self.now
+    def pass_by(self, seconds: float) -> None:
+        """Let time go by, also while the machine sleeps."""
+        self.wall += int(seconds * 1e9)
+        self.steady += int(seconds * 1e9)
+
+    def set_wall(self, seconds: float) -> None:
+        """Set the machine's clock, by so much."""
+        self.wall += int(seconds * 1e9)
+
+    def wall_ns(self) -> int:
+        return self.wall
+
+    def steady_ns(self) -> int:
+        return self.steady

@@ -17,7 +17,7 @@ import uvicorn
 
 from pdp.api.codec import call_from_wire, decision_to_wire
 from pdp.api.model import Call, Decision, Effect, Reason
-from pdp.api.v1 import decision_pb2, decision_pb2_grpc
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc
 from pep.config import PepConfig, Server
 from pep.wiring import serve
 from tests.ports import free_port
@@ -46,6 +46,7 @@ class ScriptedService(decision_pb2_grpc.DecisionServiceServicer):
 
     def __init__(self) -> None:
         self.script: Callable[[Call], Decision | None] = lambda one: allow(one.request_id)
+        self.status: dict[str, Any] | None = {"ready": True}
         self.calls: list[Call] = []
         self.batches: list[int] = []
         self.refunds: list[str] = []
@@ -78,10 +79,23 @@ class ScriptedService(decision_pb2_grpc.DecisionServiceServicer):
         return decision_pb2.FinishResponse(freed=True)
 
 
+class _ScriptedPolicy(policy_pb2_grpc.PolicyServiceServicer):
+    """Tells the state of the policy as the service's `status` says; none hangs."""
+
+    def __init__(self, service: ScriptedService) -> None:
+        self._service = service
+
+    async def GetStatus(self, request: object, context: object) -> Any:
+        if self._service.status is None:
+            await asyncio.Event().wait()
+        return policy_pb2.GetStatusResponse(**(self._service.status or {}))
+
+
 @contextlib.asynccontextmanager
 async def grpc_service(service: ScriptedService, address: str) -> AsyncIterator[grpc.aio.Server]:
     server = grpc.aio.server()
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(service, server)
+    policy_pb2_grpc.add_PolicyServiceServicer_to_server(_ScriptedPolicy(service), server)
     server.add_insecure_port(address)
     await server.start()
     try:

@@ -57,8 +57,12 @@ def _said(finding: dict[str, Any]) -> str:
 def _show(record: dict[str, Any], arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(record, ensure_ascii=False), flush=True)  # noqa: T201 - a program reads it
-    else:
-        console.out.print(summary(record))
+        return
+    try:
+        line = summary(record)
+    except (LookupError, TypeError, AttributeError):
+        return  # no record of a decision
+    console.out.print(line)
 
 
 def _visible(text: str) -> str:
@@ -70,7 +74,9 @@ def _matching(lines: Iterator[str], arguments: argparse.Namespace) -> Iterator[d
     for line in lines:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
+            continue  # the rest of a line that could not be written whole
+        if not isinstance(record, dict):
             continue
         if arguments.effect and record.get("effect") != arguments.effect:
             continue
@@ -81,7 +87,7 @@ def _matching(lines: Iterator[str], arguments: argparse.Namespace) -> Iterator[d
 
 def _lines(path: Path) -> Iterator[str]:
     if path.exists():
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8", errors="replace") as file:
             yield from file
 
 
@@ -89,7 +95,7 @@ def _following(path: Path) -> Iterator[str]:
     """Lines written from now on, also after the file was rotated."""
     while not path.exists():
         time.sleep(_PAUSE_SECONDS)
-    file = path.open(encoding="utf-8")
+    file = path.open(encoding="utf-8", errors="replace")
     file.seek(0, 2)
     partial = ""
     while True:
@@ -99,7 +105,7 @@ def _following(path: Path) -> Iterator[str]:
             partial = ""
         elif _rotated(path, file.fileno()):
             file.close()
-            file = path.open(encoding="utf-8")
+            file = path.open(encoding="utf-8", errors="replace")
         else:
             time.sleep(_PAUSE_SECONDS)
 

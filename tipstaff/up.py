@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from pdp.bound import bound_to_this_process
+from pdp.lifelong import Lifelong
 from tipstaff import console
 from tipstaff.config import Config, load
 from tipstaff.services import opa_binary
@@ -62,10 +63,10 @@ async def _run(config: Config, source: Path, opa: Path) -> None:
             if stop.is_set():
                 return
         _print_urls(config)
-        keepers = [asyncio.create_task(child.keep_running()) for child in children]
-        await stop.wait()
-        for keeper in keepers:
-            keeper.cancel()
+        async with Lifelong() as work:
+            for child in children:
+                work.start(f"the keeper of {child.name}", child.keep_running())
+            await stop.wait()
     finally:
         for child in reversed(children):
             await child.end()
@@ -86,7 +87,7 @@ class Child:
 
     def __init__(self, name: str, source: Path, opa: Path, log_file: Path | None = None) -> None:
         """Start nothing yet: see `start`. What it says goes to `log_file`, else where ours goes."""
-        self._name = name
+        self.name = name
         self._command = [sys.executable, "-m", "tipstaff", name]
         self._command += ["--config", str(source), "--opa", str(opa)]
         self._log_file = log_file
@@ -97,6 +98,8 @@ class Child:
         reader, writer = os.pipe()
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, writer)
+            unread = stack.enter_context(contextlib.ExitStack())
+            unread.callback(os.close, reader)  # unless it comes to be read
             said = stack.enter_context(self._log_file.open("ab")) if self._log_file else None
             self._process = await asyncio.create_subprocess_exec(
                 *bound_to_this_process([*self._command, "--ready-fd", str(writer)]),
@@ -106,7 +109,13 @@ class Child:
                 stderr=said,
                 start_new_session=True,
             )
+            unread.pop_all()
         if not await _says_ready(reader):
+            try:
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await self._process.wait()
+            except TimeoutError:  # it hangs, and would be waited for in vain
+                await self.end()
             raise ChildFailed(await self._process.wait())
 
     async def keep_running(self) -> None:
@@ -118,13 +127,17 @@ class Child:
             assert self._process is not None  # noqa: S101 - `start` came first
             code = await self._process.wait()
             pause = _FIRST_PAUSE if loop.time() - started > _STEADY_AFTER else pause
-            log.error("service died", service=self._name, exit_code=code, restart_in_seconds=pause)
+            log.error("service died", service=self.name, exit_code=code, restart_in_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
             try:
                 await self.start()
             except ChildFailed:
                 continue
+            except (
+                OSError
+            ) as error:  # no process, no descriptor, no memory: there may be some again
+                log.error("service not started", service=self.name, error=error.strerror)
 
     async def end(self) -> None:
         """Ask it to stop; insist when it does not."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from pdp.api.model import Principal, Session
+from pdp.lifelong import Lifelong
 from pep import child, pipes
 from pep.ask import DecisionClient
 from pep.child import Child
@@ -50,20 +51,20 @@ def _user() -> str:
 
 async def _run(config: Config, arguments: argparse.Namespace, agent: str) -> int:
     decisions = DecisionClient(config.pdp.listen, config.pep.decision_timeout_ms)
-    decisions.start()
     service = _Service(config, arguments.config, arguments.opa, decisions)
-    keeping = asyncio.ensure_future(service.keep())
     try:
-        await decisions.wait_connected(_START_SECONDS)
-        server = await child.start(
-            arguments.name, arguments.server_command, os.environ, keep_stderr=False
-        )
-        bench = Bench(decisions, TaskBook(), _new_id, config.pep.list_ttl_ms)
-        return await _relay(server, bench, _place(config, arguments.name, agent))
+        async with Lifelong() as work:
+            work.start("the stream to the decision service", decisions.run())
+            work.start("the decision service", service.keep())
+            await decisions.wait_connected(_START_SECONDS)
+            server = await child.start(
+                arguments.name, arguments.server_command, os.environ, keep_stderr=False
+            )
+            bench = Bench(decisions, TaskBook(), _new_id, config.pep.list_ttl_ms)
+            return await _relay(server, bench, _place(config, arguments.name, agent))
     except NeverReachedError as error:
         return console.fail(str(error))
     finally:
-        keeping.cancel()
         await decisions.close()
         await service.end()
 

@@ -25,6 +25,7 @@ REASONS = MappingProxyType(
         "policy_undefined": "The policy engine has no answer: no policy is active.",
         "policy_error": "The policy failed while it was evaluated.",
         "policy_invalid_result": "The policy gave an answer that is not a decision.",
+        "internal_error": "Judging the call failed in a way that nobody foresaw, so it was refused.",
         "credential_missing": "The server wants to know who calls, and the request does not say.",
         "credential_invalid": "What the request shows to prove who calls proves nothing.",
         "session_not_found": "The session is not one that was given to this caller.",

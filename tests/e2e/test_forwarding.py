@@ -194,7 +194,8 @@ async def test_without_a_decision_service_the_proxy_starts_and_refuses(
     async with proxy(Server("demo", upstream.url), with_service=False) as gate:
         assert (await post(client, gate)).status_code == 503
         health = await client.get(f"http://127.0.0.1:{gate.port}/healthz")
-        assert (health.status_code, health.json()) == (503, {"ready": False})
+        assert (health.status_code, health.json()["ready"]) == (503, False)
+        assert health.json()["code"] == "decision_service_unreachable"
     assert not upstream.requests
 
 

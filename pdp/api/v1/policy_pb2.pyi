@@ -11,16 +11,18 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("revision", "age_seconds", "last_error", "ready")
+    __slots__ = ("revision", "age_seconds", "last_error", "ready", "stale")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
     revision: str
     age_seconds: float
     last_error: str
     ready: bool
-    def __init__(self, revision: _Optional[str] = ..., age_seconds: _Optional[float] = ..., last_error: _Optional[str] = ..., ready: _Optional[bool] = ...) -> None: ...
+    stale: bool
+    def __init__(self, revision: _Optional[str] = ..., age_seconds: _Optional[float] = ..., last_error: _Optional[str] = ..., ready: _Optional[bool] = ..., stale: _Optional[bool] = ...) -> None: ...
 
 class CatalogRequest(_message.Message):
     __slots__ = ("server",)

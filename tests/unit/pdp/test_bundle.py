@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pdp.bundle import PolicyText, build, check, fingerprint, library_folder, read_policy
+from pdp.bundle import PolicyText, build, check, library_folder, read_policy
 from pdp.errors import PolicyTextError
 from tipstaff.install import find_opa
 
@@ -171,16 +171,3 @@ async def test_rego_that_must_not_decide_is_refused_by_opa(
 async def test_proper_rego_of_the_site_passes(tmp_path: Path, opa: Path) -> None:
     """It may use the library."""
     await check(read(tmp_path, site__hours__hours_DOT_rego=SITE), opa=opa, library=LIBRARY)
-
-
-def test_the_fingerprint_changes_whenever_a_file_does(tmp_path: Path) -> None:
-    """Added, written or gone; nothing else."""
-    write(tmp_path, a="1")
-    first = fingerprint(tmp_path)
-    assert fingerprint(tmp_path) == first
-    write(tmp_path, b="2")
-    second = fingerprint(tmp_path)
-    write(tmp_path, b="22")
-    third = fingerprint(tmp_path)
-    (tmp_path / "b").unlink()
-    assert len({first, second, third, fingerprint(tmp_path)}) >= 3

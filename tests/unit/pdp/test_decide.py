@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec import structs
 
+from pdp import checks, decide, question, record
 from pdp.api.model import Call, Effect, Phase, Reason, ShadowFinding
-from pdp.catalogue import Catalogue
+from pdp.catalogue import Catalogues
 from pdp.decide import Judgement, Parts, give_back, judge
 from pdp.drift import Sightings
+from pdp.errors import JournalError
 from pdp.limits import Grant, Spent
 from pdp.policy import BatchAnswer, Check, Fault, Limit, PolicyAnswer
 from tests.calls import call
-from tests.fakes import DictStore, FakeEngine, FixedClock, ListJournal
+from tests.fakes import DictStore, FakeEngine, ListJournal, SimulatedClock
 
 LIMIT = Limit("files/read", "session", 2, 60, rule="servers.files.tools.read")
 ALLOW = PolicyAnswer(Effect.ALLOW, Reason("allowed", "fine"), "servers.files.tools.read")
@@ -36,23 +38,33 @@ class Bench:
         self.one_by_one = False
         self.engine = FakeEngine(self._answer)
         self.store, self.journal = DictStore(), ListJournal()
-        numbers = itertools.count(1)
+        self.clock, numbers = SimulatedClock(), itertools.count(1)
+        self.errors: list[Exception] = []
         self.parts = Parts(
             engine=self.engine,
             store=self.store,
             journal=self.journal,
             drift=Sightings(),
-            clock=FixedClock(),
+            clock=self.clock,
             new_id=lambda: f"d{next(numbers)}",
-            catalogue=Catalogue(),
+            catalogues=Catalogues(),
             labels={"site": "lab"},
+            unexpected=self.errors.append,
         )
+        self.revision = "rev"
+        self.activate("rev")
+
+    def activate(self, revision: str, servers: Mapping[str, Any] | None = None) -> None:
+        """Policy and catalogue of `revision` take effect together."""
+        self.parts.catalogues.add(revision, servers or {})
+        self.parts.catalogues.put_in_force(revision)
+        self.revision = revision
 
     def _answer(self, questions: Sequence[dict[str, Any]]) -> BatchAnswer:
         if self.one_by_one and len(questions) > 1:
             fault = Fault("policy_undefined", "conflict")
             return BatchAnswer((fault,) * len(questions), "", one_by_one=True)
-        return BatchAnswer(tuple(self.answer(one) for one in questions), "rev")
+        return BatchAnswer(tuple(self.answer(one) for one in questions), self.revision)
 
     async def judge(self, *calls: Call) -> list[Judgement]:
         return await judge(calls, self.parts)
@@ -224,7 +236,8 @@ PINNED, LISTED = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 def pinned(bench: Bench, accepted: str = "", digest: str = PINNED) -> None:
     """Two tools in the catalogue, one of them pinned."""
     entry = {"digest": digest, "accepted": accepted}
-    bench.parts.catalogue = Catalogue({"files": {"tools": {"read": entry, "write": {}}}})
+    servers = {"files": {"tools": {"read": entry, "write": {}}}}
+    bench.activate(f"{digest}{accepted}", servers)
 
 
 def look(definition: str, target: str = "read") -> Call:
@@ -306,3 +319,202 @@ async def test_the_record_of_a_hidden_entry_says_what_was_listed() -> None:
     pinned(bench)
     await bench.judge(look(LISTED), call())
     assert [one.get("definition") for one in bench.journal.records()] == [LISTED, None]
+
+
+class Boom(Exception):
+    """What no step may raise, and one does."""
+
+
+def _raises_for_b(real: Callable[..., Any], is_b: Callable[..., bool]) -> Callable[..., Any]:
+    def step(*arguments: Any, **more: Any) -> Any:
+        if is_b(*arguments):
+            raise Boom("unforeseen")
+        return real(*arguments, **more)
+
+    return step
+
+
+def _asks_for_b(inputs: Sequence[bytes]) -> bool:
+    return any(b'"request_id":"b"' in one for one in inputs)
+
+
+B = call("b", target="b", session="b", arguments=b'{"b":1}')
+# What raises when it has to do with the call "b": where it stands, its name, how it knows the call.
+STEPS: dict[str, tuple[Any, str, Callable[..., bool]]] = {
+    "the input": (question, "policy_input", lambda one, tool, now: one.request_id == "b"),
+    "a check": (checks, "run", lambda rules, arguments, declared: arguments == B.arguments),
+    "the budgets": (decide, "budgets", lambda limits, one, factor: one.request_id == "b"),
+    "the fold": (
+        decide,
+        "fold",
+        lambda number, revision, answer, *rest: "b" in getattr(answer, "rule", ""),
+    ),
+    "the record": (record, "line", lambda one, decision: one.arguments == B.arguments),
+    "the engine": ("engine", "ask", _asks_for_b),
+    "the store": (
+        "store",
+        "take",
+        lambda claims, now: any(one.request_id == "b" for one in claims),
+    ),
+    "the changed tools": ("drift", "seen", lambda server, tool, pin: tool == "b"),
+}
+ACCEPTED = {"files": {"tools": {name: {"digest": "sha256:" + "a" * 64} for name in "abc"}}}
+
+
+def three_calls(bench: Bench) -> list[Call]:
+    """Calls of sessions of their own, each with a check and a limit."""
+    (check,) = CHECKED.checks
+    checked = structs.replace(CHECKED, checks=(structs.replace(check, schema=msgspec.Raw(b"{}")),))
+    bench.answer = lambda asked: structs.replace(checked, rule=asked["target"])
+    bench.activate("rev", ACCEPTED)
+    return [call("a", target="a", session="a"), B, call("c", target="c", session="c")]
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_call_that_raises_is_denied_and_recorded_alone(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever raises: its neighbours are judged, it keeps nothing, and the operator is told."""
+    bench = Bench()
+    calls = three_calls(bench)
+    place, name, is_b = STEPS[step]
+    if isinstance(place, str):
+        place = getattr(bench.parts, place)
+    monkeypatch.setattr(place, name, _raises_for_b(getattr(place, name), is_b))
+    effects = await bench.effects(*calls)
+    assert effects == [("allow", "allowed"), ("deny", "internal_error"), ("allow", "allowed")]
+    records = bench.journal.records()
+    assert [one["request_id"] for one in records] == ["a", "b", "c"]
+    assert [one["effect"] for one in records] == ["allow", "deny", "allow"]
+    assert records[1]["reason"]["code"] == "internal_error"
+    assert "Boom: unforeseen" in records[1]["fault"]
+    assert bench.store.units() == 4
+    assert all(isinstance(one, Boom) for one in bench.errors)
+    assert bench.errors
+
+
+async def test_a_call_that_cannot_even_be_recorded_bare_is_denied_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is answered that is not on record; the others are."""
+    bench = Bench()
+    calls = three_calls(bench)
+    is_b = lambda one, decision: one.request_id == "b"  # noqa: E731
+    monkeypatch.setattr(record, "line", _raises_for_b(record.line, is_b))
+    assert [code for _, code in await bench.effects(*calls)] == [
+        "allowed",
+        "journal_unavailable",
+        "allowed",
+    ]
+    assert [one["request_id"] for one in bench.journal.records()] == ["a", "c"]
+    assert bench.store.units() == 4
+
+
+async def test_a_list_entry_that_raises_is_kept_from_the_caller_and_on_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The entries beside it need no line."""
+    bench = Bench(ALLOW)
+    _, name, is_b = STEPS["the input"]
+    monkeypatch.setattr(question, name, _raises_for_b(question.policy_input, is_b))
+    looks = [structs.replace(call(one, target=one), phase=Phase.LIST) for one in "abc"]
+    assert [code for _, code in await bench.effects(*looks)] == [
+        "allowed",
+        "internal_error",
+        "allowed",
+    ]
+    assert [one["request_id"] for one in bench.journal.records()] == ["b"]
+
+
+async def test_a_sighting_that_cannot_be_noted_closes_its_tool_for_the_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The call beside the look too, which would be judged as if nothing had been seen."""
+    bench = Bench()
+    calls = three_calls(bench)
+    monkeypatch.setattr(bench.parts.drift, "note", _raises_for_b(lambda one: one, lambda one: True))
+    codes = [code for _, code in await bench.effects(*calls, look(LISTED, "b"))]
+    assert codes == ["allowed", "internal_error", "allowed", "internal_error"]
+
+
+@pytest.mark.parametrize("port", ["wall_ns", "steady_ns"])
+async def test_without_a_clock_no_call_is_allowed(
+    port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does anything come out as an exception."""
+    bench = Bench()
+    monkeypatch.setattr(bench.clock, port, _raises_for_b(lambda: 0, lambda: True))
+    codes = {code for _, code in await bench.effects(call("a"), call("b"))}
+    assert codes <= {"internal_error", "journal_unavailable"}
+    assert bench.store.units() == 0
+
+
+async def test_a_call_without_an_identifier_is_denied_under_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it had taken goes back."""
+    bench = Bench()
+    bench.parts.new_id = _raises_for_b(str, lambda: True)
+    (judgement,) = await bench.judge(call("a"))
+    assert judgement.decision.decision_id == "a"
+    assert judgement.decision.reason.code == "internal_error"
+    assert bench.store.units() == 0
+
+
+@pytest.mark.parametrize("error", [JournalError("full"), Boom("unforeseen")])
+async def test_whatever_the_journal_raises_nothing_is_allowed_nor_kept(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator hears of what no journal may raise."""
+    bench = Bench()
+
+    def write(lines: Sequence[bytes]) -> None:
+        raise error
+
+    monkeypatch.setattr(bench.journal, "write", write)
+    assert set(await bench.effects(call("a"), call("b"))) == {("deny", "journal_unavailable")}
+    assert bench.store.units() == 0
+    assert bench.errors == ([error] if isinstance(error, Boom) else [])
+
+
+async def test_a_budget_that_cannot_be_given_back_keeps_no_other_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each grant goes by itself, whatever the store raises."""
+    bench = Bench()
+    judgements = await bench.judge(call("a", session="a"), call("b", session="b"))
+    grants = [one.grant for one in judgements if one.grant]
+    real = bench.store.give_back
+    is_a = lambda given: any(one.request_id == "a" for one in given)  # noqa: E731
+    monkeypatch.setattr(bench.store, "give_back", _raises_for_b(real, is_a))
+    assert not await give_back(grants, bench.store)
+    assert bench.store.units() == 2
+
+
+async def test_rules_see_the_wall_clock_and_limits_the_steady_one() -> None:
+    """A clock that is set shows in the time of the record, and neither refills nor locks out."""
+    bench = Bench()
+    begun = bench.clock.wall
+    for _ in range(2):
+        assert await bench.effects(call()) == [("allow", "allowed")]
+    for hours in (3, -5):
+        bench.clock.set_wall(hours * 3600)
+        (judgement,) = await bench.judge(call())
+        assert judgement.decision.reason.code == "rate_limited"
+        assert 0 < judgement.decision.retry_after_ms <= 60_000
+        assert bench.engine.asked[-1][0]["time"] == bench.clock.wall
+    assert bench.clock.wall == begun - 2 * 3600 * 10**9
+    times = [one["timestamp"][:19] for one in bench.journal.records()]
+    assert times[0] == times[1] == "2026-09-21T14:13:20"
+    assert times[2:] == ["2026-09-21T17:13:20", "2026-09-21T12:13:20"]
+    assert all(one["timings"]["total_us"] == 0 for one in bench.journal.records())
+
+
+async def test_a_window_ends_while_the_machine_sleeps() -> None:
+    """After it, the caller has its budget back, and rules see the time that it is."""
+    bench = Bench()
+    for _ in range(2):
+        await bench.judge(call())
+    bench.clock.pass_by(8 * 3600)
+    assert await bench.effects(call()) == [("allow", "allowed")]
+    assert bench.engine.asked[-1][0]["time"] == bench.clock.wall

@@ -19,13 +19,14 @@ from pdp.limits import (
     Spent,
     Taken,
     budgets,
+    companion,
     fingerprint,
     returned_state,
     step,
     take,
     taken_state,
 )
-from pdp.policy import Limit
+from pdp.policy import LARGEST, Limit
 from tests.calls import call
 
 START = 1_790_000_000 * SECOND
@@ -316,6 +317,31 @@ def test_a_limit_per_session_has_a_companion_for_the_principal() -> None:
     assert companion.limit == limit(f"files/read{ALL_SESSIONS}", 30, scope="principal")
     for scope in ("principal", "tool", "server", "global"):
         assert len(budgets((limit(scope=scope),), call(), 10)) == 1
+
+
+@pytest.mark.parametrize("algorithm", LARGEST)
+@pytest.mark.parametrize("factor", [1, 10, 10**30])
+def test_a_companion_is_never_larger_than_its_algorithm_can_count(
+    algorithm: str, factor: int
+) -> None:
+    """Nor is it ever smaller than its limit, so that a single session has what it was promised."""
+    largest = LARGEST[algorithm]
+    for most in (1, min(largest // factor + 1, largest), largest):
+        session = limit(most=most, algorithm=algorithm, burst=most if algorithm == "gcra" else 0)
+        beside = companion(session, factor)
+        assert beside.max == min(most * factor, largest) >= session.max
+        assert session.burst <= beside.burst <= beside.max
+
+
+def test_of_two_limits_on_one_counter_the_stricter_answer_to_a_dead_store_holds() -> None:
+    """Whichever comes first: a limit that denies is not opened by another of its name."""
+    allowing, denying, local = (
+        limit("x", scope="global", on_store_error=answer) for answer in ("allow", "deny", "local")
+    )
+    for pair, answer in (((allowing, denying), "deny"), ((local, allowing), "local")):
+        for limits in (pair, pair[::-1]):
+            (merged,) = budgets(limits, call(), 10)
+            assert merged.limit.on_store_error == answer
 
 
 @given(st.integers(1, 3), st.integers(1, 4), st.lists(st.text(), max_size=40))

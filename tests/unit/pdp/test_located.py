@@ -54,6 +54,7 @@ def test_nothing_at_all_is_no_value() -> None:
         ("a: 1\na: 2\n", "data.yaml:2: a is given twice"),
         ("x:\n  a: 1\n  'a': 2\n", "data.yaml:3: x.a is given twice"),
         ("a: &one 1\nb: *one\n", "data.yaml:1: anchors and aliases"),
+        ("a:\n " + "[" * 100_000, "data.yaml:2: nested more than 100 levels deep"),
         ("a: {<<: {b: 1}}\n", "data.yaml:1: '<<' cannot be read"),
         ("1: a\n", "data.yaml:1: a key must be text: put it in quotes"),
         ("no: a\n", "a key must be text"),
@@ -67,7 +68,7 @@ def test_nothing_at_all_is_no_value() -> None:
         ("a: [\n", "data.yaml:2: not YAML"),
         ("a: 1\n---\nb: 2\n", "not YAML"),
         ("a: \x00\n", "not YAML"),
-        ("[" * 5000, "not YAML"),
+        ("[" * 5000, "nested more than 100"),
     ],
 )
 def test_what_two_readers_could_take_differently_is_refused(text: str, said: str) -> None:

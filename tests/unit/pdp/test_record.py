@@ -30,7 +30,7 @@ from pdp.claims import ClaimsRead
 from pdp.facts import policy_input
 from pdp.masking import MASK, MAX_RECORDED
 from pdp.record import Timings, line
-from pdp.shown import Question
+from pdp.shown import PolicyInput
 from tests.calls import call
 
 NOW = 1_790_000_000_123_456_789
@@ -50,7 +50,7 @@ def record(
     one: Call | None = None,
     decision: Decision = DECISION,
     fault: str = "",
-    question: Question | None = None,
+    asked: PolicyInput | None = None,
 ) -> dict[str, Any]:
     data = line(
         one or call(),
@@ -59,7 +59,7 @@ def record(
         labels={"a": "b"},
         timings=Timings(1, 2),
         fault=fault,
-        question=question,
+        asked=asked,
     )
     assert data.endswith(b"\n")
     assert data.count(b"\n") == 1
@@ -112,7 +112,7 @@ def test_limits_obligations_and_shadow_findings_are_recorded() -> None:
 
 def asked(one: Call, tool: Tool = TOOL, claims_read: ClaimsRead = None) -> dict[str, Any]:
     """The record of a call about which the policy was asked."""
-    return record(one, question=Question(policy_input(one, tool, NOW), tool, claims_read))
+    return record(one, asked=PolicyInput(policy_input(one, tool, NOW), tool, claims_read))
 
 
 def with_claims(**claims: Any) -> Call:

@@ -31,7 +31,7 @@ from pdp.facts import policy_input
 from pdp.masking import MASK
 from pdp.record import Timings, line
 from pdp.replay import replay
-from pdp.shown import Question
+from pdp.shown import PolicyInput
 from tests.calls import call
 
 NOW = 1_790_000_000_123_456_789
@@ -105,8 +105,8 @@ def tools(draw: st.DrawFn) -> Tool:
 
 
 def recorded(one: Call, tool: Tool = UNKNOWN, claims_read: ClaimsRead = None) -> bytes:
-    question = Question(policy_input(one, tool, NOW), tool, claims_read)
-    return line(one, DECISION, now_ns=NOW, labels={}, timings=Timings(1, 2), question=question)
+    question = PolicyInput(policy_input(one, tool, NOW), tool, claims_read)
+    return line(one, DECISION, now_ns=NOW, labels={}, timings=Timings(1, 2), asked=question)
 
 
 def as_read(one: Call, claims_read: ClaimsRead) -> Call:

@@ -187,6 +187,14 @@ WRONG = {
         "from 1 to 10000, not 10001",
     ),
     "limits without a name": ("limits: [{max: 1, window: 1}]", "limits.0: needs a name"),
+    "a limit with too long a name": (
+        f"limits: [{{name: {'n' * 513}, max: 1, window: 1}}]",
+        "limits.0.name: is longer than 512 characters",
+    ),
+    "a tool that nobody can call": (
+        f"tools:\n  ? {'n' * 8193}\n  : {{}}\n",
+        "can never match: it is longer than 8192 characters",
+    ),
     "limits that are a mapping": ("limits: {max: 1}", "limits: must be a list"),
     "two limits of one name": (
         "limits: [{name: n, max: 1, window: 1}, {name: n, max: 2, window: 1}]",

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from pdp.api.model import Client, Decision, Effect, Principal, Protocol, Reason, Session
 from pdp.catalogue import UNKNOWN
 from pdp.facts import policy_input
-from pdp.shown import Question, what_may_be_shown
+from pdp.shown import PolicyInput, what_may_be_shown
 from tests.calls import call
 
 DECISION = Decision(decision_id="d", effect=Effect.DENY, reason=Reason("c", "No."))
@@ -16,7 +16,9 @@ DECISION = Decision(decision_id="d", effect=Effect.DENY, reason=Reason("c", "No.
 def test_a_plain_call_is_shown_as_it_is() -> None:
     """The very same, without a copy."""
     one = call(arguments=b'{"path":"/x"}')
-    shown = what_may_be_shown(one, DECISION, "", Question(policy_input(one, UNKNOWN, 1), UNKNOWN))
+    shown = what_may_be_shown(
+        one, DECISION, "", PolicyInput(policy_input(one, UNKNOWN, 1), UNKNOWN)
+    )
     assert shown.call is one
     assert shown.decision is DECISION
     assert shown.arguments.data == one.arguments

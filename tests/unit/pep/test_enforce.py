@@ -187,6 +187,7 @@ def test_every_reason_code_can_be_shown() -> None:
         ("denied_by_rule", False, True),
         ("hidden", True, False),
         ("policy_error", False, False),
+        ("internal_error", False, False),
         ("policy_invalid_result", False, False),
     ],
 )

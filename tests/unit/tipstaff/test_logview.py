@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tipstaff.__main__ import main
 from tipstaff.logview import summary
 
 RECORD: dict[str, Any] = {
@@ -45,3 +50,20 @@ def test_what_rules_in_shadow_would_have_done_is_told() -> None:
     """Whoever watches a server for a week looks for just that."""
     finding = {"effect": "deny", "reason": {"code": "no_permit", "message": "x"}, "rule": "r"}
     assert summary({**RECORD, "shadow": [finding]}).plain.endswith(" 2.5 ms shadow:deny:no_permit")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_broken_line_keeps_no_other_from_being_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, as_json: bool
+) -> None:
+    """Half a record, half a letter, JSON that is no record: they are passed over."""
+    whole = json.dumps(RECORD).encode()
+    path = tmp_path / "state" / "decisions.jsonl"
+    path.parent.mkdir()
+    broken = [whole[:40], b"", b"\xc3", whole[40:], b"3", b"[]", b'"text"', b"[" * 100_000]
+    path.write_bytes(b"\n".join([whole, *broken, whole, whole[:-9]]))
+    config = tmp_path / "tipstaff.toml"
+    config.write_text('state_dir = "state"\n[servers.files]\nurl = "http://127.0.0.1:9/mcp"\n')
+    flags = ["--json"] if as_json else []
+    assert main(["log", "--config", str(config), *flags]) == 0
+    assert capsys.readouterr().out.count("denied_by_rule") == 2

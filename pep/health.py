@@ -1,0 +1,92 @@
+"""What `/healthz` tells an operator: whether calls are judged, and by the rules that are in the files.
+
+The decision service is asked again and again, so that an answer costs nothing and says nothing that
+is older than a second or two. Edge: gRPC, by way of the client of the decision service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+_EVERY_SECONDS = 1.0
+
+
+class Unready(Struct, frozen=True):
+    """Why the gateway is not ready: a stable `code`, and a `reason` for people.
+
+    Whoever can reach the port reads it, so it quotes nothing from files.
+    """
+
+    code: str
+    reason: str
+
+
+UNREACHABLE = Unready(
+    "decision_service_unreachable",
+    "The decision service cannot be reached, so every call is refused. Its log says why.",
+)
+SILENT = Unready(
+    "decision_service_silent",
+    "The decision service does not say how it is, so calls may be refused. Its log says why.",
+)
+NO_POLICY = Unready(
+    "policy_engine_unavailable",
+    "OPA does not answer or has no rules, so every call is refused. The decision service's log says why.",
+)
+STALE = Unready(
+    "policy_stale",
+    "Calls are judged by rules that are older than the files: the newest were not loaded, or are not "
+    "active yet. `tipstaff check` and the decision service's log say why.",
+)
+
+
+class PolicyStatus(Protocol):
+    """The members of `GetStatusResponse` that count here."""
+
+    ready: bool
+    stale: bool
+
+
+class Health:
+    """Knows whether the gateway is ready."""
+
+    def __init__(
+        self, is_connected: Callable[[], bool], status: Callable[[], Awaitable[PolicyStatus | None]]
+    ) -> None:
+        """Nothing is known yet; `status` gives `None` when there is no answer."""
+        self._is_connected = is_connected
+        self._status = status
+        self._unready: Unready | None = SILENT
+
+    def unready(self) -> Unready | None:
+        """Why it is not ready; `None` when it is."""
+        return self._unready if self._is_connected() else UNREACHABLE
+
+    def answer(self) -> tuple[int, bytes]:
+        """The HTTP status and the JSON of an answer to `/healthz`."""
+        unready = self.unready()
+        if unready is None:
+            return 200, b'{"ready":true}'
+        body = {"ready": False, "code": unready.code, "reason": unready.reason}
+        return 503, msgspec.json.encode(body)
+
+    async def look(self) -> None:
+        """Ask once."""
+        status = await self._status() if self._is_connected() else None
+        if status is None:
+            self._unready = SILENT
+        elif not status.ready:
+            self._unready = NO_POLICY
+        else:
+            self._unready = STALE if status.stale else None
+
+    async def watch(self) -> None:
+        """Ask again and again, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_EVERY_SECONDS)
