@@ -15,7 +15,16 @@ from msgspec import Struct
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.headers import HANDSHAKE_VERSIONS, VERSION_KEY, Front, check_mirrors, era_of, header_era
 from pep.jsonrpc import Message, Notification, Request, Response, meta_of, raw_param
-from pep.methods import LEGACY, MODERN, Method, Treatment, check_arguments, look_up, target_of
+from pep.methods import (
+    LEGACY,
+    MODERN,
+    Method,
+    Treatment,
+    check_arguments,
+    check_types,
+    look_up,
+    target_of,
+)
 
 ToolNames = Literal["strict", "any"]
 # MCP 2025-11-25, tools: tool names.
@@ -44,6 +53,7 @@ def admit(front: Front, message: Message) -> Admitted:
     is_request = isinstance(message, Request)
     era = era_of(front, meta_of(message), is_request=is_request)
     row = look_up(message, era)
+    check_types(message.params)
     target = target_of(row, message.params)
     check_mirrors(
         front, row.name, target, required=era == MODERN and is_request, named=row.mirrored
@@ -57,6 +67,7 @@ def admit_line(message: Message) -> Admitted:
         return Admitted(message, LEGACY)
     era = _line_era(meta_of(message))
     row = look_up(message, era)
+    check_types(message.params)
     return Admitted(message, era, row, target_of(row, message.params), _arguments(row, message))
 
 

@@ -23,7 +23,9 @@ def test_a_key_that_folds_to_one_of_ours_is_a_lookalike(key: str) -> None:
     assert KNOWN.lookalike(["other", key]) == key
 
 
-@pytest.mark.parametrize("key", ["params", "taskId", "param", "task_ids", "", "arams", "_", "x-params", "par\u00e1ms"])
+@pytest.mark.parametrize(
+    "key", ["params", "taskId", "param", "task_ids", "", "arams", "_", "x-params", "par\u00e1ms"]
+)
 def test_our_own_keys_and_other_words_are_none(key: str) -> None:
     """Exactly ours, or really another."""
     assert KNOWN.lookalike([key]) is None
