@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Raw, Struct
 
-from pdp.api.model import Call, Client, Direction, Phase, Protocol, Session
+from pdp.api.model import Call, Client, Direction, Phase, Protocol, Reference, Session
 from pdp.catalogue import Facts, Tool
 
 
@@ -27,6 +27,7 @@ class _Input(Struct):
     phase: Phase
     direction: Direction
     target: str
+    reference: Reference
     arguments: Raw
     annotations: Raw
     tool: Facts
@@ -52,6 +53,7 @@ def policy_input(call: Call, tool: Tool, now_ns: int) -> bytes:
             phase=call.phase,
             direction=call.direction,
             target=call.target,
+            reference=call.reference,
             arguments=Raw(call.arguments),
             annotations=tool.annotations,
             tool=tool.facts,

@@ -50,6 +50,7 @@ class Record(Struct, omit_defaults=True, kw_only=True):
     server: str
     method: str
     target: str
+    reference: str = ""
     definition: str = ""
     phase: str
     direction: str = "to_server"
@@ -96,6 +97,7 @@ def line(
         server=call.server,
         method=call.method,
         target=call.target,
+        reference=call.reference.value,
         definition=call.definition,
         phase=call.phase.value,
         direction=call.direction.value,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from pdp.api.model import Reference
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.headers import HANDSHAKE_VERSIONS, VERSION_KEY, Front, check_mirrors, era_of, header_era
 from pep.jsonrpc import Message, Notification, Request, Response, meta_of, raw_param
@@ -23,6 +24,7 @@ from pep.methods import (
     check_arguments,
     check_types,
     look_up,
+    reference_of,
     target_of,
 )
 
@@ -39,6 +41,7 @@ class Admitted(Struct, frozen=True):
     row: Method | None = None
     target: str = ""
     arguments: bytes = b""
+    reference: Reference = Reference.NONE
 
     @property
     def is_judged(self) -> bool:
@@ -58,7 +61,7 @@ def admit(front: Front, message: Message) -> Admitted:
     check_mirrors(
         front, row.name, target, required=era == MODERN and is_request, named=row.mirrored
     )
-    return Admitted(message, era, row, target, _arguments(row, message))
+    return _admitted(message, era, row, target)
 
 
 def admit_line(message: Message) -> Admitted:
@@ -68,7 +71,12 @@ def admit_line(message: Message) -> Admitted:
     era = _line_era(meta_of(message))
     row = look_up(message, era)
     check_types(message.params)
-    return Admitted(message, era, row, target_of(row, message.params), _arguments(row, message))
+    return _admitted(message, era, row, target_of(row, message.params))
+
+
+def _admitted(message: Request | Notification, era: str, row: Method, target: str) -> Admitted:
+    reference = reference_of(row, message.params)
+    return Admitted(message, era, row, target, _arguments(row, message), reference)
 
 
 def _line_era(meta: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from pdp.api.codec import MAX_TARGET
+from pdp.api.model import Reference
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.jsonrpc import Notification, Request
 from pep.uri import is_template, is_uri
@@ -115,6 +116,9 @@ class Listing(Struct, frozen=True):
     method: str
 
 
+# MCP, completion/complete: the types of a reference.
+_REFERENCES = {"ref/prompt": Reference.PROMPT, "ref/resource": Reference.RESOURCE}
+
 LISTS = (
     Listing("tools", "name", "tools/call"),
     Listing("prompts", "name", "prompts/get"),
@@ -193,6 +197,11 @@ def target_of(row: Method, params: dict[str, Any]) -> str:
     if row.target is Target.URI:
         return _checked_uri(params.get("uri"), "uri")
     return _text(params, row.target.value, row.target.value)
+
+
+def reference_of(row: Method, params: dict[str, Any]) -> Reference:
+    """The kind of what a completion is for; only after `target_of` has found it to be one."""
+    return _REFERENCES[params["ref"]["type"]] if row.target is Target.REF else Reference.NONE
 
 
 def check_arguments(row: Method, params: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from pdp.api.model import (
     Principal,
     Protocol,
     Reason,
+    Reference,
     Session,
     ShadowFinding,
 )
@@ -50,6 +51,14 @@ _DIRECTION_FROM_WIRE = {
     types_pb2.DIRECTION_UNSPECIFIED: Direction.TO_SERVER,
     types_pb2.DIRECTION_TO_SERVER: Direction.TO_SERVER,
     types_pb2.DIRECTION_TO_CLIENT: Direction.TO_CLIENT,
+}
+_REFERENCE_TO_WIRE = {
+    Reference.NONE: types_pb2.REFERENCE_UNSPECIFIED,
+    Reference.PROMPT: types_pb2.REFERENCE_PROMPT,
+    Reference.RESOURCE: types_pb2.REFERENCE_RESOURCE,
+}
+_REFERENCE_FROM_WIRE: dict[int, Reference] = {
+    wire: reference for reference, wire in _REFERENCE_TO_WIRE.items()
 }
 _is_digest = re.compile(definition.PATTERN).match
 # field, longest value, whether it may be empty
@@ -81,6 +90,8 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         raise CodecError("phase", f"unknown value {message.phase}")
     if message.direction not in _DIRECTION_FROM_WIRE:
         raise CodecError("direction", f"unknown value {message.direction}")
+    if message.reference not in _REFERENCE_FROM_WIRE:
+        raise CodecError("reference", f"unknown value {message.reference}")
     if message.protocol.era not in _ERAS:
         raise CodecError("protocol.era", "neither legacy nor modern")
     if message.definition_digest and not _is_digest(message.definition_digest):
@@ -101,6 +112,7 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         is_retry=message.is_retry,
         trace_id=message.trace_id,
         definition=message.definition_digest,
+        reference=_REFERENCE_FROM_WIRE[message.reference],
     )
 
 
@@ -124,6 +136,7 @@ def call_to_wire(call: Call) -> decision_pb2.DecideRequest:
         is_retry=call.is_retry,
         trace_id=call.trace_id,
         definition_digest=call.definition,
+        reference=_REFERENCE_TO_WIRE[call.reference],
     )
 
 

@@ -29,6 +29,14 @@ class Direction(StrEnum):
     TO_CLIENT = "to_client"
 
 
+class Reference(StrEnum):
+    """What kind of thing a completion refers to; `NONE` in calls of all other methods."""
+
+    NONE = ""
+    PROMPT = "prompt"
+    RESOURCE = "resource"
+
+
 class Principal(Struct, frozen=True):
     """The authenticated caller; `claims` is a JSON object as bytes."""
 
@@ -80,6 +88,7 @@ class Call(Struct, frozen=True, kw_only=True):
     is_retry: bool = False
     trace_id: str = ""
     definition: str = ""
+    reference: Reference = Reference.NONE
 
 
 class Reason(Struct, frozen=True):

@@ -25,6 +25,12 @@ class Direction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DIRECTION_UNSPECIFIED: _ClassVar[Direction]
     DIRECTION_TO_SERVER: _ClassVar[Direction]
     DIRECTION_TO_CLIENT: _ClassVar[Direction]
+
+class Reference(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REFERENCE_UNSPECIFIED: _ClassVar[Reference]
+    REFERENCE_PROMPT: _ClassVar[Reference]
+    REFERENCE_RESOURCE: _ClassVar[Reference]
 EFFECT_UNSPECIFIED: Effect
 EFFECT_ALLOW: Effect
 EFFECT_DENY: Effect
@@ -35,6 +41,9 @@ PHASE_LIST: Phase
 DIRECTION_UNSPECIFIED: Direction
 DIRECTION_TO_SERVER: Direction
 DIRECTION_TO_CLIENT: Direction
+REFERENCE_UNSPECIFIED: Reference
+REFERENCE_PROMPT: Reference
+REFERENCE_RESOURCE: Reference
 
 class Principal(_message.Message):
     __slots__ = ("id", "kind", "claims_json")

@@ -283,6 +283,8 @@ def test_the_budget_of_initialize_is_a_limit_without_a_name() -> None:
         ('resources: {"file:///*/x": {}}', "at the end only"),
         ('resources: {"file:///a/../b": {}}', "can never match"),
         ('resources: {"file:///a/%2e%2e/*": {}}', "can never match"),
+        ('resources: {"FILE:/a/*": {}}', "write `file:///a/*`"),
+        ('resources: {"file:///a b": {}}', "percent-encoded"),
         ('resources: {"a:1": {arguments: {}}}', "no arguments here"),
         ("prompts: {greet: {arguments: declared}}", "only tools declare"),
         ('prompts: {"": {}}', "is empty"),

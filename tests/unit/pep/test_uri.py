@@ -13,7 +13,7 @@ from pep.uri import is_template, is_uri
 NO_CHARACTERS = (
     [chr(code) for code in (*range(0x21), 0x7F)]
     + list('<>"{}|\\^`')
-    + list("éſ\u200b\u00a0\u2028．")
+    + list("éſ\u200b\u00a0\u2028\uff0e")
 )
 
 

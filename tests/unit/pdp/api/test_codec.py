@@ -23,6 +23,7 @@ from pdp.api.model import (
     Principal,
     Protocol,
     Reason,
+    Reference,
     Session,
     ShadowFinding,
 )
@@ -53,6 +54,7 @@ CALLS = st.builds(
     protocol=st.builds(Protocol, st.sampled_from(["legacy", "modern"]), text(codec.MAX_NAME)),
     transport=text(32, 1),
     phase=st.sampled_from(Phase),
+    reference=st.sampled_from(Reference),
     is_retry=st.booleans(),
     trace_id=text(codec.MAX_NAME),
     definition=st.just("")
@@ -215,9 +217,10 @@ def test_what_is_left_out_has_a_meaning() -> None:
     )
 
 
-def test_unknown_phases_and_eras_are_refused() -> None:
+def test_unknown_phases_references_and_eras_are_refused() -> None:
     """Rules tell them apart, so that none may be invented."""
     assert refused_field(wire(phase=7)) == "phase"
+    assert refused_field(wire(reference=3)) == "reference"
     assert refused_field(wire(protocol__era="Legacy")) == "protocol.era"
 
 
