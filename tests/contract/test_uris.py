@@ -24,7 +24,7 @@ FEWEST = 4_000
 
 def uris() -> list[str]:
     """Texts put together of what is spelled in more ways than one; the same on every run."""
-    chance = random.Random(7)  # noqa: S311 - no secret
+    chance = random.Random(7)
     made = {"".join(chance.choices(PIECES, k=chance.randint(1, 9))) for _ in range(FEWEST * 2)}
     begun = {chance.choice(PIECES[:6]) + uri for uri in made}
     return sorted(made | begun)
