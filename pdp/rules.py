@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from pdp.api.methods import METHODS
+from pdp.api.names import own_form
 from pdp.checks import KEYWORDS, SchemaError, compile_schema, unknown_keyword
 from pdp.errors import PolicyTextError
 from pdp.located import Located, Path, load, name_of
@@ -149,6 +150,8 @@ class _Check(Struct):
             self.fail(path, "is empty")
         elif section == "resources" and (fault := key_fault(name)):
             self.fail(path, fault)
+        elif section in {"tools", "prompts"} and (spelled := own_form(name)) != name:
+            self.fail(path, f"can never match: write `{spelled}`")
         elif known is not None and name not in known:
             what = {"categories": "category", "methods": "method that rules can name"}
             self.fail(

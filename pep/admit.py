@@ -13,6 +13,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from pdp.api.model import Reference
+from pdp.api.names import own_form
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.headers import HANDSHAKE_VERSIONS, VERSION_KEY, Front, check_mirrors, era_of, header_era
 from pep.jsonrpc import Message, Notification, Request, Response, meta_of, raw_param
@@ -20,6 +21,7 @@ from pep.methods import (
     LEGACY,
     MODERN,
     Method,
+    Target,
     Treatment,
     check_arguments,
     check_types,
@@ -31,6 +33,9 @@ from pep.methods import (
 ToolNames = Literal["strict", "any"]
 # MCP 2025-11-25, tools: tool names.
 TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+
+
+_NAMED = frozenset({Target.NAME, Target.REF})
 
 
 class Admitted(Struct, frozen=True):
@@ -95,14 +100,22 @@ def _arguments(row: Method, message: Request | Notification) -> bytes:
 
 
 def check_name(admitted: Admitted, names: ToolNames) -> None:
-    """Raises `InvalidParams` for a tool whose name is none by the specification's grammar."""
-    row = admitted.row
-    if names == "any" or row is None or row.name != "tools/call":
+    """Raises `InvalidParams` for a name that servers may take for another.
+
+    A tool's is by the specification's grammar unless `names` is `any`; a prompt's has no grammar.
+    """
+    row, name = admitted.row, admitted.target
+    if row is None or row.target not in _NAMED:
         return
-    if not TOOL_NAME.fullmatch(admitted.target):
+    if row.name == "tools/call" and names == "strict":
+        if not TOOL_NAME.fullmatch(name):
+            raise InvalidParams(
+                "name must be 1 to 128 letters, digits, _, - and . "
+                '(the gateway takes others with tool_names = "any")'
+            )
+    elif admitted.reference is not Reference.RESOURCE and own_form(name) != name:
         raise InvalidParams(
-            "name must be 1 to 128 letters, digits, _, - and . "
-            '(the gateway takes others with tool_names = "any")'
+            "name must be text that can be seen, in Unicode's form NFC, without blanks at its ends"
         )
 
 
