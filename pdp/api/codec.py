@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pdp.api import definition, strict_json
 from pdp.api.model import (
+    Appearance,
     Call,
     Client,
     Decision,
@@ -57,9 +58,7 @@ _REFERENCE_TO_WIRE = {
     Reference.PROMPT: types_pb2.REFERENCE_PROMPT,
     Reference.RESOURCE: types_pb2.REFERENCE_RESOURCE,
 }
-_REFERENCE_FROM_WIRE: dict[int, Reference] = {
-    wire: reference for reference, wire in _REFERENCE_TO_WIRE.items()
-}
+_REFERENCE_FROM_WIRE: dict[int, Reference] = {wire: one for one, wire in _REFERENCE_TO_WIRE.items()}
 _is_digest = re.compile(definition.PATTERN).match
 # field, longest value, whether it may be empty
 _BOUNDS = (
@@ -156,6 +155,7 @@ def decision_to_wire(decision: Decision) -> types_pb2.Decision:
         ],
         shadow=[_shadow_to_wire(finding) for finding in decision.shadow],
         retry_after_ms=decision.retry_after_ms,
+        appearance=_appearance_to_wire(decision.appearance),
     )
 
 
@@ -176,6 +176,7 @@ def decision_from_wire(message: types_pb2.Decision) -> Decision:
         ),
         shadow=_shadow(message.shadow),
         retry_after_ms=message.retry_after_ms,
+        appearance=_appearance(message.appearance) if message.HasField("appearance") else None,
     )
 
 
@@ -265,6 +266,20 @@ def _limit(message: types_pb2.LimitResult) -> LimitResult:
         message.shadow,
         message.algorithm,
     )
+
+
+def _appearance_to_wire(appearance: Appearance | None) -> types_pb2.Appearance | None:
+    if appearance is None:
+        return None
+    return types_pb2.Appearance(
+        effect=_EFFECT_TO_WIRE[appearance.effect],
+        reason=types_pb2.Reason(code=appearance.reason.code, message=appearance.reason.message),
+        rule=appearance.rule,
+    )
+
+
+def _appearance(message: types_pb2.Appearance) -> Appearance:
+    return Appearance(_effect(message.effect), _reason(message.reason), message.rule)
 
 
 def _shadow_to_wire(finding: ShadowFinding) -> types_pb2.ShadowFinding:

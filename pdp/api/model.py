@@ -133,10 +133,19 @@ class ShadowFinding(Struct, frozen=True):
     rule: str
 
 
+class Appearance(Struct, frozen=True):
+    """What a caller is told of a hidden target: the same as of one that no rule names."""
+
+    effect: Effect
+    reason: Reason
+    rule: str
+
+
 class Decision(Struct, frozen=True, kw_only=True):
     """One judgement of one call.
 
-    `retry_after_ms` is 0 when waiting does not help and -1 when the call can never pass.
+    `retry_after_ms` is 0 when waiting does not help and -1 when the call can never pass. A `hidden`
+    target without an `appearance` looks like one that its server does not know.
     """
 
     decision_id: str
@@ -149,3 +158,4 @@ class Decision(Struct, frozen=True, kw_only=True):
     obligations: tuple[Obligation, ...] = ()
     shadow: tuple[ShadowFinding, ...] = ()
     retry_after_ms: int = 0
+    appearance: Appearance | None = None

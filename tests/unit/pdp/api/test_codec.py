@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pdp.api import codec
 from pdp.api.codec import CodecError
 from pdp.api.model import (
+    Appearance,
     Call,
     Client,
     Decision,
@@ -74,6 +75,7 @@ DECISIONS = st.builds(
         max_size=3,
     ).map(tuple),
     obligations=st.lists(st.builds(Obligation, text(9), OBJECTS), max_size=3).map(tuple),
+    appearance=st.none() | st.builds(Appearance, st.sampled_from(Effect), REASONS, text(9)),
     shadow=st.lists(st.builds(ShadowFinding, st.sampled_from(Effect), REASONS, text(9))).map(tuple),
     retry_after_ms=INT64,
 )
