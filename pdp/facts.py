@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from pdp.api import strict_json
-from pdp.api.model import Call, Client, Direction, Phase, Protocol, Session
+from pdp.api.model import Call, Client, Direction, Phase, Protocol, Reference, Session
 from pdp.catalogue import Facts, Tool
 
 
@@ -29,6 +29,7 @@ class _Input(Struct):
     phase: Phase
     direction: Direction
     target: str
+    reference: Reference
     arguments: Raw
     annotations: Raw
     tool: Facts
@@ -54,6 +55,7 @@ def policy_input(call: Call, tool: Tool, now_ns: int) -> bytes:
             phase=call.phase,
             direction=call.direction,
             target=call.target,
+            reference=call.reference,
             arguments=Raw(strict_json.on_one_line(call.arguments)),
             annotations=tool.annotations,
             tool=tool.facts,

@@ -45,7 +45,13 @@ def fold(
     if reason is not None:
         decision = _deny(decision_id, revision, reason)
         rule = failure.rule if failure and answer.effect is not Effect.DENY else answer.rule
-        return structs.replace(decision, rule=rule, hidden=answer.hidden, shadow=answer.shadow)
+        return structs.replace(
+            decision,
+            rule=rule,
+            hidden=answer.hidden,
+            shadow=answer.shadow,
+            appearance=answer.appearance,
+        )
     if taken is not None and taken.grant is None:
         return structs.replace(
             _deny(decision_id, revision, _limit_reason(taken)),

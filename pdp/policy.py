@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from pdp.api import strict_json
-from pdp.api.model import Effect, Obligation, Reason, ShadowFinding
+from pdp.api.model import Appearance, Effect, Obligation, Reason, ShadowFinding
 from pdp.api.strict_json import StrictJsonError
 
 MAX_LIMIT = 10_000
@@ -85,6 +85,7 @@ class PolicyAnswer(Struct, frozen=True):
     checks: tuple[Check, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     shadow: tuple[ShadowFinding, ...] = ()
+    appearance: Appearance | None = None
 
 
 class Fault(Struct, frozen=True):
@@ -117,6 +118,12 @@ class _Shadow(Struct, forbid_unknown_fields=True):
     rule: str
 
 
+class _Appearance(Struct, forbid_unknown_fields=True):
+    effect: Literal["deny", "hold"]
+    reason: _Reason
+    rule: str
+
+
 class _Answer(Struct, forbid_unknown_fields=True):
     effect: Effect
     reason: _Reason
@@ -126,6 +133,7 @@ class _Answer(Struct, forbid_unknown_fields=True):
     checks: list[Check]
     obligations: list[dict[str, Raw]]
     shadow: list[_Shadow]
+    appearance: _Appearance | None = None
 
 
 class _Bundle(Struct):
@@ -219,7 +227,15 @@ def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
             ShadowFinding(one.effect, Reason(one.code, one.message), one.rule)
             for one in answer.shadow
         ),
+        appearance=_appearance(answer.appearance),
     )
+
+
+def _appearance(given: _Appearance | None) -> Appearance | None:
+    if given is None:
+        return None
+    reason = Reason(given.reason.code, given.reason.message)
+    return Appearance(Effect(given.effect), reason, given.rule)
 
 
 def _obligation(members: dict[str, Raw]) -> Obligation:

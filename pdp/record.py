@@ -29,6 +29,7 @@ from pdp.api.model import (
     Phase,
     Protocol,
     Reason,
+    Reference,
     Session,
     ShadowFinding,
 )
@@ -73,6 +74,8 @@ class Record(Struct, omit_defaults=True, kw_only=True, tag_field="type", tag="ti
     """The MCP method."""
     target: str
     """The tool's name, the resource's URI, the prompt's name."""
+    reference: Reference = Reference.NONE
+    """What a completion is for: `prompt` or `resource`."""
     definition: str = ""
     """The digest of the tool's definition as its server lists it now, where it is known."""
     pin: Pin | None = None
@@ -160,6 +163,7 @@ def line(
         server=call.server,
         method=call.method,
         target=call.target,
+        reference=call.reference,
         definition=call.definition,
         pin=tool.pin,
         phase=call.phase,

@@ -74,6 +74,7 @@ def _call(record: Record) -> Call:
         server=record.server,
         method=record.method,
         target=record.target,
+        reference=record.reference,
         arguments=bytes(record.arguments),
         principal=Principal(record.principal.id, record.principal.kind, claims),
         session=record.session,

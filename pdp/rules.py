@@ -7,7 +7,6 @@ valid one, so that a slip of the pen never becomes a silent allow. All problems 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,17 +14,18 @@ from msgspec import Struct
 
 from pdp.api.codec import MAX_TARGET
 from pdp.api.methods import METHODS
+from pdp.api.names import own_form
 from pdp.checks import KEYWORDS, SchemaError, compile_schema, unknown_keyword
 from pdp.errors import PolicyTextError
 from pdp.located import Located, Path, load, name_of
 from pdp.policy import LARGEST, MAX_LIMIT, MAX_WINDOW
+from pdp.uris import key_fault
 
 ACTIONS = ("allow", "deny", "hide", "require_approval")
 CATEGORIES = ("Read", "Write", "Execute", "Destructive", "Financial")
 SCOPES = ("session", "principal", "tool", "server", "global")
 _SECTIONS = ("tools", "categories", "resources", "prompts", "methods")
 _SERVER_KEYS = ("shadow", "default", *_SECTIONS, "limits", "initialize")
-_DOTS = re.compile(r"(^|[/\\]|%2f|%5c)(\.|%2e){1,2}([/\\?#*]|%2f|%5c|$)|\\|%5c", re.IGNORECASE)
 _RULE_KEYS = ("action", "reason", "rate_limit", "arguments")
 _LIMIT_KEYS = (
     "name", "max", "window", "scope", "algorithm", "burst", "cost", "shadow", "on_store_error",
@@ -163,22 +163,16 @@ class _Check(Struct):
             self.fail(path, "is empty")
         elif len(name) > MAX_TARGET:
             self.fail(path, f"can never match: it is longer than {MAX_TARGET} characters")
-        elif section == "resources":
-            self.uri(name, path)
+        elif section == "resources" and (fault := key_fault(name)):
+            self.fail(path, fault)
+        elif section in {"tools", "prompts"} and (spelled := own_form(name)) != name:
+            self.fail(path, f"can never match: write `{spelled}`")
         elif known is not None and name not in known:
             what = {"categories": "category", "methods": "method that rules can name"}
             self.fail(
                 path,
                 f"there is no such {what.get(section, 'tool in the catalogue')}; {nearest(name, known)}",
             )
-
-    def uri(self, name: str, path: Path) -> None:
-        if ":" not in name:
-            self.fail(path, "must be a URI, or its beginning with a * at the end")
-        elif "*" in name[:-1]:
-            self.fail(path, "a * stands at the end only, for everything that follows")
-        elif _DOTS.search(name):
-            self.fail(path, "can never match: URIs with dot segments or backslashes are refused")
 
     def fits(self, section: str, name: str, rule: Any) -> None:
         """What the words of a rule mean only in some sections."""

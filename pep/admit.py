@@ -13,14 +13,30 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 
 from pdp.api.codec import MAX_TARGET
+from pdp.api.model import Reference
+from pdp.api.names import own_form
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.headers import HANDSHAKE_VERSIONS, VERSION_KEY, Front, check_mirrors, era_of, header_era
 from pep.jsonrpc import Message, Notification, Request, Response, meta_of, raw_param
-from pep.methods import LEGACY, MODERN, Method, Treatment, check_arguments, look_up, target_of
+from pep.methods import (
+    LEGACY,
+    MODERN,
+    Method,
+    Target,
+    Treatment,
+    check_arguments,
+    check_types,
+    look_up,
+    reference_of,
+    target_of,
+)
 
 ToolNames = Literal["strict", "any"]
 # MCP 2025-11-25, tools: tool names.
 TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+
+
+_NAMED = frozenset({Target.NAME, Target.REF})
 
 
 class Admitted(Struct, frozen=True):
@@ -31,6 +47,7 @@ class Admitted(Struct, frozen=True):
     row: Method | None = None
     target: str = ""
     arguments: bytes = b""
+    reference: Reference = Reference.NONE
 
     @property
     def is_judged(self) -> bool:
@@ -45,11 +62,12 @@ def admit(front: Front, message: Message) -> Admitted:
     is_request = isinstance(message, Request)
     era = era_of(front, meta_of(message), is_request=is_request)
     row = look_up(message, era)
+    check_types(message.params)
     target = target_of(row, message.params)
     check_mirrors(
         front, row.name, target, required=era == MODERN and is_request, named=row.mirrored
     )
-    return Admitted(message, era, row, target, _arguments(row, message))
+    return _admitted(message, era, row, target)
 
 
 def lightened(admitted: Admitted) -> Admitted:
@@ -75,7 +93,13 @@ def admit_line(message: Message) -> Admitted:
         return Admitted(message, LEGACY)
     era = _line_era(meta_of(message))
     row = look_up(message, era)
-    return Admitted(message, era, row, target_of(row, message.params), _arguments(row, message))
+    check_types(message.params)
+    return _admitted(message, era, row, target_of(row, message.params))
+
+
+def _admitted(message: Request | Notification, era: str, row: Method, target: str) -> Admitted:
+    reference = reference_of(row, message.params)
+    return Admitted(message, era, row, target, _arguments(row, message), reference)
 
 
 def _line_era(meta: dict[str, Any]) -> str:
@@ -94,14 +118,22 @@ def _arguments(row: Method, message: Request | Notification) -> bytes:
 
 
 def check_name(admitted: Admitted, names: ToolNames) -> None:
-    """Raises `InvalidParams` for a tool whose name is none by the specification's grammar."""
-    row = admitted.row
-    if names == "any" or row is None or row.name != "tools/call":
+    """Raises `InvalidParams` for a name that servers may take for another.
+
+    A tool's is by the specification's grammar unless `names` is `any`; a prompt's has no grammar.
+    """
+    row, name = admitted.row, admitted.target
+    if row is None or row.target not in _NAMED:
         return
-    if not TOOL_NAME.fullmatch(admitted.target):
+    if row.name == "tools/call" and names == "strict":
+        if not TOOL_NAME.fullmatch(name):
+            raise InvalidParams(
+                "name must be 1 to 128 letters, digits, _, - and . "
+                '(the gateway takes others with tool_names = "any")'
+            )
+    elif admitted.reference is not Reference.RESOURCE and own_form(name) != name:
         raise InvalidParams(
-            "name must be 1 to 128 letters, digits, _, - and . "
-            '(the gateway takes others with tool_names = "any")'
+            "name must be text that can be seen, in Unicode's form NFC, without blanks at its ends"
         )
 
 

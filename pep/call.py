@@ -39,6 +39,7 @@ def build(
         method=method,
         target=admitted.target,
         arguments=admitted.arguments or b"{}",
+        reference=admitted.reference,
         principal=principal,
         session=session,
         client=client_of(method, params, told, learnt),

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from pdp.api.model import Decision, Effect, Obligation, Reason
+from pdp.api.model import Appearance, Decision, Effect, Obligation, Reason
 from pep import rate_limit
 from pep.admit import status_of
 from pep.errors import (
@@ -59,13 +59,6 @@ _PASSING_FAULTS = frozenset(
 )
 # Faults of one call: its neighbours, in a list too, have been judged.
 _ONE_CALL_S_FAULTS = frozenset({"policy_error", "policy_invalid_result", "internal_error"})
-_UNKNOWN = MappingProxyType(
-    {
-        "tools/call": "Unknown tool",
-        "prompts/get": "Unknown prompt",
-        "resources/read": "Unknown resource",
-    }
-)
 
 
 class Forward(Struct, frozen=True):
@@ -95,7 +88,9 @@ def enforce(message: Request, decision: Decision, *, era: str, denial: DenialSty
         away = DecisionAway("The decision service is away; the call was not made", _data(decision))
         return refuse(message.id, away, era=era)
     if decision.hidden:
-        return refuse(message.id, _as_unknown(message), era=era)
+        if decision.appearance is None:
+            return refuse(message.id, _as_unknown(message), era=era)
+        decision = _as_it_appears(decision, decision.appearance)
     if message.method == "tools/call" and denial == "result":
         body = render_result(message.id, _result(decision, era))
         return _refuse(200, _retry_after(decision), body)
@@ -208,10 +203,32 @@ def _seconds(milliseconds: int) -> int:
     return -(-milliseconds // 1000)
 
 
+def _as_it_appears(decision: Decision, appearance: Appearance) -> Decision:
+    """The denial of a hidden target with nothing in it that one that does not exist would not have."""
+    return structs.replace(
+        decision,
+        effect=appearance.effect,
+        reason=appearance.reason,
+        rule=appearance.rule,
+        limits=(),
+        retry_after_ms=0,
+    )
+
+
 def _as_unknown(message: Request) -> InvalidParams:
     """What a server says of a name that it does not know."""
-    name = message.params.get("name", message.params.get("uri", ""))
-    return InvalidParams(f"{_UNKNOWN.get(message.method, 'Unknown target')}: {name}")
+    ref = message.params.get("ref")
+    named = ref if isinstance(ref, dict) else message.params
+    name = named.get("name", named.get("uri", ""))
+    return InvalidParams(f"Unknown {_kind_of(message.method, named)}: {name}")
+
+
+def _kind_of(method: str, named: dict[str, Any]) -> str:
+    if method == "tools/call":
+        return "tool"
+    if "uri" in named:
+        return "resource"
+    return "prompt" if "name" in named else "target"
 
 
 def _with_unknown_obligation(decision: Decision, kind: str) -> Decision:

@@ -29,29 +29,16 @@ VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 HANDSHAKE_VERSIONS = frozenset({"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"})
 
 _MIRRORS = frozenset({b"mcp-protocol-version", b"mcp-method", b"mcp-name"})
-_ONCE = _MIRRORS | {
-    b"mcp-session-id",
-    b"tipstaff-session",
-    b"authorization",
-    b"host",
-    b"origin",
-    b"content-type",
-    b"content-encoding",
-    b"content-length",
-    b"transfer-encoding",
-}
+_ONCE = _MIRRORS | frozenset(
+    b"mcp-session-id tipstaff-session authorization host origin content-type content-encoding "
+    b"content-length transfer-encoding".split()
+)
+_PARAMETER = b"mcp-param-"
+# Behind CGI and its like every sign in a name is the same: `X_Api.Key` is read as `X-Api-Key`.
+_JOINTS = bytes.maketrans(b"!#$%&'*+.^_`|~", b"-" * 14)
 _HOP_BY_HOP = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
+    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer "
+    b"transfer-encoding upgrade".split()
 )
 _NEVER_FORWARDED = _HOP_BY_HOP | {
     b"host",
@@ -98,8 +85,10 @@ def read(lines: Lines) -> Front:
             once[name] = value.decode("latin-1")
         elif name == b"connection":
             _check_connection(value)
-        elif b"_" in name and name.replace(b"_", b"-") in _ONCE:
-            raise InvalidRequest(f"the header {_shown(name)} looks like another header")
+        elif (joined := name.translate(_JOINTS)) in _ONCE or joined.startswith(_PARAMETER):
+            if joined in once or not name.startswith(_PARAMETER):
+                raise InvalidRequest(f"the header {_shown(name)} looks like another header")
+            once[joined] = ""
     get = once.get
     framing = get(b"transfer-encoding", "").lower()
     if framing not in {"", "chunked"} or (framing and b"content-length" in once):
@@ -204,14 +193,14 @@ def to_upstream(
 
     Credentials were given to this proxy, so they stay here, unless the server's entry says
     `auth = "passthrough"`; then Authorization goes on, and cookies still do not. `credentials` are
-    this proxy's own for the server: they take the place of any line that has their name.
+    this proxy's own for the server: they take the place of any line that is read by their name.
     """
     dropped = _NEVER_FORWARDED if passthrough else _NEVER_FORWARDED_STRIPPED
     if named := _named_by_connection(lines):
         dropped |= named
     if credentials:
-        dropped |= {name for name, _ in credentials}
-    kept = [_readable(line) for line in lines if line[0] not in dropped]
+        dropped |= {name.translate(_JOINTS) for name, _ in credentials}
+    kept = [_readable(line) for line in lines if line[0].translate(_JOINTS) not in dropped]
     return [(b"host", authority), *kept, *credentials]
 
 
@@ -221,7 +210,7 @@ def to_client(lines: tuple[tuple[bytes, bytes], ...]) -> Lines:
     dropped = _HOP_BY_HOP
     if named := _named_by_connection(lower):
         dropped |= named
-    return [line for line in lower if line[0] not in dropped]
+    return [line for line in lower if line[0].translate(_JOINTS) not in dropped]
 
 
 def _readable(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
@@ -235,7 +224,7 @@ def _readable(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
 
 def _named_by_connection(lines: Lines) -> frozenset[bytes]:
     return frozenset(
-        token.strip().lower()
+        token.strip().lower().translate(_JOINTS)
         for name, value in lines
         if name == b"connection"
         for token in value.split(b",")
@@ -244,9 +233,10 @@ def _named_by_connection(lines: Lines) -> frozenset[bytes]:
 
 def _check_connection(value: bytes) -> None:
     """Refuse `Connection: mcp-name` and the like: it would drop what the server is to check."""
-    for token in value.lower().split(b","):
-        if token.strip() in _ONCE | {b"accept"}:
-            raise InvalidRequest(f"Connection must not name {_shown(token.strip())}")
+    for token in map(bytes.strip, value.lower().split(b",")):
+        joined = token.translate(_JOINTS)
+        if joined in _ONCE | {b"accept"} or joined.startswith(_PARAMETER):
+            raise InvalidRequest(f"Connection must not name {_shown(token)}")
 
 
 def _repeated(name: bytes) -> HeaderMismatch | InvalidRequest:

@@ -34,6 +34,10 @@ _WORDS = (
     b'"tasks"',
     b'"taskid"',
     b'"inputrequests"',
+    # As the Python SDK's clients read them, too.
+    b'"resource_templates"',
+    b'"task_id"',
+    b'"input_requests"',
     b"\\u004",
     b"\\u005",
     b"\\u006",
@@ -46,6 +50,7 @@ _WORDS = (
 # What must not be in a message that is too large to be parsed.
 _WORDS_OF_LARGE = (
     b'"inputrequests"',
+    b'"input_requests"',
     b'"inputschema"',
     b"createmessage",
     b"elicitation/create",
@@ -221,7 +226,8 @@ def _named(entry: Any, listing: Listing) -> str:
     name = entry.get(listing.key) if isinstance(entry, dict) else None
     if not isinstance(name, str) or len(name) > MAX_TARGET:
         raise ValueError(f"an entry of {listing.member} has no {listing.key}")
-    if any(key != listing.key and fold(key) == listing.key for key in entry):
+    folded = fold(listing.key)
+    if any(key != listing.key and fold(key) == folded for key in entry):
         raise ValueError(f"an entry of {listing.member} has two keys like {listing.key}")
     return name
 

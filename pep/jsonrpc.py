@@ -27,15 +27,24 @@ _PARAMS = keys(
     "level", "notifications", "inputResponses", "requestState", "protocolVersion",
     "capabilities", "clientInfo", "requestId", "task",
 )  # fmt: skip
-_META = keys(
-    "io.modelcontextprotocol/protocolVersion",
-    "io.modelcontextprotocol/clientInfo",
-    "io.modelcontextprotocol/clientCapabilities",
-    "tipstaff/session",
-    "progressToken",
-    "traceparent",
-)
-_REF = keys("type", "name", "uri")
+# The objects among the parameters whose members the protocol describes.
+_OBJECTS = {
+    "_meta": keys(
+        "io.modelcontextprotocol/protocolVersion",
+        "io.modelcontextprotocol/clientInfo",
+        "io.modelcontextprotocol/clientCapabilities",
+        "tipstaff/session",
+        "progressToken",
+        "traceparent",
+    ),
+    "ref": keys("type", "name", "uri"),
+    "argument": keys("name", "value"),
+    "context": keys("arguments"),
+    "notifications": keys(
+        "toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions"
+    ),
+    "clientInfo": keys("name", "version"),
+}
 
 
 class Request(Struct, frozen=True):
@@ -145,12 +154,11 @@ def _id(value: dict[str, Any]) -> Id:
 def _check_params(params: dict[str, Any]) -> None:
     _refuse_lookalikes(params, _PARAMS)
     check_counts(params)
-    if "_meta" in params:
-        if not isinstance(params["_meta"], dict):
-            raise InvalidRequest("params._meta must be an object")
-        _refuse_lookalikes(params["_meta"], _META)
-    if isinstance(params.get("ref"), dict):
-        _refuse_lookalikes(params["ref"], _REF)
+    if "_meta" in params and not isinstance(params["_meta"], dict):
+        raise InvalidRequest("params._meta must be an object")
+    for name, value in params.items():
+        if name in _OBJECTS and isinstance(value, dict):
+            _refuse_lookalikes(value, _OBJECTS[name])
 
 
 def _refuse_lookalikes(value: dict[str, Any], known: Keys) -> None:

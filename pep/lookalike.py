@@ -1,7 +1,8 @@
 """Keys that merely look like the keys of the protocol. Pure.
 
-Some parsers match keys loosely: they take `Params`, or `params` with a long s, for `params`. A
-message with such a key would be judged by one reading and carried out by another.
+Some parsers match keys loosely: they take `Params`, `params` with a long s, or `params` with a blank
+behind it for `params`; and servers of the Python SDK take `task_id` for `taskId`. A message with such
+a key would be judged by one reading and carried out by another.
 """
 
 from __future__ import annotations
@@ -34,8 +35,7 @@ def keys(*known: str) -> Keys:
 
 
 def fold(key: str) -> str:
-    """What a loose parser might take `key` for: no case, no compatibility forms, no controls."""
-    if not (key.isascii() and key.isprintable()):
-        key = unicodedata.normalize("NFKC", key)
-        key = "".join(one for one in key if one.isprintable())
-    return unicodedata.normalize("NFKC", key.casefold())
+    """What a loose parser might take `key` for: its letters and digits, whatever their case or form."""
+    if not key.isascii():
+        key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).casefold())
+    return "".join(filter(str.isalnum, key.casefold()))

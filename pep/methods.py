@@ -14,8 +14,10 @@ from typing import Any
 from msgspec import Struct
 
 from pdp.api.codec import MAX_TARGET
+from pdp.api.model import Reference
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.jsonrpc import Notification, Request
+from pep.uri import is_template, is_uri
 
 LEGACY = "legacy"
 MODERN = "modern"
@@ -114,6 +116,9 @@ class Listing(Struct, frozen=True):
     method: str
 
 
+# MCP, completion/complete: the types of a reference.
+_REFERENCES = {"ref/prompt": Reference.PROMPT, "ref/resource": Reference.RESOURCE}
+
 LISTS = (
     Listing("tools", "name", "tools/call"),
     Listing("prompts", "name", "prompts/get"),
@@ -140,13 +145,63 @@ def server_method(name: str) -> Method:
     return _SERVER_METHODS.get(name) or Method(name, _BOTH)
 
 
+# What the judge, the rules or the way on read of the parameters: each has one type in all methods.
+_TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = MappingProxyType(
+    {
+        "notifications": (dict, "an object"),
+        "inputResponses": (dict, "an object"),
+        "requestState": (str, "a string"),
+        "ref": (dict, "an object"),
+        "argument": (dict, "an object"),
+        "context": (dict, "an object"),
+        "cursor": ((str, type(None)), "a string"),
+        "level": (str, "a string"),
+        "protocolVersion": (str, "a string"),
+        "clientInfo": (dict, "an object"),
+        "capabilities": (dict, "an object"),
+        "task": (dict, "an object"),
+    }
+)
+
+
+def check_types(params: dict[str, Any]) -> None:
+    """Raises `InvalidParams` for a known parameter of another type than the protocol gives it.
+
+    A rule that looks into it would find nothing there, and so nothing to deny.
+    """
+    for name, value in params.items():
+        known = _TYPES.get(name)
+        if known is not None and not isinstance(value, known[0]):
+            raise InvalidParams(f"{name} must be {known[1]}")
+    if "notifications" in params:
+        _check_subscriptions(params["notifications"])
+
+
+def _check_subscriptions(notifications: dict[str, Any]) -> None:
+    """The resources that `subscriptions/listen` names, each of which is judged."""
+    uris = notifications.get("resourceSubscriptions", [])
+    if not isinstance(uris, list):
+        raise InvalidParams("notifications.resourceSubscriptions must be a list of URIs")
+    for uri in uris:
+        if not isinstance(uri, str):
+            raise InvalidParams("notifications.resourceSubscriptions must hold URIs only")
+        _checked_uri(uri, "notifications.resourceSubscriptions")
+
+
 def target_of(row: Method, params: dict[str, Any]) -> str:
     """What the message is about, or ""; raises `InvalidParams`."""
     if row.target is Target.NONE:
         return ""
     if row.target is Target.REF:
         return _referenced(params.get("ref"))
+    if row.target is Target.URI:
+        return _checked_uri(params.get("uri"), "uri")
     return _text(params, row.target.value, row.target.value)
+
+
+def reference_of(row: Method, params: dict[str, Any]) -> Reference:
+    """The kind of what a completion is for; only after `target_of` has found it to be one."""
+    return _REFERENCES[params["ref"]["type"]] if row.target is Target.REF else Reference.NONE
 
 
 def check_arguments(row: Method, params: dict[str, Any]) -> None:
@@ -164,12 +219,29 @@ def _referenced(ref: Any) -> str:
     if kind == "ref/prompt":
         return _text(ref, "name", "ref.name")
     if kind == "ref/resource":
-        return _text(ref, "uri", "ref.uri")
+        template = _text(ref, "uri", "ref.uri")
+        if not is_template(template):
+            raise InvalidParams("ref.uri must be a URI or a template of URIs (RFC 6570)")
+        return template
     raise InvalidParams("ref must be a ref/prompt or a ref/resource")
 
 
+def _checked_uri(value: Any, shown: str) -> str:
+    """A URI that every server reads alike; raises `InvalidParams`."""
+    uri = _checked(value, shown)
+    if not is_uri(uri):
+        raise InvalidParams(
+            f"{shown} must be a URI: a scheme, and only characters of RFC 3986, "
+            "all others percent-encoded"
+        )
+    return uri
+
+
 def _text(holder: dict[str, Any], member: str, shown: str) -> str:
-    value = holder.get(member)
+    return _checked(holder.get(member), shown)
+
+
+def _checked(value: Any, shown: str) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidParams(f"{shown} must be a string that is not empty")
     if len(value) > MAX_TARGET:

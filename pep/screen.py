@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from msgspec import Struct, field, structs
 
-from pdp.api.model import Call, Decision, Effect
+from pdp.api.model import Call, Decision, Effect, Reference
 from pep.enforce import DenialStyle, Forward, Refuse, enforce, is_fault, is_shown
 from pep.errors import DecisionAway
 from pep.inspect import Created, Finding, Kind, Question, inspect, kept, may_matter
@@ -126,6 +126,7 @@ class Screen:
             phase=question.phase,
             direction=question.direction,
             is_retry=False,
+            reference=Reference.NONE,
             definition=question.definition,
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pdp.api import definition, strict_json
 from pdp.api.model import (
+    Appearance,
     Call,
     Client,
     Decision,
@@ -21,6 +22,7 @@ from pdp.api.model import (
     Principal,
     Protocol,
     Reason,
+    Reference,
     Session,
     ShadowFinding,
 )
@@ -51,6 +53,12 @@ _DIRECTION_FROM_WIRE = {
     types_pb2.DIRECTION_TO_SERVER: Direction.TO_SERVER,
     types_pb2.DIRECTION_TO_CLIENT: Direction.TO_CLIENT,
 }
+_REFERENCE_TO_WIRE = {
+    Reference.NONE: types_pb2.REFERENCE_UNSPECIFIED,
+    Reference.PROMPT: types_pb2.REFERENCE_PROMPT,
+    Reference.RESOURCE: types_pb2.REFERENCE_RESOURCE,
+}
+_REFERENCE_FROM_WIRE: dict[int, Reference] = {wire: one for one, wire in _REFERENCE_TO_WIRE.items()}
 _is_digest = re.compile(definition.PATTERN).match
 # field, longest value, whether it may be empty
 _BOUNDS = (
@@ -81,6 +89,8 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         raise CodecError("phase", f"unknown value {message.phase}")
     if message.direction not in _DIRECTION_FROM_WIRE:
         raise CodecError("direction", f"unknown value {message.direction}")
+    if message.reference not in _REFERENCE_FROM_WIRE:
+        raise CodecError("reference", f"unknown value {message.reference}")
     if message.protocol.era not in _ERAS:
         raise CodecError("protocol.era", "neither legacy nor modern")
     if message.definition_digest and not _is_digest(message.definition_digest):
@@ -101,6 +111,7 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         is_retry=message.is_retry,
         trace_id=message.trace_id,
         definition=message.definition_digest,
+        reference=_REFERENCE_FROM_WIRE[message.reference],
     )
 
 
@@ -124,6 +135,7 @@ def call_to_wire(call: Call) -> decision_pb2.DecideRequest:
         is_retry=call.is_retry,
         trace_id=call.trace_id,
         definition_digest=call.definition,
+        reference=_REFERENCE_TO_WIRE[call.reference],
     )
 
 
@@ -143,6 +155,7 @@ def decision_to_wire(decision: Decision) -> types_pb2.Decision:
         ],
         shadow=[_shadow_to_wire(finding) for finding in decision.shadow],
         retry_after_ms=decision.retry_after_ms,
+        appearance=_appearance_to_wire(decision.appearance),
     )
 
 
@@ -163,6 +176,7 @@ def decision_from_wire(message: types_pb2.Decision) -> Decision:
         ),
         shadow=_shadow(message.shadow),
         retry_after_ms=message.retry_after_ms,
+        appearance=_appearance(message.appearance) if message.HasField("appearance") else None,
     )
 
 
@@ -252,6 +266,20 @@ def _limit(message: types_pb2.LimitResult) -> LimitResult:
         message.shadow,
         message.algorithm,
     )
+
+
+def _appearance_to_wire(appearance: Appearance | None) -> types_pb2.Appearance | None:
+    if appearance is None:
+        return None
+    return types_pb2.Appearance(
+        effect=_EFFECT_TO_WIRE[appearance.effect],
+        reason=types_pb2.Reason(code=appearance.reason.code, message=appearance.reason.message),
+        rule=appearance.rule,
+    )
+
+
+def _appearance(message: types_pb2.Appearance) -> Appearance:
+    return Appearance(_effect(message.effect), _reason(message.reason), message.rule)
 
 
 def _shadow_to_wire(finding: ShadowFinding) -> types_pb2.ShadowFinding:

@@ -29,6 +29,14 @@ class Direction(StrEnum):
     TO_CLIENT = "to_client"
 
 
+class Reference(StrEnum):
+    """What kind of thing a completion refers to; `NONE` in calls of all other methods."""
+
+    NONE = ""
+    PROMPT = "prompt"
+    RESOURCE = "resource"
+
+
 class Principal(Struct, frozen=True):
     """The authenticated caller; `claims` is a JSON object as bytes."""
 
@@ -80,6 +88,7 @@ class Call(Struct, frozen=True, kw_only=True):
     is_retry: bool = False
     trace_id: str = ""
     definition: str = ""
+    reference: Reference = Reference.NONE
 
 
 class Reason(Struct, frozen=True):
@@ -124,10 +133,19 @@ class ShadowFinding(Struct, frozen=True):
     rule: str
 
 
+class Appearance(Struct, frozen=True):
+    """What a caller is told of a hidden target: the same as of one that no rule names."""
+
+    effect: Effect
+    reason: Reason
+    rule: str
+
+
 class Decision(Struct, frozen=True, kw_only=True):
     """One judgement of one call.
 
-    `retry_after_ms` is 0 when waiting does not help and -1 when the call can never pass.
+    `retry_after_ms` is 0 when waiting does not help and -1 when the call can never pass. A `hidden`
+    target without an `appearance` looks like one that its server does not know.
     """
 
     decision_id: str
@@ -140,3 +158,4 @@ class Decision(Struct, frozen=True, kw_only=True):
     obligations: tuple[Obligation, ...] = ()
     shadow: tuple[ShadowFinding, ...] = ()
     retry_after_ms: int = 0
+    appearance: Appearance | None = None

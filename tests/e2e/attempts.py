@@ -108,6 +108,9 @@ def key_attempts() -> Iterator[Attempt]:
     kelvin = b'"to\\u212Aen": 1, "progressTo\\u212Aen": 1, "io.model'
     yield Attempt(4, "a key with a Kelvin sign", changed(b'"io.model', kelvin), 400, -32600)
     yield Attempt(4, "a key in capitals", changed(b'"name"', b'"NAME": "x", "name"'), 400, -32600)
+    for key in ("name ", "name\u200b", "na\u00adme", "\tname", "_name"):
+        beside = json.dumps(key).encode() + b': "delete_file", "name"'
+        yield Attempt(4, f"the key {key!r}", changed(b'"name"', beside), 400, -32600)
     for method in ("Tools/Call", "tools/call ", "tools//call", "./tools/call", "tools/call\x00"):
         spelled = DELETE.replace(b'"tools/call"', json.dumps(method).encode())
         title = f"method {method!r}"
@@ -175,6 +178,26 @@ def envelope_attempts() -> Iterator[Attempt]:
         yield Attempt(20, title, http(body, lines("echo")), 400, -32602)
 
 
+def type_attempts() -> Iterator[Attempt]:
+    """Row 20, of the parameters that are judged in other methods."""
+    listen = "subscriptions/listen"
+    for given in ({"file:///a": 1}, "file:///a", None, [1], ["file:///a\tb"]):
+        body = call()
+        body = {
+            **body,
+            "method": listen,
+            "params": {"notifications": {"resourceSubscriptions": given}},
+        }
+        body["params"]["_meta"] = META
+        told = lines(method=listen, Mcp_Name=None)
+        yield Attempt(
+            20, f"resourceSubscriptions as {json.dumps(given)}", http(body, told), 400, -32602
+        )
+    for name, given in (("inputResponses", []), ("requestState", 1), ("cursor", {}), ("task", "t")):
+        body = {**call("echo"), "params": {**call("echo")["params"], name: given}}
+        yield Attempt(20, f"{name} as {json.dumps(given)}", http(body, lines("echo")), 400, -32602)
+
+
 def number_attempts() -> Iterator[Attempt]:
     """Row 12: numbers that are equal but written differently; `pay` takes integers up to 100."""
     for written, code in (
@@ -215,6 +238,11 @@ def mirror_attempts() -> Iterator[Attempt]:
         status = 200 if code == DENIED else 400
         yield Attempt(23, title, http(call(), lines(value)), status, code)
     yield Attempt(24, "Mcp_Name beside Mcp-Name", http(call(), None, "Mcp_Name: echo\r\n"), 400, -32600)  # fmt: skip
+    yield Attempt(24, "Mcp.Name beside Mcp-Name", http(call(), None, "Mcp.Name: echo\r\n"), 400, -32600)  # fmt: skip
+    under = "Mcp_Param_Path: /etc\r\n"
+    yield Attempt(25, "Mcp_Param_Path", http(call("echo"), lines("echo"), under), 400, -32600)
+    twice = "Mcp-Param-Path: /a\r\nMcp-Param-Path: /b\r\n"
+    yield Attempt(25, "Mcp-Param-Path twice", http(call("echo"), lines("echo"), twice), 400, -32600)
     yield Attempt(24, "Mcp-Name twice", http(call(), None, "Mcp-Name: echo\r\n"), 400, -32020)
     dropped = "Connection: mcp-name\r\n"
     yield Attempt(24, "Mcp-Name named by Connection", http(call(), None, dropped), 400, -32600)
@@ -258,6 +286,8 @@ def framing_attempts() -> Iterator[Attempt]:
     yield Attempt(26, "both framings", both, 400, -32600)
     twice = http(body, None, f"Content-Length: {len(body)}\r\n")
     yield Attempt(26, "Content-Length twice", twice, 400, -32600)
+    for line in ("Content_Length: 5", "Content.Length: 5", "Transfer_Encoding: chunked"):
+        yield Attempt(26, line, http(call("echo"), lines("echo"), f"{line}\r\n"), 400, -32600)
     bare = http(body).replace(b"\r\n", b"\n")
     yield Attempt(26, "bare line feeds", bare, 400, -32600)
     folded = http(body, None, "X-A: b\r\n Mcp-Name: echo\r\n")

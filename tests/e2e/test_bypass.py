@@ -38,6 +38,7 @@ ALL: list[Attempt] = [
     *attempts.key_attempts(),
     *attempts.json_attempts(),
     *attempts.envelope_attempts(),
+    *attempts.type_attempts(),
     *attempts.number_attempts(),
     *attempts.mirror_attempts(),
     *attempts.framing_attempts(),

@@ -73,12 +73,37 @@ async def test_a_client_lists_calls_is_refused_and_goes_on(site: Site, mode: str
 async def test_a_hidden_tool_is_as_unknown_as_one_that_does_not_exist(
     site: Site, mode: str
 ) -> None:
-    """An error of the protocol, without a word of the policy."""
+    """Both are told that no rule permits the call; the records tell them apart."""
     async with Client(site.tipstaff.url("s"), mode=mode) as client:
-        with pytest.raises(MCPError, match="Unknown tool: hidden_tool"):
-            await client.call_tool("hidden_tool", {})
-    (record,) = site.tipstaff.judged()
-    assert (record["effect"], record["reason"]["code"]) == ("deny", "hidden")
+        hidden, absent = [
+            await client.call_tool(name, {}) for name in ("hidden_tool", "absent_tool")
+        ]
+    records = site.tipstaff.judged()
+    assert [(one["effect"], one["reason"]["code"]) for one in records] == [
+        ("deny", "hidden"), ("deny", "no_permit"),
+    ]  # fmt: skip
+    told = [
+        answer.model_dump_json().replace(record["decision_id"], "ID")
+        for answer, record in zip((hidden, absent), records, strict=True)
+    ]
+    assert told[0] == told[1]
+
+
+async def test_where_everything_else_is_hidden_nobody_can_tell_either(tmp_path: Path) -> None:
+    """And the words are those of the server itself, which never hears of it."""
+    server = sdk_server()
+    rules = {"default": "hide", "tools": {"add": {}, "hidden_tool": {"action": "hide"}}}
+    async with (
+        asgi_upstream(server.streamable_http_app()) as url,
+        gateway(tmp_path, {"s": url}, {"s": rules}) as tipstaff,
+        Client(tipstaff.url("s"), mode="2026-07-28") as client,
+    ):
+        told = []
+        for name in ("hidden_tool", "absent_tool"):
+            with pytest.raises(MCPError) as refused:
+                await client.call_tool(name, {})
+            told.append((refused.value.code, refused.value.message.replace(name, "NAME")))
+    assert told == [(-32602, "Unknown tool: NAME")] * 2
 
 
 async def test_legacy_sessions_count_for_themselves(site: Site) -> None:

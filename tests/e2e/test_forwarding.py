@@ -108,6 +108,18 @@ async def test_authorization_goes_on_where_the_configuration_says_so(
     assert "c=1" not in head
 
 
+async def test_nothing_goes_on_that_a_server_reads_as_our_credential(
+    client: httpx.AsyncClient, upstream: Recorder
+) -> None:
+    """Behind CGI and its like `X_Api_Key` overwrites `X-Api-Key`, and so does `X.Api.Key`."""
+    async with proxy(Server("demo", upstream.url, headers={"X-Api-Key": "ours"})) as gate:
+        headers = {**call_headers("add"), "X_Api_Key": "theirs", "x.api.key": "theirs"}
+        await client.post(gate.url(), json=tool_call("add"), headers=headers)
+    head = upstream.requests[0][0].decode().lower()
+    assert "theirs" not in head
+    assert "x-api-key: ours\r\n" in head
+
+
 @pytest.mark.parametrize("path", ["/demo/mcp", "/demo/mcp/"])
 async def test_both_spellings_of_the_path_lead_to_the_server(
     client: httpx.AsyncClient, gate: Proxy, path: str

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DecideRequest(_message.Message):
-    __slots__ = ("request_id", "server", "method", "target", "arguments_json", "principal", "session", "client", "protocol", "transport", "phase", "is_retry", "trace_id", "direction", "definition_digest")
+    __slots__ = ("request_id", "server", "method", "target", "arguments_json", "principal", "session", "client", "protocol", "transport", "phase", "is_retry", "trace_id", "direction", "definition_digest", "reference")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,7 @@ class DecideRequest(_message.Message):
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     DIRECTION_FIELD_NUMBER: _ClassVar[int]
     DEFINITION_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     server: str
     method: str
@@ -39,7 +40,8 @@ class DecideRequest(_message.Message):
     trace_id: str
     direction: _types_pb2.Direction
     definition_digest: str
-    def __init__(self, request_id: _Optional[str] = ..., server: _Optional[str] = ..., method: _Optional[str] = ..., target: _Optional[str] = ..., arguments_json: _Optional[bytes] = ..., principal: _Optional[_Union[_types_pb2.Principal, _Mapping]] = ..., session: _Optional[_Union[_types_pb2.Session, _Mapping]] = ..., client: _Optional[_Union[_types_pb2.Client, _Mapping]] = ..., protocol: _Optional[_Union[_types_pb2.Protocol, _Mapping]] = ..., transport: _Optional[str] = ..., phase: _Optional[_Union[_types_pb2.Phase, str]] = ..., is_retry: _Optional[bool] = ..., trace_id: _Optional[str] = ..., direction: _Optional[_Union[_types_pb2.Direction, str]] = ..., definition_digest: _Optional[str] = ...) -> None: ...
+    reference: _types_pb2.Reference
+    def __init__(self, request_id: _Optional[str] = ..., server: _Optional[str] = ..., method: _Optional[str] = ..., target: _Optional[str] = ..., arguments_json: _Optional[bytes] = ..., principal: _Optional[_Union[_types_pb2.Principal, _Mapping]] = ..., session: _Optional[_Union[_types_pb2.Session, _Mapping]] = ..., client: _Optional[_Union[_types_pb2.Client, _Mapping]] = ..., protocol: _Optional[_Union[_types_pb2.Protocol, _Mapping]] = ..., transport: _Optional[str] = ..., phase: _Optional[_Union[_types_pb2.Phase, str]] = ..., is_retry: _Optional[bool] = ..., trace_id: _Optional[str] = ..., direction: _Optional[_Union[_types_pb2.Direction, str]] = ..., definition_digest: _Optional[str] = ..., reference: _Optional[_Union[_types_pb2.Reference, str]] = ...) -> None: ...
 
 class DecideResponse(_message.Message):
     __slots__ = ("decision",)

@@ -25,6 +25,12 @@ class Direction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DIRECTION_UNSPECIFIED: _ClassVar[Direction]
     DIRECTION_TO_SERVER: _ClassVar[Direction]
     DIRECTION_TO_CLIENT: _ClassVar[Direction]
+
+class Reference(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REFERENCE_UNSPECIFIED: _ClassVar[Reference]
+    REFERENCE_PROMPT: _ClassVar[Reference]
+    REFERENCE_RESOURCE: _ClassVar[Reference]
 EFFECT_UNSPECIFIED: Effect
 EFFECT_ALLOW: Effect
 EFFECT_DENY: Effect
@@ -35,6 +41,9 @@ PHASE_LIST: Phase
 DIRECTION_UNSPECIFIED: Direction
 DIRECTION_TO_SERVER: Direction
 DIRECTION_TO_CLIENT: Direction
+REFERENCE_UNSPECIFIED: Reference
+REFERENCE_PROMPT: Reference
+REFERENCE_RESOURCE: Reference
 
 class Principal(_message.Message):
     __slots__ = ("id", "kind", "claims_json")
@@ -120,6 +129,16 @@ class ShadowFinding(_message.Message):
     rule: str
     def __init__(self, effect: _Optional[_Union[Effect, str]] = ..., reason: _Optional[_Union[Reason, _Mapping]] = ..., rule: _Optional[str] = ...) -> None: ...
 
+class Appearance(_message.Message):
+    __slots__ = ("effect", "reason", "rule")
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    effect: Effect
+    reason: Reason
+    rule: str
+    def __init__(self, effect: _Optional[_Union[Effect, str]] = ..., reason: _Optional[_Union[Reason, _Mapping]] = ..., rule: _Optional[str] = ...) -> None: ...
+
 class Approval(_message.Message):
     __slots__ = ("id", "state", "expires_in_ms")
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -131,7 +150,7 @@ class Approval(_message.Message):
     def __init__(self, id: _Optional[str] = ..., state: _Optional[str] = ..., expires_in_ms: _Optional[int] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("decision_id", "effect", "reason", "rule", "revision", "hidden", "limits", "obligations", "shadow", "retry_after_ms", "approval")
+    __slots__ = ("decision_id", "effect", "reason", "rule", "revision", "hidden", "limits", "obligations", "shadow", "retry_after_ms", "approval", "appearance")
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     EFFECT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +162,7 @@ class Decision(_message.Message):
     SHADOW_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     APPROVAL_FIELD_NUMBER: _ClassVar[int]
+    APPEARANCE_FIELD_NUMBER: _ClassVar[int]
     decision_id: str
     effect: Effect
     reason: Reason
@@ -154,4 +174,5 @@ class Decision(_message.Message):
     shadow: _containers.RepeatedCompositeFieldContainer[ShadowFinding]
     retry_after_ms: int
     approval: Approval
-    def __init__(self, decision_id: _Optional[str] = ..., effect: _Optional[_Union[Effect, str]] = ..., reason: _Optional[_Union[Reason, _Mapping]] = ..., rule: _Optional[str] = ..., revision: _Optional[str] = ..., hidden: _Optional[bool] = ..., limits: _Optional[_Iterable[_Union[LimitResult, _Mapping]]] = ..., obligations: _Optional[_Iterable[_Union[Obligation, _Mapping]]] = ..., shadow: _Optional[_Iterable[_Union[ShadowFinding, _Mapping]]] = ..., retry_after_ms: _Optional[int] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ...) -> None: ...
+    appearance: Appearance
+    def __init__(self, decision_id: _Optional[str] = ..., effect: _Optional[_Union[Effect, str]] = ..., reason: _Optional[_Union[Reason, _Mapping]] = ..., rule: _Optional[str] = ..., revision: _Optional[str] = ..., hidden: _Optional[bool] = ..., limits: _Optional[_Iterable[_Union[LimitResult, _Mapping]]] = ..., obligations: _Optional[_Iterable[_Union[Obligation, _Mapping]]] = ..., shadow: _Optional[_Iterable[_Union[ShadowFinding, _Mapping]]] = ..., retry_after_ms: _Optional[int] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., appearance: _Optional[_Union[Appearance, _Mapping]] = ...) -> None: ...

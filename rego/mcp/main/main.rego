@@ -37,7 +37,7 @@ decision := answer if {
 		with findings.checks as found.checks
 } else := _folded
 
-_folded := {
+_folded := object.union(_disguise(denial), {
 	"effect": "deny",
 	"reason": _reason(denial),
 	"rule": denial.rule,
@@ -46,7 +46,7 @@ _folded := {
 	"checks": [],
 	"obligations": [],
 	"shadow": _shadow,
-} if {
+}) if {
 	[_, denial] := min(_denials_in_order)
 } else := object.union(_demands, {
 	"effect": "hold",
@@ -78,6 +78,30 @@ _demands := {
 	"checks": findings.checks,
 	"obligations": findings.obligations,
 	"shadow": _shadow,
+}
+
+# What the caller is told of a hidden target: the same as of one that no rule names. Where that would be allowed,
+# or is hidden itself, the enforcement point says that it does not know the target.
+_disguise(denial) := {"appearance": appearance} if {
+	denial.hidden == true
+	input.phase == "call"
+	appearance := _appearance with input as object.union(input, _stranger)
+} else := {}
+
+_appearance := {"effect": "deny", "reason": _reason(denial), "rule": denial.rule} if {
+	[_, denial] := min(_denials_in_order)
+	object.get(denial, "hidden", false) != true
+} else := {"effect": "hold", "reason": _reason(hold), "rule": hold.rule} if {
+	_denials == set()
+	hold := min(_holds)
+} else := {"effect": "deny", "reason": {"code": "no_permit", "message": "no rule permits this call"}, "rule": "mcp.main"} if {
+	(_denials | _holds) | _permits == set()
+}
+
+_stranger := {
+	"target": "nobody:knows",
+	"annotations": {},
+	"tool": {"category": "", "risk": "", "confidence": 0, "marks": [], "pinned": false, "changed": false},
 }
 
 # An element that says `shadow: true` is not enforced; denials and holds are then recorded.

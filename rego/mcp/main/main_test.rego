@@ -55,7 +55,7 @@ test_effect[note] if {
 	}
 	answer := decide(tc.rule, tc.site)
 	[answer.effect, answer.reason.code] == tc.want
-	object.keys(answer) == shape
+	object.keys(answer) - {"appearance"} == shape
 }
 
 test_nothing_permits[note] if {
@@ -106,6 +106,66 @@ test_shadows_are_recorded_with_what_they_would_have_done if {
 test_a_hidden_target_is_marked if {
 	decide({"action": "hide"}, {}).hidden == true
 	decide({"action": "deny"}, {}).hidden == false
+}
+
+hiding := {
+	"tools": {"read": {"action": "hide"}},
+	"prompts": {"read": {"action": "hide"}},
+	"resources": {"read:it": {"action": "hide"}, "read:all/*": {"action": "hide"}},
+	"categories": {"Destructive": {"action": "hide"}},
+}
+
+test_a_hidden_target_appears_as_one_that_nobody_has_named[note] if {
+	some note, tc in {
+		"a tool": {"hidden": {"target": "read"}, "absent": {"target": "other"}},
+		"a tool of a category": {
+			"hidden": {"target": "wipe", "tool": {"category": "Destructive", "risk": "high"}},
+			"absent": {"target": "other"},
+		},
+		"a prompt": {
+			"hidden": {"method": "prompts/get", "target": "read"},
+			"absent": {"method": "prompts/get", "target": "other"},
+		},
+		"a resource": {
+			"hidden": {"method": "resources/read", "target": "read:it"},
+			"absent": {"method": "resources/read", "target": "read:other"},
+		},
+		"a resource by its beginning": {
+			"hidden": {"method": "resources/subscribe", "target": "read:all/x"},
+			"absent": {"method": "resources/subscribe", "target": "read:other"},
+		},
+		"a completion": {
+			"hidden": {"method": "completion/complete", "reference": "prompt", "target": "read"},
+			"absent": {"method": "completion/complete", "reference": "prompt", "target": "other"},
+		},
+	}
+	every default_action in ["deny", "require_approval"] {
+		rules := {"files": object.union(hiding, {"default": default_action})}
+		hidden := main.decision with input as calls.with_fields(tc.hidden) with data.servers as rules
+		absent := main.decision with input as calls.with_fields(tc.absent) with data.servers as rules
+		[hidden.effect, hidden.hidden, hidden.reason.code] == ["deny", true, "hidden"]
+		hidden.appearance == object.filter(absent, ["effect", "reason", "rule"])
+		not "appearance" in object.keys(absent)
+	}
+}
+
+test_a_hidden_target_appears_as_sites_rules_have_it_too if {
+	site := {"all": {"deny": [{"code": "closed", "message": "m"}]}}
+	answer := decide({"action": "hide"}, site)
+	[answer.reason.code, answer.appearance.reason.code] == ["hidden", "closed"]
+}
+
+test_a_hidden_target_has_no_appearance[note] if {
+	some note, tc in {
+		"where all others are allowed": {"input": calls.call, "default": "allow"},
+		"where all others are hidden": {"input": calls.call, "default": "hide"},
+		"in a list": {"input": calls.with_fields({"phase": "list"}), "default": "deny"},
+		"without a phase": {"input": calls.without("phase"), "default": "deny"},
+	}
+	answer := main.decision with input as tc.input
+		with data.servers as {"files": object.union(hiding, {"default": tc["default"]})}
+	answer.hidden == true
+	object.keys(answer) == shape
 }
 
 test_a_target_that_anything_hides_is_hidden_and_its_reason_told[note] if {

@@ -44,6 +44,7 @@ def test_the_input_has_all_documented_members() -> None:
         "phase": "list",
         "direction": "to_server",
         "target": "read",
+        "reference": "",
         "arguments": {"path": "/x"},
         "annotations": {"a": 1},
         "tool": {
@@ -83,7 +84,7 @@ def test_no_value_of_a_call_changes_the_document_around_it(
         protocol=Protocol("modern", name),
     )
     read = json.loads(policy_input(one, UNKNOWN, 1))
-    assert len(read) == 16
+    assert len(read) == 17
     assert read["arguments"] == arguments
     assert (read["target"], read["client"]["name"], read["session"]["id"]) == (
         target,

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from pdp.api.model import Decision, Effect, LimitResult, Obligation, Reason, ShadowFinding
+from pdp.api.model import (
+    Appearance,
+    Decision,
+    Effect,
+    LimitResult,
+    Obligation,
+    Reason,
+    ShadowFinding,
+)
 from pdp.api.reasons import REASONS
 from pdp.checks import CheckFailure
 from pdp.fold import fold, refusal, refuse_with
@@ -97,8 +105,10 @@ def test_a_limit_in_shadow_that_has_no_room_is_a_finding() -> None:
 
 
 def test_a_denial_gives_the_rules_own_reason() -> None:
-    """And says whether the target is to be hidden; obligations are for allows."""
-    decision = judged(structs.replace(DENY, hidden=True), FAILURE, GRANTED)
+    """And says whether the target is to be hidden, and how; obligations are for allows."""
+    appearance = Appearance(Effect.DENY, Reason("no_permit", "m"), "mcp.main")
+    hidden = structs.replace(DENY, hidden=True, appearance=appearance)
+    decision = judged(hidden, FAILURE, GRANTED)
     assert decision == Decision(
         decision_id="d1",
         effect=Effect.DENY,
@@ -107,6 +117,7 @@ def test_a_denial_gives_the_rules_own_reason() -> None:
         revision="rev",
         hidden=True,
         shadow=SHADOW,
+        appearance=appearance,
     )
 
 

@@ -11,12 +11,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from pdp.api.model import Effect, Obligation, Reason, ShadowFinding
+from pdp.api.model import Appearance, Effect, Obligation, Reason, ShadowFinding
 from pdp.api.reasons import REASONS
 from pdp.policy import BatchAnswer, Check, Fault, Limit, PolicyAnswer, late, read, unavailable
 
 LIMIT: dict[str, Any] = {"name": "files/read", "scope": "session", "max": 3, "window": 60}
 SHADOW: dict[str, Any] = {"effect": "deny", "code": "c", "message": "m", "rule": "r"}
+APPEARANCE: dict[str, Any] = {
+    "effect": "deny",
+    "reason": {"code": "no_permit", "message": "m"},
+    "rule": "mcp.main",
+}
 ANSWER: dict[str, Any] = {
     "effect": "allow",
     "reason": {"code": "allowed", "message": "fine"},
@@ -71,6 +76,7 @@ def test_a_whole_answer_is_read_member_by_member() -> None:
         ],
         obligations=[{"type": "redact", "fields": ["a", {"b": 1}]}],
         shadow=[SHADOW],
+        appearance=APPEARANCE,
     )
     assert read_one(body(full)) == PolicyAnswer(
         effect=Effect.HOLD,
@@ -85,6 +91,7 @@ def test_a_whole_answer_is_read_member_by_member() -> None:
         ),
         obligations=(Obligation("redact", b'{"fields":["a", {"b": 1}]}'),),
         shadow=(ShadowFinding(Effect.DENY, Reason("c", "m"), "r"),),
+        appearance=Appearance(Effect.DENY, Reason("no_permit", "m"), "mcp.main"),
     )
 
 
@@ -124,6 +131,8 @@ def test_a_bad_answer_harms_no_other() -> None:
         *(answer(checks=checks) for checks in (None, {}, [None], [{}], [{"schema": {}}])),
         *(answer(shadow=shadow) for shadow in (None, SHADOW, [{}], [{**SHADOW, "effect": "x"}])),
         answer(shadow=[{**SHADOW, "more": 1}]),
+        *(answer(appearance=wrong) for wrong in (True, [], {}, {**APPEARANCE, "more": 1})),
+        *(answer(appearance={**APPEARANCE, "effect": effect}) for effect in ("allow", "", None)),
         *(answer(obligations=wrong) for wrong in (None, {}, [None], ["redact"], [{"type": 7}])),
         *({name: ANSWER[name] for name in ANSWER if name != missing} for missing in ANSWER),
     ],

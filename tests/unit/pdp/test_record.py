@@ -22,6 +22,7 @@ from pdp.api.model import (
     Principal,
     Protocol,
     Reason,
+    Reference,
     Session,
     ShadowFinding,
 )
@@ -91,6 +92,12 @@ def test_a_record_names_who_what_when_and_why() -> None:
         "request_id": "r1",
         "arguments": {"path": "/x"},
     }
+
+
+def test_the_record_of_a_completion_says_what_was_completed() -> None:
+    """By its target alone it could be a prompt or a resource."""
+    one = replace(call(method="completion/complete"), reference=Reference.PROMPT)
+    assert record(one)["reference"] == "prompt"
 
 
 def test_limits_obligations_and_shadow_findings_are_recorded() -> None:

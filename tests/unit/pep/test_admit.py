@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from pep.admit import admit, lightened, status_of
+from pep.admit import admit, check_name, lightened, status_of
 from pep.errors import (
     HeaderMismatch,
     InvalidParams,
@@ -108,3 +108,49 @@ def test_after_the_judgement_nothing_large_is_left_of_a_message() -> None:
         message("notifications/cancelled", id=..., params={"requestId": 1}),
     )
     assert lightened(notification) is notification
+
+
+def named(method: str, params: dict[str, Any]) -> Any:
+    return admit(Front(), message(method, params=params))
+
+
+@pytest.mark.parametrize(
+    "name", ["greet ", " greet", "greet\u200b", "gre\u00adet", "gre\u0301et", "gr\teet", "\u3000"]
+)
+def test_a_name_with_a_second_spelling_is_refused(name: str) -> None:
+    """A server that trims, composes or drops what nobody sees would take it for another."""
+    completed = {"ref": {"type": "ref/prompt", "name": name}}
+    for admitted in (
+        named("prompts/get", {"name": name}),
+        named("completion/complete", completed),
+        named("tools/call", {"name": name}),
+    ):
+        with pytest.raises(InvalidParams, match="name must be text"):
+            check_name(admitted, "any")
+
+
+@pytest.mark.parametrize("name", ["greet", "My prompt", "Gr\u00fc\u00dfe"])
+def test_a_prompt_may_have_any_name_that_is_seen(name: str) -> None:
+    """The specification has no grammar for it; tools have one unless the server's entry says so."""
+    check_name(named("prompts/get", {"name": name}), "strict")
+    check_name(
+        named("completion/complete", {"ref": {"type": "ref/prompt", "name": name}}), "strict"
+    )
+    check_name(named("tools/call", {"name": name}), "any")
+
+
+def test_what_is_no_name_is_none_of_its_business() -> None:
+    """Lists, tasks, and resources, which have URIs."""
+    check_name(named("tools/list", {}), "strict")
+    check_name(named("tasks/get", {"taskId": "a "}), "strict")
+    check_name(named("resources/read", {"uri": "a:b"}), "strict")
+    check_name(
+        named("completion/complete", {"ref": {"type": "ref/resource", "uri": "a:{b}"}}), "any"
+    )
+
+
+@pytest.mark.parametrize("name", ["add me", "gr\u00fc\u00dfe", "x" * 129])
+def test_a_tools_name_is_by_the_grammar(name: str) -> None:
+    """MCP 2025-11-25, tools."""
+    with pytest.raises(InvalidParams, match="letters, digits"):
+        check_name(named("tools/call", {"name": name}), "strict")

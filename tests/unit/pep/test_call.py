@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pdp.api.model import Call, Client, Principal, Session
+from pdp.api.model import Call, Client, Principal, Reference, Session
 from pep.admit import admit
 from pep.call import build, client_of, trace_id
 from pep.headers import Front
@@ -33,6 +33,22 @@ def judged(method: str, params: dict[str, Any], front: Front, learnt: Learnt | N
 def modern(method: str = "tools/call", name: str = "add", **params: Any) -> Call:
     front = Front(version="2026-07-28", method=method, name=name)
     return judged(method, {"name": name, "_meta": MODERN, **params}, front)
+
+
+@pytest.mark.parametrize(
+    ("ref", "reference"),
+    [
+        ({"type": "ref/prompt", "name": "file:///{a}"}, Reference.PROMPT),
+        ({"type": "ref/resource", "uri": "file:///{a}"}, Reference.RESOURCE),
+    ],
+)
+def test_a_completion_says_what_it_is_for(ref: dict[str, Any], reference: Reference) -> None:
+    """The same text may name a prompt and a resource, which have rules of their own."""
+    front = Front(version="2026-07-28", method="completion/complete")
+    params = {"ref": ref, "argument": {"name": "a", "value": ""}, "_meta": MODERN}
+    found = judged("completion/complete", params, front)
+    assert (found.target, found.reference) == ("file:///{a}", reference)
+    assert modern().reference is Reference.NONE
 
 
 def test_a_modern_call_says_everything_itself() -> None:
@@ -63,10 +79,10 @@ def test_initialize_proposes_its_version_and_its_client() -> None:
     assert found.target == ""
 
 
-@pytest.mark.parametrize("key", ["inputResponses", "requestState"])
-def test_a_call_that_answers_questions_is_a_retry(key: str) -> None:
+@pytest.mark.parametrize("more", [{"inputResponses": {}}, {"requestState": ""}])
+def test_a_call_that_answers_questions_is_a_retry(more: dict[str, Any]) -> None:
     """It is judged again, and rules may tell."""
-    assert modern(**{key: {}}).is_retry
+    assert modern(**more).is_retry
 
 
 @pytest.mark.parametrize("info", [None, "x", [], {}, {"name": 1, "version": []}])

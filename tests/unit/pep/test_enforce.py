@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pdp.api.model import Decision, Effect, LimitResult, Obligation, Reason
+from pdp.api.model import Appearance, Decision, Effect, LimitResult, Obligation, Reason
 from pdp.api.reasons import REASONS
 from pep.enforce import Forward, Refuse, enforce, is_shown, refuse
 from pep.errors import WIRE, BodyTooLarge, Refusal, VerbNotAllowed
@@ -16,6 +16,10 @@ from pep.methods import LEGACY, MODERN
 
 CALL = Request(b"", 7, "tools/call", {"name": "drop"})
 READ = Request(b"", "a", "resources/read", {"uri": "file:///x"})
+
+
+def completion(**ref: str) -> Request:
+    return Request(b"", 1, "completion/complete", {"ref": ref})
 
 
 def decision(effect: Effect = Effect.DENY, code: str = "denied_by_rule", **more: Any) -> Decision:
@@ -152,6 +156,44 @@ def test_what_is_hidden_looks_like_what_does_not_exist(
     found, _, body = refused(decision(code="hidden", hidden=True), message, era)
     assert found == status
     assert body["error"] == {"code": -32602, "message": text}
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (Request(b"", 1, "prompts/get", {"name": "p"}), "Unknown prompt: p"),
+        (Request(b"", 1, "resources/subscribe", {"uri": "a:b"}), "Unknown resource: a:b"),
+        (completion(type="ref/prompt", name="p"), "Unknown prompt: p"),
+        (completion(type="ref/resource", uri="a:{b}"), "Unknown resource: a:{b}"),
+        (Request(b"", 1, "roots/list", {}), "Unknown target: "),
+    ],
+)
+def test_the_kind_of_what_is_hidden_is_named(message: Request, text: str) -> None:
+    """As a server would."""
+    _, _, body = refused(decision(code="hidden", hidden=True), message)
+    assert body["error"]["message"] == text
+
+
+@pytest.mark.parametrize("message", [CALL, READ, completion(type="ref/prompt", name="p")])
+@pytest.mark.parametrize("style", ["result", "error"])
+@pytest.mark.parametrize("era", [LEGACY, MODERN])
+@pytest.mark.parametrize("effect", [Effect.DENY, Effect.HOLD])
+def test_what_is_hidden_is_answered_as_what_no_rule_names(
+    message: Request, style: Any, era: str, effect: Effect
+) -> None:
+    """Where a name without a rule is denied, nobody can tell a hidden one from it."""
+    reason = Reason("no_permit", "no rule permits this call")
+    limits = (LimitResult("a", "session", 1, 60, 1, 0, True, 0),)
+    absent = Decision(decision_id="d1", effect=effect, reason=reason, rule="mcp.main")
+    hidden = decision(
+        code="hidden",
+        hidden=True,
+        appearance=Appearance(effect, reason, "mcp.main"),
+        limits=limits,
+        retry_after_ms=9,
+    )
+    told = [enforce(message, one, era=era, denial=style) for one in (absent, hidden)]
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("kind", WIRE)

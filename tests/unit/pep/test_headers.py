@@ -67,8 +67,21 @@ def test_other_repeated_lines_that_matter_are_refused(name: bytes) -> None:
         [(b"content-length", b"1,1")],
         [(b"mcp_name", b"x")],
         [(b"mcp_method", b"x")],
+        [(b"mcp.name", b"x")],
+        [(b"mcp~name", b"x")],
+        [(b"content_length", b"1")],
+        [(b"content_length", b"1"), (b"content-length", b"1")],
+        [(b"transfer_encoding", b"chunked")],
+        [(b"content_type", b"application/json")],
+        [(b"mcp_session-id", b"x")],
+        [(b"mcp_param_path", b"x")],
+        [(b"mcp-param_path", b"x")],
+        [(b"mcp-param-a", b"x"), (b"mcp-param-a", b"y")],
+        [(b"mcp-param-a-b", b"x"), (b"mcp-param-a_b", b"y")],
         [(b"connection", b"close, Mcp-Name")],
         [(b"connection", b"authorization")],
+        [(b"connection", b"close, mcp_name")],
+        [(b"connection", b"mcp-param-path")],
         [(b"x-any", b"\xff")],
         [(b"mcp-session-id", "é".encode())],
     ],
@@ -254,6 +267,33 @@ def test_mirrors_are_decoded_as_the_sdk_decodes_them(text: str) -> None:
     """A value that one side takes and the other refuses would be a way through."""
     for value in (text, f"=?base64?{text}?="):
         assert headers.decode_mirror(value) == decode_header_value(value)
+
+
+def test_parameters_that_a_header_repeats_may_have_any_name() -> None:
+    """As long as there is one of each, however its words are joined (`x-mcp-header`)."""
+    read([(b"mcp-param-a_b", b"x"), (b"mcp-param-a-c", b"y"), (b"mcp-param-b", b"z")])
+
+
+def test_a_line_that_servers_read_under_a_dropped_name_is_dropped_too() -> None:
+    """A server behind CGI or WSGI takes `X_Api_Key` and `X.Api.Key` for `X-Api-Key`."""
+    lines = [
+        (b"x_api_key", b"theirs"),
+        (b"x.api.key", b"theirs"),
+        (b"x-api_key", b"theirs"),
+        (b"proxy_authorization", b"theirs"),
+        (b"tipstaff_session", b"s"),
+        (b"keep_alive", b"1"),
+        (b"x_hop", b"1"),
+        (b"connection", b"x-hop"),
+        (b"x_api_key_2", b"passes"),
+    ]
+    ours = ((b"x-api-key", b"ours"),)
+    found = headers.to_upstream(lines, b"up", passthrough=True, credentials=ours)
+    assert found == [(b"host", b"up"), (b"x_api_key_2", b"passes"), *ours]
+    named = headers.to_upstream(
+        lines[:3], b"up", passthrough=True, credentials=((b"x_api_key", b"ours"),)
+    )
+    assert named == [(b"host", b"up"), (b"x_api_key", b"ours")]
 
 
 def test_lines_go_on_raw_separate_and_in_order() -> None:

@@ -139,6 +139,11 @@ def test_a_task_that_a_result_names_is_found(result: dict[str, Any]) -> None:
         b'{"id":1,"result":{"tools":[],"prompts":[{"name":"x"}]}}',
         b'{"id":1,"result":{"tools":[{"name":"x","Description":"y"}]}}',
         b'{"id":1,"result":{"tools":[{"name":"x","input\xc5\xbfchema":{}}]}}',
+        b'{"id":1,"result":{"resourceTemplates":[{"uriTemplate":"a:b","uritemplate":"c:d"}]}}',
+        b'{"id":1,"result":{"resourceTemplates":[{"uriTemplate":"a:b","uri_template":"c:d"}]}}',
+        b'{"id":1,"result":{"resource_templates":[{"uriTemplate":"a:b"}]}}',
+        b'{"id":1,"result":{"task_id":"t"}}',
+        b'{"id":1,"result":{"input_requests":{"a":{"method":"roots/list"}}}}',
     ],
 )
 def test_what_two_readers_could_read_differently_is_not_shown(data: bytes) -> None:
@@ -160,6 +165,7 @@ def test_a_word_in_disguise_still_matters(data: bytes) -> None:
     "data",
     [
         b'"inputRequests"',
+        b'"input_requests"',
         b'"inputSchema"',
         b"sampling/createMessage",
         b'"elicitation\\/create"',

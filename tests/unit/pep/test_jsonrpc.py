@@ -100,7 +100,8 @@ def test_what_is_not_one_message_is_an_invalid_request(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["Params", "PARAMS", "param\u017f", "params\u0000", "\uff50arams", "ID"]
+    "key",
+    ["Params", "PARAMS", "param\u017f", "params\u0000", "\uff50arams", "ID", "params ", "id\u200b"],
 )
 def test_a_key_that_looks_like_one_of_the_envelope_is_refused(key: str) -> None:
     """A parser that ignores case would take it for the real one."""
@@ -119,10 +120,23 @@ def test_a_key_that_looks_like_one_of_the_envelope_is_refused(key: str) -> None:
         {"_meta": {"Tipstaff/Session": "x"}},
         {"_meta": {"io.modelcontextprotocol/ProtocolVersion": "x"}},
         {"ref": {"type": "ref/prompt", "Name": "x"}},
+        {"name": "x", "name ": "y"},
+        {"name": "x", "name\u200b": "y"},
+        {"name": "x", "na\u00adme": "y"},
+        {"input_responses": {}},
+        {"meta": {}},
+        {"_meta": {"io_modelcontextprotocol_protocol_version": "x"}},
+        {"notifications": {"resource_subscriptions": ["file:///x"]}},
+        {"notifications": {"resourceSubscriptions ": ["file:///x"]}},
+        {"argument": {"name": "a", "Value": "b"}},
+        {"context": {"Arguments": {}}},
     ],
 )
 def test_a_key_that_looks_like_a_known_parameter_is_refused(params: dict[str, Any]) -> None:
-    """The same for the parameters, their `_meta` and the reference of a completion."""
+    """The same for the parameters and for the objects in them that the protocol describes.
+
+    Servers of the Python SDK read `resource_subscriptions` as `resourceSubscriptions`.
+    """
     with pytest.raises(InvalidRequest, match="looks like"):
         parse(body(params=params))
 

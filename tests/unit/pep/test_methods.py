@@ -18,6 +18,7 @@ from pep.methods import (
     Target,
     Treatment,
     check_arguments,
+    check_types,
     look_up,
     server_method,
     target_of,
@@ -122,6 +123,73 @@ def test_a_reference_of_another_kind_is_refused(ref: Any) -> None:
     """There are prompts and resources, nothing else."""
     with pytest.raises(InvalidParams):
         target_of(METHODS["completion/complete"], {"ref": ref})
+
+
+@pytest.mark.parametrize(
+    "method", ["resources/read", "resources/subscribe", "resources/unsubscribe"]
+)
+@pytest.mark.parametrize(
+    "uri",
+    ["file:///a\tb", "file:///a\n", " file:///a", "file:///..\r/b", "file:///\x00", "/etc/passwd",
+     "file:///a\\b", "file:///%", "file:///{a}", "file:///\u00fc", "file:///a|b"],
+)  # fmt: skip
+def test_a_resource_is_named_by_a_uri(method: str, uri: str) -> None:
+    """Servers read anything else each in their own way."""
+    with pytest.raises(InvalidParams, match="must be a URI"):
+        target_of(METHODS[method], {"uri": uri})
+
+
+@pytest.mark.parametrize("uri", ["file:///{a}\t", "{", " file:///{a}", "file:///{a b}", "x"])
+def test_a_completed_resource_is_named_by_a_template(uri: str) -> None:
+    """Braces are all that it may hold more."""
+    with pytest.raises(InvalidParams, match="RFC 6570"):
+        target_of(METHODS["completion/complete"], {"ref": {"type": "ref/resource", "uri": uri}})
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"notifications": ["resourceSubscriptions"]},
+        {"notifications": None},
+        {"inputResponses": []},
+        {"inputResponses": "{}"},
+        {"requestState": {}},
+        {"ref": "ref/prompt"},
+        {"argument": ["name"]},
+        {"context": "x"},
+        {"cursor": 1},
+        {"cursor": {}},
+        {"level": 5},
+        {"protocolVersion": 20260728},
+        {"protocolVersion": None},
+        {"clientInfo": "x"},
+        {"capabilities": []},
+        {"task": "t"},
+    ],
+)
+def test_a_known_parameter_of_another_type_is_refused(params: dict[str, Any]) -> None:
+    """Rules that look into it would find nothing to deny."""
+    with pytest.raises(InvalidParams, match="must be"):
+        check_types(params)
+
+
+@pytest.mark.parametrize(
+    "uris",
+    [{"file:///a": 1}, "file:///a", None, 1, [1], ["file:///a", None], [["file:///a"]], [""],
+     ["file:///a", "file:///b\t"], [" file:///a"], ["file:///" + "a" * 8192]],
+)  # fmt: skip
+def test_resources_to_listen_to_are_a_list_of_uris(uris: Any) -> None:
+    """Each is judged, so each must be there to be judged."""
+    with pytest.raises(InvalidParams, match="resourceSubscriptions"):
+        check_types({"notifications": {"resourceSubscriptions": uris}})
+
+
+def test_parameters_of_their_own_types_pass() -> None:
+    """Also those that nobody here knows, and a cursor of null, which some clients send."""
+    check_types({})
+    check_types({"cursor": None, "other": 1, "arguments": 1, "level": "debug", "ref": {}})
+    check_types({"notifications": {"resourceSubscriptions": ["file:///a", "b:c"], "x": 1}})
+    check_types({"notifications": {}})
 
 
 def test_only_named_targets_are_mirrored() -> None:

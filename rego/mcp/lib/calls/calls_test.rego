@@ -7,6 +7,7 @@ call := {
 	"phase": "call",
 	"direction": "to_server",
 	"target": "read",
+	"reference": "",
 	"arguments": {"path": "/x"},
 	"annotations": {},
 	"tool": {"category": "", "risk": "", "confidence": 0, "marks": [], "pinned": false, "changed": false},

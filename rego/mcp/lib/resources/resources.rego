@@ -2,32 +2,47 @@
 # title: Resources
 # description: >
 #   Finds the rule of a resource: the one of its URI, else the one with the longest beginning of it.
-#   A key that ends in `*` is such a beginning.
+#   A key that ends in `*` is such a beginning. Keys are URIs in their normal form (`mcp.lib.uris`).
 # schemas:
 #   - input: schema.input
 #   - data.servers: schema.data.servers
 package mcp.lib.resources
 
+import data.mcp.lib.uris
 import future.keywords.not
 
 # METADATA
-# description: The key of the rule that a URI falls under.
-key(uri) := uri if written[uri]
-
-key(uri) := longest if {
-	not written[uri]
-	[_, longest] := max(_beginnings(uri))
-}
+# description: >
+#   The key of the rule that a URI falls under, where `otherwise` is the action of a URI without a rule. A rule
+#   of just this URI holds. Else the URI is judged as it is, and as the plainest one that a server may take it for,
+#   and the stricter holds: so a denial is not evaded by other spellings, and an allowance does not spread to them.
+key(uri, otherwise) := exact if {
+	exact := uris.normal(uri)
+	written[exact]
+} else := plainest if {
+	plainest := _plainest(uri)
+	strictness(_action(plainest)) >= strictness(_action_as_written(uri, otherwise))
+} else := _longest(uris.normal(uri))
 
 # METADATA
 # description: The server's rules of resources.
 written := data.servers[input.server].resources
 
 # METADATA
-# description: >
-#   A URI that leads elsewhere than it begins: one with dot segments, also encoded ones, or with a
-#   backslash. No rule of a beginning can tell what it names.
-is_doubtful(uri) if regex.match(`(?i)(^|[/\\]|%2f|%5c)(\.|%2e){1,2}([/\\?#]|%2f|%5c|$)|\\|%5c`, uri)
+# description: How much an action refuses; one that nobody knows is a denial.
+strictness(action) := object.get({"allow": 0, "require_approval": 1, "hide": 3}, action, 2)
+
+# METADATA
+# description: A URI of which no rule can tell what it names.
+is_doubtful(uri) if {
+	not uris.is_plain(uri)
+	uris.is_doubtful(uri)
+}
+
+is_doubtful(uri) if {
+	not uris.is_plain(uri)
+	not _is_well_formed(uri)
+}
 
 # METADATA
 # description: The URIs that a call names.
@@ -35,7 +50,7 @@ named contains input.target if startswith(input.method, "resources/")
 
 named contains input.target if {
 	input.method == "completion/complete"
-	contains(input.target, ":")
+	is_completed
 }
 
 named contains uri if {
@@ -43,8 +58,69 @@ named contains uri if {
 	some uri in input.arguments.resourceSubscriptions
 }
 
-_beginnings(uri) := {[count(name), name] |
-	some name, _ in written
-	endswith(name, "*")
-	startswith(uri, trim_suffix(name, "*"))
+# METADATA
+# description: Whether a resource is completed, or what may be one where the call does not say.
+is_completed if {
+	input.method == "completion/complete"
+	input.reference == "resource"
+}
+
+is_completed if {
+	input.method == "completion/complete"
+	not input.reference in {"prompt", "resource"}
+	regex.match(`[:{]`, input.target)
+}
+
+_is_well_formed(uri) if uris.is_uri(uri)
+
+_is_well_formed(uri) if {
+	_may_be_template
+	uris.is_template(uri)
+}
+
+_may_be_template if input.phase == "list"
+
+_may_be_template if input.method == "completion/complete"
+
+_action(name) := object.get(written[name], "action", "allow")
+
+_action_as_written(uri, _) := _action(_longest(uris.normal(uri)))
+
+_action_as_written(uri, otherwise) := otherwise if not _longest(uris.normal(uri))
+
+# With a slash at its end or without, and as the folder of what a beginning names: servers take one for the other.
+_plainest(uri) := name if {
+	name := uris.plain(uri)
+	written[name]
+} else := name if {
+	name := concat("", [uris.plain(uri), "/"])
+	written[name]
+} else := name if {
+	name := concat("", [uris.plain(uri), "/*"])
+	written[name]
+} else := _longest(uris.plain(uri))
+
+# Of many rules each beginning of the URI is looked up; few are gone through. So a decision costs
+# the same with ten rules and with ten thousand, and with a URI of any length.
+_longest(uri) := longest if {
+	_is_looked_up(uri)
+	[_, longest] := max({[length, name] |
+		some length in numbers.range(1, count(uri))
+		name := concat("", [substring(uri, 0, length), "*"])
+		written[name]
+	})
+}
+
+_longest(uri) := longest if {
+	not _is_looked_up(uri)
+	[_, longest] := max({[count(name), name] |
+		some name, _ in written
+		endswith(name, "*")
+		startswith(uri, trim_suffix(name, "*"))
+	})
+}
+
+_is_looked_up(uri) if {
+	count(uri) < 1024
+	count(written) > count(uri)
 }

@@ -89,6 +89,11 @@ subject := input.target if _section == "tools"
 
 subject := concat(":", [_section, _key]) if _section in {"prompts", "resources"}
 
+# What holds where the target has no rule of its own, and is no tool of a category.
+_otherwise := object.get(of_method, "action", "allow")
+
+_otherwise := object.get(server, "default", "deny") if not of_method
+
 _section := {
 	"tools/call": "tools",
 	"prompts/get": "prompts",
@@ -97,17 +102,35 @@ _section := {
 	"resources/unsubscribe": "resources",
 }[input.method]
 
-# What is completed is named by its prompt, or by its resource's template.
-_section := "prompts" if {
+_section := {"prompt": "prompts", "resource": "resources"}[input.reference] if {
 	input.method == "completion/complete"
-	data.servers[input.server].prompts[input.target]
 }
 
-_section := "resources" if {
+# A caller that does not say what it completes is judged by the stricter rule of both.
+_section := section if {
 	input.method == "completion/complete"
+	not input.reference in {"prompt", "resource"}
+	[_, _, section] := max(_completed)
+}
+
+_completed contains [_action_of(rule), 1, "prompts"] if rule := data.servers[input.server].prompts[input.target]
+
+_completed contains [resources.strictness(_otherwise), 0, "prompts"] if {
 	not data.servers[input.server].prompts[input.target]
 }
 
+_completed contains [_action_of(rule), 1, "resources"] if {
+	resources.is_completed
+	rule := resources.written[resources.key(input.target, _otherwise)]
+}
+
+_completed contains [resources.strictness(_otherwise), 0, "resources"] if {
+	resources.is_completed
+	not resources.written[resources.key(input.target, _otherwise)]
+}
+
+_action_of(rule) := resources.strictness(object.get(rule, "action", "allow"))
+
 _key := input.target if _section != "resources"
 
-_key := resources.key(input.target) if _section == "resources"
+_key := resources.key(input.target, _otherwise) if _section == "resources"

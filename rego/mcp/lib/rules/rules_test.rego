@@ -5,12 +5,18 @@ import data.mcp.lib.rules
 
 files := {
 	"default": "hide",
-	"resources": {"file:///srv/*": {}, "file:///t/{id}": {}},
-	"prompts": {"greet": {}, "read": {}},
-	"methods": {"sampling/createMessage": {}, "tools/list": {}, "logging/setLevel": {}},
+	"resources": {"file:///srv/*": {}, "file:///t/{id}": {}, "either:x": {"action": "deny"}, "either:y": {}},
+	"prompts": {"solo:x": {}, "greet": {}, "read": {}, "either:x": {}, "either:y": {"action": "require_approval"}},
+	"methods": {"resources/unsubscribe": {}, "sampling/createMessage": {}, "tools/list": {}, "logging/setLevel": {}},
 	"tools": {"read": {"action": "allow"}},
 	"categories": {"Destructive": {"action": "deny"}},
 }
+
+complete(target, reference) := calls.with_fields({
+	"method": "completion/complete",
+	"target": target,
+	"reference": reference,
+})
 
 in_category(name) := calls.with_fields({"target": "other", "tool": {"category": name}})
 
@@ -43,12 +49,52 @@ test_applicable[note] if {
 			"want": "servers.files.prompts.read",
 		},
 		"a prompt's, to complete its arguments": {
-			"input": calls.with_fields({"method": "completion/complete", "target": "greet"}),
+			"input": complete("greet", "prompt"),
 			"want": "servers.files.prompts.greet",
 		},
 		"a template's, to complete its variables": {
-			"input": calls.with_fields({"method": "completion/complete", "target": "file:///t/{id}"}),
+			"input": complete("file:///t/{id}", "resource"),
 			"want": "servers.files.resources.file:///t/{id}",
+		},
+		"the default, to complete a prompt that a resource's rule names": {
+			"input": complete("file:///t/{id}", "prompt"),
+			"want": "servers.files.default",
+		},
+		"the default, to complete a resource that a prompt's rule names": {
+			"input": complete("greet", "resource"),
+			"want": "servers.files.default",
+		},
+		"a prompt's, to complete what can only be one": {
+			"input": complete("greet", ""),
+			"want": "servers.files.prompts.greet",
+		},
+		"the default, to complete what may be either and is named in one": {
+			"input": complete("file:///t/{id}", ""),
+			"want": "servers.files.default",
+		},
+		"the default, to complete what may be either and is named a prompt": {
+			"input": complete("solo:x", ""),
+			"want": "servers.files.default",
+		},
+		"the stricter, to complete what may be either": {
+			"input": complete("either:x", ""),
+			"want": "servers.files.resources.either:x",
+		},
+		"its method's, for a resource that another one's rule names": {
+			"input": calls.with_fields({"method": "resources/unsubscribe", "target": "either:z?"}),
+			"want": "servers.files.methods.resources/unsubscribe",
+		},
+		"a resource's, in another spelling of it": {
+			"input": calls.with_fields({"method": "resources/unsubscribe", "target": "either:x?"}),
+			"want": "servers.files.resources.either:x",
+		},
+		"the stricter, to complete what is said to be something else": {
+			"input": complete("either:y", "tool"),
+			"want": "servers.files.prompts.either:y",
+		},
+		"the stricter, to complete what says nothing of itself": {
+			"input": object.remove(complete("either:x", ""), ["reference"]),
+			"want": "servers.files.resources.either:x",
 		},
 		"its method's, for a server's request": {
 			"input": calls.with_fields({"method": "sampling/createMessage", "direction": "to_client", "target": ""}),

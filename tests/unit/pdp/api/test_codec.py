@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pdp.api import codec
 from pdp.api.codec import CodecError
 from pdp.api.model import (
+    Appearance,
     Call,
     Client,
     Decision,
@@ -23,6 +24,7 @@ from pdp.api.model import (
     Principal,
     Protocol,
     Reason,
+    Reference,
     Session,
     ShadowFinding,
 )
@@ -53,6 +55,7 @@ CALLS = st.builds(
     protocol=st.builds(Protocol, st.sampled_from(["legacy", "modern"]), text(codec.MAX_NAME)),
     transport=text(32, 1),
     phase=st.sampled_from(Phase),
+    reference=st.sampled_from(Reference),
     is_retry=st.booleans(),
     trace_id=text(codec.MAX_NAME),
     definition=st.just("")
@@ -72,6 +75,7 @@ DECISIONS = st.builds(
         max_size=3,
     ).map(tuple),
     obligations=st.lists(st.builds(Obligation, text(9), OBJECTS), max_size=3).map(tuple),
+    appearance=st.none() | st.builds(Appearance, st.sampled_from(Effect), REASONS, text(9)),
     shadow=st.lists(st.builds(ShadowFinding, st.sampled_from(Effect), REASONS, text(9))).map(tuple),
     retry_after_ms=INT64,
 )
@@ -215,9 +219,10 @@ def test_what_is_left_out_has_a_meaning() -> None:
     )
 
 
-def test_unknown_phases_and_eras_are_refused() -> None:
+def test_unknown_phases_references_and_eras_are_refused() -> None:
     """Rules tell them apart, so that none may be invented."""
     assert refused_field(wire(phase=7)) == "phase"
+    assert refused_field(wire(reference=3)) == "reference"
     assert refused_field(wire(protocol__era="Legacy")) == "protocol.era"
 
 

@@ -1,7 +1,7 @@
 # METADATA
 # title: Ambiguous resource
 # description: >
-#   Where rules name the beginnings of URIs, a URI that leads out of its beginning cannot be judged by it.
+#   Where rules name URIs or their beginnings, one that leads elsewhere than it says cannot be judged by them.
 # schemas:
 #   - input: schema.input
 #   - data.servers: schema.data.servers
@@ -16,7 +16,9 @@ import data.mcp.lib.resources
 deny contains {"code": "uri_ambiguous", "message": message, "rule": "mcp.rules.resources.ambiguous"} if {
 	some uri in resources.named
 	resources.is_doubtful(uri)
-	some name, _ in resources.written
-	endswith(name, "*")
-	message := "the URI has dot segments or backslashes, so that it cannot be told what it names"
+	count(resources.written) > 0
+	message := concat("", [
+		"the URI has dot segments, backslashes or characters that are encoded twice or allowed in none, ",
+		"so that it cannot be told what it names",
+	])
 }

@@ -22,6 +22,8 @@ deny contains {"code": "denied_by_rule", "message": message, "rule": "mcp.rules.
 	message := concat("", ["the resource ", uri, " may not be subscribed to"])
 }
 
-_action(uri) := object.get(resources.written[resources.key(uri)], "action", "allow")
+_action(uri) := object.get(resources.written[resources.key(uri, _default)], "action", "allow")
 
-_action(uri) := object.get(rules.server, "default", "deny") if not resources.key(uri)
+_action(uri) := _default if not resources.key(uri, _default)
+
+_default := object.get(rules.server, "default", "deny")

@@ -1,0 +1,120 @@
+# METADATA
+# title: URIs
+# description: >
+#   One spelling for each URI, so that a rule need not be written in all of them. Pure text: what a server,
+#   its file system or a name service take for the same is not known here.
+# related_resources:
+#   - https://www.rfc-editor.org/rfc/rfc3986#section-6.2
+package mcp.lib.uris
+
+import future.keywords.not
+
+# METADATA
+# description: >
+#   The URI as rules name it: scheme and host in small letters, percent triplets decoded where the character
+#   may stand itself, the others in capitals, and without fragment. `file:/x`, `file:///x` and
+#   `file://localhost/x` are one, and so are a default port and none.
+normal(uri) := uri if {
+	is_plain(uri)
+} else := concat("", [scheme, ":", authority, path, _decoded(query, _unreserved)]) if {
+	[_, written, given, rest, query] := _parts(uri)
+	scheme := lower(written)
+	authority := _authority(scheme, given, rest)
+	path := _path(scheme, rest)
+} else := uri
+
+# METADATA
+# description: >
+#   The shortest URI that servers may take the URI for: without query, user, port, a dot behind the host and a
+#   slash at the end, with slashes for encoded and for repeated ones; of a file also without its host.
+plain(uri) := uri if {
+	is_plain(uri)
+} else := concat("", [scheme, ":", _bare(scheme, authority), shortened]) if {
+	[_, scheme, authority, path, _] := _parts(normal(uri))
+	shortened := trim_right(regex.replace(replace(path, "%2F", "/"), `/{2,}`, "/"), "/")
+} else := uri
+
+# METADATA
+# description: Whether the text is a scheme and characters that a URI may hold (RFC 3986), percent triplets whole.
+is_uri(text) if regex.match(`^[A-Za-z][A-Za-z0-9+.-]*:([A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*$`, text)
+
+# METADATA
+# description: Whether the text is a template of a URI (RFC 6570).
+is_template(text) if is_uri(regex.replace(text, `\{[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+\}`, "x"))
+
+# METADATA
+# description: >
+#   A URI that leads elsewhere than it begins, or to nobody knows where: with dot segments, also encoded, with
+#   blanks in them or parameters behind, with backslashes, encoded controls, or triplets that are encoded or longer
+#   than they need be; a file without a path from the root, or a web address without a host.
+is_doubtful(uri) if regex.match(_odd, uri)
+
+_odd := concat("|", [
+	`(?i)(^|[/\\:]|%2f)(%20)*(\.|%2e)(%20)*((\.|%2e)(%20)*)?([/\\?#;]|%2f|%3b|$)`,
+	`\\|%5c|%[01][0-9a-f]|%7f|%25[0-9a-f]{2}|%c[01]`,
+	`^file:([^/]|$)|^(https?|wss?|ftp):(//([/?#:]|$)|/([^/]|$)|[^/]|$)`,
+])
+
+# METADATA
+# description: >
+#   Whether the URI is its own normal form, the plainest reading of itself, and not doubtful. Most are, and one
+#   look tells.
+is_plain(uri) if {
+	startswith(uri, "file:///")
+	regex.match(concat("", [`^file://`, _plain_path]), uri)
+}
+
+is_plain(uri) if {
+	not startswith(uri, "file:")
+	regex.match(concat("", [`^[a-z][a-z0-9+.-]*://[a-z0-9_-]+(\.[a-z0-9_-]+)*`, _plain_path]), uri)
+}
+
+_plain_path := `(/\.*[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)+$`
+
+# Scheme, authority with its slashes, path, query with its question mark (RFC 3986, appendix B).
+_parts(uri) := regex.find_all_string_submatch_n(`^([^:/?#]+):(//[^/?#]*)?([^?#]*)(\?[^#]*)?`, uri, 1)[0]
+
+_default_ports := {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443", "ftp": ":21"}
+
+_authority(scheme, given, path) := "//" if {
+	given in {"", "//"}
+	startswith(path, "/")
+} else := "//" if {
+	scheme == "file"
+	lower(given) == "//localhost"
+} else := trim_suffix(trim_suffix(host, port), ":") if {
+	port := _default_ports[scheme]
+	host := _in_small_letters(_decoded(given, _unreserved))
+} else := _in_small_letters(_decoded(given, _unreserved))
+
+# The name of a template's variable keeps its capitals.
+_in_small_letters(host) := host if contains(host, "{")
+
+_in_small_letters(host) := lower(host) if not contains(host, "{")
+
+_path(scheme, path) := "/" if {
+	path == ""
+	scheme in (object.keys(_default_ports) | {"file"})
+} else := _decoded(path, _in_paths)
+
+_bare("file", _) := "//"
+
+_bare(scheme, authority) := trim_right(regex.replace(without_user, `:[0-9]*$`, ""), ".") if {
+	scheme != "file"
+	without_user := regex.replace(authority, `^//.*@`, "//")
+}
+
+_unreserved := `^%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])$`
+
+_in_paths := `^%(2[146-9A-E]|3[0-9ABD]|4[0-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])$`
+
+_decoded(text, _) := text if not contains(text, "%")
+
+_decoded(text, characters) := strings.replace_n(spelled, text) if {
+	contains(text, "%")
+	spelled := {triplet: _spelled(upper(triplet), characters) | some triplet in regex.find_n(`%[0-9A-Fa-f]{2}`, text, -1)}
+}
+
+_spelled(triplet, characters) := urlquery.decode(triplet) if regex.match(characters, triplet)
+
+_spelled(triplet, characters) := triplet if not regex.match(characters, triplet)
