@@ -45,6 +45,7 @@ _EXTRA_LINES: Mapping[type[Refusal], Lines] = MappingProxyType(
         BodyTooLarge: [(b"connection", b"close")],
         BodyTooSlow: [(b"connection", b"close")],
         TooManyUnderWay: [(b"retry-after", b"1")],
+        DecisionAway: [(b"retry-after", b"1")],
     }
 )
 # Faults behind the decision, not rules: the same call may pass once they are mended.

@@ -5,7 +5,6 @@ Edge, but without sockets of its own: ASGI callables on one side, two ports on t
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Iterator
 from typing import Any
@@ -16,12 +15,12 @@ from msgspec import structs
 from pdp.api.model import Call, Decision, Effect
 from pep import headers, jsonrpc, rate_limit, relay
 from pep.admit import Admitted, admit, check_name, lightened
+from pep.client_answer import ClientAnswer
 from pep.config import Server
-from pep.enforce import Forward, Refuse, enforce, refuse
-from pep.errors import InvalidRequest, Refusal, TooManyUnderWay, UpstreamAway, VerbNotAllowed
-from pep.intake import read_body, unpacked, until_gone
+from pep.enforce import Forward, Refuse, Verdict, enforce, refuse
+from pep.errors import InvalidRequest, Refusal, UpstreamAway, VerbNotAllowed
+from pep.intake import until_gone
 from pep.jsonrpc import Id, Request
-from pep.large_work import LARGE_BYTES, Turn
 from pep.methods import LEGACY, MODERN, Target
 from pep.ports import (
     Answer,
@@ -31,12 +30,12 @@ from pep.ports import (
     Receive,
     Send,
 )
+from pep.request_body import RequestBody
 from pep.screen import Screen
 from pep.visitor import Parts, Visitor
 
 # What is larger is not kept for as long as the server takes to answer.
 _LIGHT_BYTES = 4096
-_PIECE = 64 * 1024
 
 log = structlog.get_logger("pep")
 
@@ -49,15 +48,17 @@ class Exchange:
         self._parts = parts
         self._server = server
         self._scope = scope
-        self._send = send
+        self._client = ClientAnswer(send, parts.room.unread)
         self._front = headers.Front()
         self._visitor = Visitor(parts, server, scope)
         self._request_id: Id | None = None
         self._era = LEGACY
         self._under_way: Decision | None = None
-        self._held = 0
-        self._turn: Turn | None = None
-        self.has_begun = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of the answer has gone."""
+        return self._client.has_begun
 
     async def run(self, receive: Receive) -> None:
         """Answer the request. Raises a `Refusal` when there is no answer but that."""
@@ -68,20 +69,22 @@ class Exchange:
         config = self._parts.config
         headers.check_place(self._front, config.allowed_hosts, config.allowed_origins)
         await self._visitor.authenticate()
-        with self._parts.room.under_way.counted(self._visitor.principal.id):
-            await self._answer_verb(receive)
+        self._client.caller = caller = self._visitor.principal.id
+        with self._parts.room.under_way.counted(caller):
+            await self._answer_verb(receive, caller)
 
-    async def _answer_verb(self, receive: Receive) -> None:
-        verb = self._scope["method"]
+    async def _answer_verb(self, receive: Receive, caller: str) -> None:
+        verb, parts = self._scope["method"], self._parts
         if verb == "POST":
             headers.check_media(self._front)
+            body = RequestBody(
+                parts.config, self._front, caller, bodies=parts.room.bodies, large=parts.bench.large
+            )
             try:
-                config = self._parts.config
-                body = await read_body(receive, self._front.length, config, self._hold)
-                await until_gone(receive, self._post(body))
+                data = await body.receive(receive)
+                await until_gone(receive, self._post(body, data))
             finally:
-                if self._held:
-                    self._parts.room.bodies.give_back(self._visitor.principal.id, self._held)
+                body.release()
         elif verb in {"GET", "DELETE"} and self._era != MODERN:
             await until_gone(receive, self._pass_verb(verb))
         else:
@@ -92,72 +95,39 @@ class Exchange:
         log.info("refused", server=self._server.name, code=fault.code, reason=fault.message)
         await self._answer(refuse(self._request_id, fault, era=self._era))
 
-    async def _post(self, body: bytes) -> None:
-        try:
-            if len(body) <= LARGE_BYTES and not self._is_packed:
-                plain, admitted = self._read(body)
-            else:
-                plain, admitted = await self._read_in_turn(body)
-            if self._server.command:
-                body = plain  # there is no header line that would tell how it is packed
-            message = admitted.message
-            learnt = self._visitor.learnt()
-            asked = self._visitor.call(admitted, learnt)
-            with self._under_way_once(message.id if isinstance(message, Request) else None):
-                if admitted.is_judged and await self._is_refused(admitted, asked):
-                    return
-                self._end_turn()
-                if len(plain) > _LIGHT_BYTES:
-                    admitted, asked = lightened(admitted), structs.replace(asked, arguments=b"{}")
-                    del message, plain
-                try:
-                    await self._pass_message(body, admitted, asked)
-                finally:
-                    if self._under_way is not None:
-                        self._parts.decisions.finish_soon(self._under_way)
-        finally:
-            self._end_turn()
+    async def _post(self, body: RequestBody, data: bytes) -> None:
+        plain, admitted = await body.read(data, self._read)
+        if self._server.command:
+            data = plain  # there is no header line that would tell how it is packed
+        message = admitted.message
+        learnt = self._visitor.learnt()
+        asked = self._visitor.call(admitted, learnt)
+        with self._under_way_once(message.id if isinstance(message, Request) else None):
+            verdict = await self._decide(admitted, asked) if admitted.is_judged else Forward()
+            body.end_turn()
+            if isinstance(verdict, Refuse):
+                await self._answer(verdict)
+                return
+            if len(plain) > _LIGHT_BYTES:
+                admitted, asked = lightened(admitted), structs.replace(asked, arguments=b"{}")
+                del message, plain
+            try:
+                await self._pass_message(data, admitted, asked)
+            finally:
+                if self._under_way is not None:
+                    self._parts.decisions.finish_soon(self._under_way)
 
-    async def _read_in_turn(self, body: bytes) -> tuple[bytes, Admitted]:
-        """What takes long to read takes long to judge: the turn ends with the decision."""
-        if not self._held:
-            await self._hold(len(body))
-        self._turn = await self._parts.bench.large.begin(self._visitor.principal.id)
-        return await self._turn.run(self._read, body)
-
-    def _end_turn(self) -> None:
-        if self._turn is not None:
-            self._turn.end()
-            self._turn = None
-
-    @property
-    def _is_packed(self) -> bool:
-        return self._front.encoding.lower() not in {"", "identity"}
-
-    async def _hold(self, size: int) -> None:
-        """Wait until a large body may be held; raises `TooManyUnderWay`."""
-        config = self._parts.config
-        units = config.max_body_bytes if self._is_packed else size
-        try:
-            async with asyncio.timeout(config.body_timeout_ms / 1000):
-                await self._parts.room.bodies.take(self._visitor.principal.id, units)
-        except TimeoutError as error:
-            raise TooManyUnderWay("Too many large requests are under way") from error
-        self._held = units
-
-    def _read(self, body: bytes) -> tuple[bytes, Admitted]:
-        """The plain body, and the message in it that may be judged; raises a `ClientFault`."""
-        limit = self._parts.config.max_body_bytes
-        plain = unpacked(body, self._front.encoding.lower(), limit)
+    def _read(self, plain: bytes) -> Admitted:
+        """The message that may be judged; raises a `ClientFault`."""
         message = jsonrpc.parse(plain)
         if isinstance(message, Request):
             self._request_id = message.id
         admitted = admit(self._front, message)
         check_name(admitted, self._server.tool_names)
-        return plain, admitted
+        return admitted
 
-    async def _is_refused(self, admitted: Admitted, asked: Call) -> bool:
-        """Whether the decision was no, and the client has been told."""
+    async def _decide(self, admitted: Admitted, asked: Call) -> Verdict:
+        """The verdict; from here on the call is under way if it may go on."""
         if admitted.row is not None and admitted.row.target is Target.TASK:
             self._parts.bench.tasks.check(
                 self._server.name, admitted.target, self._visitor.principal
@@ -166,10 +136,7 @@ class Exchange:
         verdict = self._enforce(admitted.message, decision)
         if isinstance(verdict, Forward):
             self._under_way = decision
-            return False
-        self._end_turn()
-        await self._answer(verdict)
-        return True
+        return verdict
 
     @contextlib.contextmanager
     def _under_way_once(self, request_id: Id | None) -> Iterator[None]:
@@ -228,7 +195,7 @@ class Exchange:
         else:
             answer.close()
 
-    def _enforce(self, message: jsonrpc.Message, decision: Decision) -> Forward | Refuse:
+    def _enforce(self, message: jsonrpc.Message, decision: Decision) -> Verdict:
         assert isinstance(message, Request)  # noqa: S101 - the table has no judged notification
         verdict = enforce(message, decision, era=self._era, denial=self._server.denial)
         if isinstance(verdict, Refuse) and decision.effect is Effect.ALLOW:
@@ -271,7 +238,8 @@ class Exchange:
 
     async def _relay(self, answer: Answer, screen: Screen, more: headers.Lines) -> None:
         """Hand the answer on; `more` lines tell of budgets."""
-        client = relay.Client(self._begin, self._part, self._last, self._request_id)
+        to = self._client
+        client = relay.Client(to.begin, to.part, to.last, self._request_id)
         try:
             await relay.relay(answer, screen.message, client, more)
         except (LostError, Refusal) as error:
@@ -285,28 +253,5 @@ class Exchange:
             answer.close()
 
     async def _answer(self, verdict: Refuse) -> None:
-        await self._begin(verdict.status, verdict.headers)
-        await self._last(verdict.body)
-
-    async def _begin(self, status: int, lines: headers.Lines) -> None:
-        self.has_begun = True
-        await self._send({"type": "http.response.start", "status": status, "headers": lines})
-
-    async def _part(self, data: bytes) -> None:
-        if len(data) > _PIECE:
-            await self._write_pieces(data)
-            return
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
-
-    async def _last(self, data: bytes) -> None:
-        if len(data) > _PIECE:
-            await self._write_pieces(data)
-            data = b""
-        await self._send({"type": "http.response.body", "body": data, "more_body": False})
-
-    async def _write_pieces(self, data: bytes) -> None:
-        """Write no faster than the client reads: the connection would hold all of it else."""
-        async with self._parts.room.unread.held(self._visitor.principal.id, len(data)):
-            for start in range(0, len(data), _PIECE):
-                piece = data[start : start + _PIECE]
-                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        await self._client.begin(verdict.status, verdict.headers)
+        await self._client.last(verdict.body)
