@@ -144,14 +144,10 @@ def line(
     fault: str = "",
     question: Question | None = None,
 ) -> bytes:
-    """The record of `decision` on `call`, with its line end; `fault` is for operators only.
-
-    `question` is what the policy was asked at `now_ns`; there is none when it was not asked.
-    """
+    """The record of a decision, which the policy was asked for by `question`, if it was asked at all."""
     shown = what_may_be_shown(call, decision, fault, question)
     digest = _digest(call, shown, question, now_ns) if question else ""
-    tool = question.tool if question else UNKNOWN
-    call, decision = shown.call, shown.decision
+    tool, call, decision = question.tool if question else UNKNOWN, shown.call, shown.decision
     record = Record(
         decision_id=decision.decision_id,
         timestamp=_timestamp(now_ns),
