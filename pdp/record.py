@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -152,14 +153,11 @@ def line(
     `asked` is what the policy was asked at `now_ns`; there is none when it was not asked.
     """
     shown = what_may_be_shown(call, decision, fault, asked)
-    digest = _digest(call, shown, asked, now_ns) if asked else ""
-    tool = asked.tool if asked else UNKNOWN
-    call, decision = shown.call, shown.decision
+    tool, call = asked.tool if asked else UNKNOWN, shown.call
     record = Record(
-        decision_id=decision.decision_id,
+        **_of_decision(shown.decision),
         timestamp=_timestamp(now_ns),
         labels=labels,
-        revision=decision.revision,
         server=call.server,
         method=call.method,
         target=call.target,
@@ -168,7 +166,7 @@ def line(
         pin=tool.pin,
         phase=call.phase,
         direction=call.direction,
-        principal=_Caller(call.principal.id, call.principal.kind, _raw(shown.claims)),
+        principal=_caller(shown),
         session=call.session,
         client=call.client,
         protocol=call.protocol,
@@ -176,12 +174,6 @@ def line(
         is_retry=call.is_retry,
         tool=tool.facts,
         annotations=_raw(shown.annotations),
-        effect=decision.effect,
-        reason=decision.reason,
-        rule=decision.rule,
-        limits=decision.limits,
-        obligations=_obligations(decision),
-        shadow=decision.shadow,
         fault=shown.fault,
         timings=timings,
         request_id=call.request_id,
@@ -191,7 +183,7 @@ def line(
         masked=shown.masked,
         omitted=shown.omitted,
         unread=shown.unread,
-        input_digest=digest,
+        input_digest=_digest(shown, asked, now_ns) if asked else "",
     )
     return _encode(record) + b"\n"
 
@@ -201,18 +193,34 @@ def digest_of(document: bytes) -> str:
     return "sha256:" + hashlib.sha256(document).hexdigest()
 
 
-def _digest(call: Call, shown: Shown, asked: PolicyInput, now_ns: int) -> str:
+def _digest(shown: Shown, asked: PolicyInput, now_ns: int) -> str:
     """The digest of the question, as far as rules could read it; "" when a part of it is not shown."""
     if not shown.is_whole:
         return ""
     if not shown.unread:
         return digest_of(asked.document)
-    read = replace(call, principal=replace(call.principal, claims=shown.claims.data))
-    return digest_of(policy_input(read, asked.tool, now_ns))
+    principal = replace(shown.call.principal, claims=shown.claims.data)
+    return digest_of(policy_input(replace(shown.call, principal=principal), asked.tool, now_ns))
 
 
-def _obligations(decision: Decision) -> list[_Obligation]:
-    return [_Obligation(one.type, Raw(masked_json(one.properties))) for one in decision.obligations]
+def _caller(shown: Shown) -> _Caller:
+    principal = shown.call.principal
+    return _Caller(principal.id, principal.kind, _raw(shown.claims))
+
+
+def _of_decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "decision_id": decision.decision_id,
+        "revision": decision.revision,
+        "effect": decision.effect,
+        "reason": decision.reason,
+        "rule": decision.rule,
+        "limits": decision.limits,
+        "obligations": [
+            _Obligation(one.type, Raw(masked_json(one.properties))) for one in decision.obligations
+        ],
+        "shadow": decision.shadow,
+    }
 
 
 def _raw(document: Masked) -> Raw | UnsetType:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
+from msgspec import Struct
+
 from pdp.api.reasons import REASONS
+from pdp.record import Record
 
 DOCS = Path(__file__).parent.parent / "docs"
 _REASON_CODES = """\
@@ -19,12 +26,68 @@ Generated from `pdp/api/reasons.py` by `make docs`.
 | code | meaning |
 |---|---|
 """
+_RECORDS = """\
+# Records
+
+One line of JSON for each decision, in `decisions.jsonl` in the state folder unless `[journal] path` says
+otherwise, on disk before the answer leaves. Of a list, the entries that were kept from the caller have a line
+each. A field that has nothing to say is left out; fields may be added. What is told of a call stands under
+the name that it has in the policy's `input`.
+
+Generated from `pdp/record.py` by `make docs`.
+
+| field | what it says |
+|---|---|
+{rows}
+## Secrets
+
+A member whose name is that of a secret is masked whole; text that has the form of a credential is
+masked where it stands; a document of more than 16 KiB is left out. `masked` and `omitted` point to what is
+gone, so that a mask is told apart from a caller's own `[masked]`, and what was left out from what was
+not there.
+
+Of a caller's claims only those are kept that a rule of the revision reads, by a name that stands in the
+rule: `input.principal.claims.roles`. A rule that takes the claims as a whole, or looks one up by a name
+that it works out, makes records hold them all.
+
+## Asking again
+
+A record holds all that the policy was asked, to the nanosecond: `pdp.replay` makes the very bytes of the
+`input` of it again, and the same revision gives the same answer to them. What limits and schemas said comes
+after the policy, and is told by the reason's code.
+
+`input_digest` is the SHA-256 of these bytes, and is there exactly when the record holds all of them: whoever
+asks again can see that the question is the one that was judged. Where something was masked or left out there
+is no digest: over four digits that were masked it would tell them to anybody with a minute to try.
+"""
 
 
 def pages() -> dict[Path, str]:
     """Each page with its text."""
     rows = "".join(f"| `{code}` | {meaning} |\n" for code, meaning in REASONS.items())
-    return {DOCS / "reason-codes.md": _REASON_CODES + rows}
+    fields = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in _fields(Record))
+    return {
+        DOCS / "reason-codes.md": _REASON_CODES + rows,
+        DOCS / "records.md": _RECORDS.format(rows=fields),
+    }
+
+
+def _fields(kind: type[Struct]) -> Iterator[tuple[str, str]]:
+    """Each field of a structure with the text that stands below it; `KeyError` where there is none."""
+    meanings = {}
+    (definition,) = ast.parse(inspect.getsource(kind)).body
+    lines = list(ast.iter_child_nodes(definition))
+    for pair in pairwise(lines):
+        match pair:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(meaning))),
+            ):
+                meanings[name] = " ".join(meaning.split())
+    config = kind.__struct_config__
+    yield str(config.tag_field), f"`{config.tag}`."
+    for name in kind.__struct_fields__:
+        yield name, meanings[name]
 
 
 def main(*, check: bool) -> int:

@@ -66,7 +66,7 @@ async def test_a_client_lists_calls_is_refused_and_goes_on(site: Site, mode: str
         }
     assert not site.server.ran
     era = "legacy" if mode == "legacy" else "modern"
-    assert {one["era"] for one in site.tipstaff.judged()} == {era}
+    assert {one["protocol"]["era"] for one in site.tipstaff.judged()} == {era}
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])

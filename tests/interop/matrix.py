@@ -92,5 +92,7 @@ async def run(library: Library, era: str, gate: Gateway) -> dict[str, bool]:
     if process.returncode != 0:
         raise AssertionError(f"{library.name}, {era}:\n{errors.decode()[-1500:]}")
     seen = json.loads(output.splitlines()[-1])
-    eras = {one["era"] for one in gate.records()[before:] if one["method"] == "tools/call"}
+    eras = {
+        one["protocol"]["era"] for one in gate.records()[before:] if one["method"] == "tools/call"
+    }
     return {name: check(seen) for name, check in CHECKS.items()} | {"in its era": eras == {era}}
