@@ -186,18 +186,7 @@ async def _policy(
     queries = config.batching.in_flight + LARGE_AT_ONCE
     engine = OpaEngine(sidecar.socket, config.opa.timeout_ms, queries)
     stack.push_async_callback(engine.close)
-    parts = Parts(
-        engine=engine,
-        store=kept.store,
-        journal=kept.journal,
-        drift=kept.drift,
-        clock=clock,
-        new_id=new_decision_id,
-        catalogues=Catalogues(),
-        unexpected=_tell_of,
-        labels=dict(config.labels),
-        principal_factor=config.limits.principal_factor,
-    )
+    parts = _parts(config, engine, clock, kept)
     reloader = Reloader(
         folder=Path(config.policy.dir),
         library=library_folder(),
@@ -211,6 +200,22 @@ async def _policy(
     work.start("opa", supervise(sidecar))
     await reloader.confirm()
     return parts, reloader
+
+
+def _parts(config: PdpConfig, engine: OpaEngine, clock: SystemClock, kept: _Kept) -> Parts:
+    """What calls are judged with."""
+    return Parts(
+        engine=engine,
+        store=kept.store,
+        journal=kept.journal,
+        drift=kept.drift,
+        clock=clock,
+        new_id=new_decision_id,
+        catalogues=Catalogues(),
+        unexpected=_tell_of,
+        labels=dict(config.labels),
+        principal_factor=config.limits.principal_factor,
+    )
 
 
 def _tell_of(error: Exception) -> None:
