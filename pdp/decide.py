@@ -1,9 +1,8 @@
 """The story of a batch of calls: ask the policy, check, take budgets, fold, record, answer.
 
 Every step is a pure function or a port; this module only puts them in order. A step that fails
-turns the calls it concerns into denials with a code of their own, and nothing it took is kept. What
-raises although nobody foresaw it concerns the call it was raised for, and is told to the operator:
-no call takes its batch along.
+turns the calls it concerns into denials with a code of their own, and nothing it took is kept. An
+error that nobody foresaw denies the call it was raised for, and never the rest of its batch.
 """
 
 from __future__ import annotations

@@ -58,21 +58,7 @@ async def serve(
     listener = _listen(config.listen)
     decisions = DecisionClient(pdp_address, config.decision_timeout_ms)
     upstream = Routes(Upstream(config.upstream_connect_timeout_ms), Bridge(time.monotonic))
-    background = Background()
-    callers = Callers(config, time.time, time.monotonic)  # noqa: TID251 - an edge's clock
-    refusals = Refusals(decisions.report_soon, time.monotonic)
-    parts = Parts(
-        config=config,
-        decisions=decisions,
-        upstreams=upstream,
-        sessions=SessionBook(),
-        callers=callers,
-        bench=Bench(decisions, TaskBook(), _new_id, config.list_ttl_ms),
-        background=background,
-        room=Room.of(config),
-        refusals=refusals,
-        new_id=_new_id,
-    )
+    parts = _parts(config, decisions, upstream)
     health = Health(lambda: decisions.is_connected, decisions.policy_status)
     app = App(parts, health=health.answer)
     server = _Server(_uvicorn_config(app, config), ready or _nothing)
@@ -90,11 +76,27 @@ async def serve(
             await _run(server, listener, stop)
     finally:
         listener.close()
-        await callers.close()
-        await background.close(_PARTING_SECONDS)
-        refusals.close()
+        await parts.callers.close()
+        await parts.background.close(_PARTING_SECONDS)
+        parts.refusals.close()
         await decisions.close()
         await upstream.close()
+
+
+def _parts(config: PepConfig, decisions: DecisionClient, upstream: Routes) -> Parts:
+    """What every exchange uses."""
+    return Parts(
+        config=config,
+        decisions=decisions,
+        upstreams=upstream,
+        sessions=SessionBook(),
+        callers=Callers(config, time.time, time.monotonic),  # noqa: TID251 - an edge's clock
+        bench=Bench(decisions, TaskBook(), _new_id, config.list_ttl_ms),
+        background=Background(),
+        room=Room.of(config),
+        refusals=Refusals(decisions.report_soon, time.monotonic),
+        new_id=_new_id,
+    )
 
 
 def _new_id() -> str:

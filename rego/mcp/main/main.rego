@@ -85,7 +85,7 @@ _demands := {
 _disguise(denial) := {"appearance": appearance} if {
 	denial.hidden == true
 	input.phase == "call"
-	appearance := _appearance with input as object.union(input, _stranger)
+	appearance := _appearance with input.target as "nobody:knows" with input.annotations as {} with input.tool as _unknown_tool
 } else := {}
 
 _appearance := {"effect": "deny", "reason": _reason(denial), "rule": denial.rule} if {
@@ -98,10 +98,13 @@ _appearance := {"effect": "deny", "reason": _reason(denial), "rule": denial.rule
 	(_denials | _holds) | _permits == set()
 }
 
-_stranger := {
-	"target": "nobody:knows",
-	"annotations": {},
-	"tool": {"category": "", "risk": "", "confidence": 0, "marks": [], "pinned": false, "changed": false},
+_unknown_tool := {
+	"category": "",
+	"risk": "",
+	"confidence": 0,
+	"marks": [],
+	"pinned": false,
+	"changed": false,
 }
 
 # An element that says `shadow: true` is not enforced; denials and holds are then recorded.

@@ -132,9 +132,8 @@ def test_a_record_holds_what_the_policy_was_asked() -> None:
     one = replace(with_claims(roles=["a"]), is_retry=True)
     found = asked(one)
     question = json.loads(policy_input(one, TOOL, NOW))
-    assert {name: found.get(name) for name in question if name != "direction"} == {
-        name: value for name, value in question.items() if name != "direction"
-    }
+    left_out = {"direction": "to_server", "reference": ""}
+    assert {name: (left_out | found).get(name) for name in question} == question
     assert found["pin"] == {"digest": "sha256:" + "a" * 64, "accepted": "2026-11-24T22:00:00Z"}
     digest = hashlib.sha256(policy_input(one, TOOL, NOW)).hexdigest()
     assert found["input_digest"] == f"sha256:{digest}"
