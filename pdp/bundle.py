@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -205,6 +206,7 @@ async def _run(opa: Path, *arguments: str, cwd: Path) -> str:
         str(opa),
         *arguments,
         cwd=cwd,
+        env={name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from pdp.bound import bound_to_this_process
 from pdp.errors import SidecarError
+from pdp.private_files import make_folder, write_private
 
 AUTHZ = """package system.authz
 
@@ -128,14 +129,9 @@ async def supervise(sidecar: Sidecar) -> None:
 
 
 def _prepare(sidecar: Sidecar) -> None:
-    sidecar.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    sidecar.folder.chmod(0o700)
+    make_folder(sidecar.folder)
     for name, text in (("opa.yaml", configuration(sidecar)), ("authz.rego", AUTHZ)):
-        path = sidecar.folder / name
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        write_private(sidecar.folder / name, text)
 
 
 async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from pdp.api.v1 import limits_pb2, limits_pb2_grpc
 from tipstaff import console
-from tipstaff.config import load
-from tipstaff.decide import explain
+from tipstaff.decide import channel, explain
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -65,10 +64,10 @@ def _filter(arguments: argparse.Namespace) -> limits_pb2.CounterFilter:
 
 def _ask(arguments: argparse.Namespace, what: str, request: Any) -> Any:
     """The reply, or the exit code when there is none."""
-    address = arguments.address or load(arguments.config).pdp.listen
+    address, opened = channel(arguments)
     try:
-        with grpc.insecure_channel(address) as channel:
-            stub = limits_pb2_grpc.LimitServiceStub(channel)
+        with opened:
+            stub = limits_pb2_grpc.LimitServiceStub(opened)
             return getattr(stub, what)(request, timeout=_TIMEOUT_SECONDS)
     except grpc.RpcError as error:
         return console.fail(explain(error, address))

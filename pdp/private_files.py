@@ -1,0 +1,51 @@
+"""Files and folders that only we can read, from the moment they are there. Edge: files.
+
+The mode is given when a file is made, so that there is no instant at which another user of the machine
+could open it; no umask widens it, and no link that somebody has put there is followed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from pdp.errors import ConfigError
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that is ours alone, or check that it is one; raises `ConfigError`.
+
+    One that is not is left as it is: what others could write there is not to be believed, and a
+    folder that they are to read may not be ours to close.
+    """
+    try:
+        for missing in reversed([one for one in (path, *path.parents) if not one.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+        link, folder = path.lstat(), path.stat()
+    except OSError as error:
+        raise ConfigError(f"cannot use {path}: {error.strerror}") from error
+    if not stat.S_ISDIR(folder.st_mode):
+        raise ConfigError(f"{path} is no folder")
+    if folder.st_uid != os.geteuid() or link.st_uid not in {0, os.geteuid()}:
+        raise ConfigError(f"{path} belongs to another user: name a folder of your own")
+    if folder.st_mode & _OTHERS:
+        raise ConfigError(
+            f"others can enter {path} (mode {stat.S_IMODE(folder.st_mode):03o}), and what is kept there "
+            f"is for nobody else: `chmod 700 {path}` if it is Tipstaff's alone, else name another"
+        )
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file, made if it is not there, that only we can read; raises `OSError`."""
+    return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def write_private(path: Path, text: str) -> Path:
+    """A file that only we can read, made anew; raises `OSError`."""
+    path.unlink(missing_ok=True)
+    with open(open_private(path, os.O_WRONLY | os.O_EXCL), "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
