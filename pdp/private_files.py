@@ -6,8 +6,13 @@ could open it; no umask widens it, and no link that somebody has put there is fo
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pdp.errors import ConfigError
@@ -22,8 +27,7 @@ def make_folder(path: Path) -> None:
     folder that they are to read may not be ours to close.
     """
     try:
-        for missing in reversed([one for one in (path, *path.parents) if not one.exists()]):
-            missing.mkdir(mode=0o700, exist_ok=True)
+        _make_missing(path)
         link, folder = path.lstat(), path.stat()
     except OSError as error:
         raise ConfigError(f"cannot use {path}: {error.strerror}") from error
@@ -43,9 +47,67 @@ def open_private(path: Path, flags: int) -> int:
     return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Read, change and replace `path` in the block; others who do so wait. Raises `ConfigError`.
+
+    The lock is a file beside it, since the file itself is replaced. It is never removed.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        _make_missing(path.parent)
+        descriptor = open_private(lock, os.O_RDWR)
+    except OSError as error:
+        raise ConfigError(f"cannot use {lock}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        os.close(descriptor)
+        raise ConfigError(f"cannot lock {lock}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """A file that only we can read, in one step; raises `OSError`.
+
+    Whoever reads sees the old file or the new one, also after a power failure.
+    """
+    _make_missing(path.parent)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as new:
+            new.write(data)
+            new.flush()
+            os.fsync(new.fileno())
+        Path(name).replace(path)
+        sync_folder(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def sync_folder(path: Path) -> None:
+    """Have the names in a folder on the disk: what was replaced stays so; raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_private(path: Path, text: str) -> Path:
     """A file that only we can read, made anew; raises `OSError`."""
     path.unlink(missing_ok=True)
     with open(open_private(path, os.O_WRONLY | os.O_EXCL), "w", encoding="utf-8") as file:
         file.write(text)
     return path
+
+
+def _make_missing(folder: Path) -> None:
+    """Make a folder and all that is missing above it, for us alone."""
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)

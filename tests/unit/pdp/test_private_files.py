@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pdp.errors import ConfigError
-from pdp.private_files import make_folder, open_private, write_private
+from pdp.private_files import (
+    changing,
+    make_folder,
+    open_private,
+    replace_private,
+    write_private,
+)
+
+ROOT = Path(__file__).parents[3]
+WAITS = """
+import sys
+from pathlib import Path
+from pdp.private_files import changing
+path = Path(sys.argv[1])
+with changing(path):
+    print(path.read_text(), end="")
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +89,36 @@ def test_a_file_is_ours_from_the_first_instant_and_no_link_is_followed(tmp_path:
         open_private(tmp_path / "link", os.O_WRONLY)
     assert mode(write_private(tmp_path / "link", "x")) == 0o600
     assert (tmp_path / "a").read_text() == ""
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left beside it."""
+    path = tmp_path / "a" / "tokens.json"
+    replace_private(path, b"one")
+    assert (path.read_bytes(), mode(path)) == (b"one", 0o600)
+
+    def full(_: int) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        replace_private(path, b"two")
+    assert path.read_bytes() == b"one"
+    assert [one.name for one in path.parent.iterdir()] == ["tokens.json"]
+
+
+def test_who_changes_a_file_waits_for_who_is_at_it(tmp_path: Path) -> None:
+    """A lock that cannot be had is an error, not a change without one."""
+    path = tmp_path / "tokens.json"
+    with changing(path):
+        command = [sys.executable, "-c", WAITS, str(path)]
+        waiting = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(1)
+        path.write_text("changed")
+    assert waiting.communicate(timeout=20)[0] == b"changed"
+    (tmp_path / "folder" / ".x.lock").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="cannot use"), changing(tmp_path / "folder" / "x"):
+        raise AssertionError

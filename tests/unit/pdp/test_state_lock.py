@@ -80,7 +80,7 @@ def test_a_file_system_without_locks_is_a_clear_error(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(ConfigError, match="cannot lock .*No locks available.*another state_dir"):
+    with pytest.raises(ConfigError, match=r"cannot lock .*No locks available.*another state_dir"):
         state_lock.take(tmp_path, US)
 
 
@@ -96,6 +96,6 @@ def test_a_lock_that_is_a_link_is_refused(tmp_path: Path) -> None:
 def test_a_socket_outside_the_folder_has_a_lock_of_its_own(tmp_path: Path) -> None:
     """Two state folders may name one socket."""
     lock = state_lock.take_socket(tmp_path / "x.sock", US)
-    with pytest.raises(StateInUse, match="or set .pdp. listen to another"):
+    with pytest.raises(StateInUse, match=r"or set \[pdp\] listen to another"):
         state_lock.take_socket(tmp_path / "x.sock", US)
     lock.release()
