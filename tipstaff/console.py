@@ -1,25 +1,67 @@
-"""What the command line prints: for people in colour, for programs as JSON; logs on stderr."""
+"""What the command line prints: for people in colour, for programs as JSON; logs on stderr.
+
+Much of it are texts of strangers: names, arguments, errors. Whatever is printed here shows control
+characters and those that nobody sees instead of obeying them, so that no text moves the cursor, forges
+a line or reads in another order than it is. Markup is read in our own texts alone: a text of somebody
+else is printed with `markup=False`, or as a `Text`.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 import structlog
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+from tipstaff.survey.glyphs import visible
+
+_UNSEEN = re.compile(r"[^\n -~]")
+
+
+class _SafeConsole(Console):
+    """A console on which every text is visible, however it came there."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible_lines(segment.text))
+
+
+out = _SafeConsole(highlight=False, soft_wrap=True)
+err = _SafeConsole(stderr=True, highlight=False, soft_wrap=True)
 
 EFFECT_STYLE = {"allow": "green", "deny": "red", "hold": "yellow"}
 
 
-def print_json(value: Any) -> None:
+def visible_lines(text: str) -> str:
+    """The text with its lines, and on them nothing that a terminal obeys."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """JSON in which what cannot be seen is escaped: the same value, and nothing a terminal obeys."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _UNSEEN.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+
+
+def print_json(value: Any, indent: int | None = 2) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(as_json(value, indent) + "\n")
+    sys.stdout.flush()
 
 
 def tell(word: str, text: str, style: str = "") -> None:
@@ -54,7 +96,7 @@ def configure_logs(*, verbose: bool = False) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if people else [structlog.processors.dict_tracebacks]),
+            *([_show] if people else [structlog.processors.dict_tracebacks]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -63,3 +105,11 @@ def configure_logs(*, verbose: bool = False) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _show(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Make what is logged visible on a terminal: a server's own words are among it."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = visible_lines(value)
+    return event

@@ -7,6 +7,7 @@ import secrets
 from typing import Any
 
 import grpc
+from rich.text import Text
 
 from pdp.api.address import is_local
 from pdp.api.codec import decision_from_wire
@@ -16,6 +17,7 @@ from pep import decision_channel
 from pep.config import PdpTls
 from tipstaff import console
 from tipstaff.config import load
+from tipstaff.survey.glyphs import visible
 
 _TIMEOUT_SECONDS = 5.0
 
@@ -92,7 +94,8 @@ def _plain(decision: Decision) -> dict[str, Any]:
 
 def _print(decision: Decision) -> None:
     style = console.EFFECT_STYLE[decision.effect.value]
-    console.out.print(f"[bold {style}]{decision.effect.value}[/]  {decision.reason.code}")
+    effect = (decision.effect.value, f"bold {style}")
+    console.out.print(Text.assemble(effect, f"  {decision.reason.code}"))
     lines = [
         ("reason", decision.reason.message),
         ("rule", decision.rule),
@@ -109,4 +112,4 @@ def _print(decision: Decision) -> None:
     if decision.retry_after_ms > 0:
         lines.append(("retry", f"in {decision.retry_after_ms / 1000:.1f} s"))
     for name, text in lines:
-        console.out.print(f"  {name:9} {text}", markup=False)
+        console.out.print(f"  {name:9} {visible(text)}", markup=False)

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import structs
 from rich.table import Table
+from rich.text import Text
 
 from pdp.errors import ConfigError
 from pdp.private_files import changing, replace_private
@@ -65,9 +66,9 @@ def list_command(arguments: argparse.Namespace) -> int:
         state = one.state(now)
         colour = "green" if state == "active" else "red"
         table.add_row(
-            one.id,
-            f"token:{one.name}",
-            f"[{colour}]{state}[/]",
+            Text(one.id),
+            Text(f"token:{one.name}"),
+            Text(state, colour),
             _day(one.created),
             _day(one.expires),
         )

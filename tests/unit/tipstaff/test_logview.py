@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tipstaff.__main__ import main
 from tipstaff.logview import summary
 
 RECORD: dict[str, Any] = {
@@ -33,7 +38,7 @@ def test_no_text_of_a_caller_moves_the_cursor_or_begins_a_line() -> None:
     forged = {**RECORD, "target": "x\n14:00 allow\x1b[2J", "arguments": {"a": "\x1b]0;x\x07"}}
     text = summary(forged).plain
     assert text.isprintable()
-    assert "x\\u000a14:00" in text
+    assert r"x 14:00 allow\u{1b}[2J" in text
 
 
 def test_long_arguments_are_cut() -> None:
@@ -45,3 +50,19 @@ def test_what_rules_in_shadow_would_have_done_is_told() -> None:
     """Whoever watches a server for a week looks for just that."""
     finding = {"effect": "deny", "reason": {"code": "no_permit", "message": "x"}, "rule": "r"}
     assert summary({**RECORD, "shadow": [finding]}).plain.endswith(" 2.5 ms shadow:deny:no_permit")
+
+
+def test_json_lines_are_the_records_with_nothing_that_a_terminal_obeys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line each, of the same value."""
+    (tmp_path / "tipstaff.toml").write_text("")
+    (tmp_path / ".tipstaff").mkdir()
+    hostile = {**RECORD, "target": "x\x9b2J\u202e\u2028\x7f", "arguments": {"ü": "\ud800"}}
+    path = tmp_path / ".tipstaff" / "decisions.jsonl"
+    path.write_text(json.dumps(hostile) + "\n")
+    main(["log", "--json", "-c", str(tmp_path / "tipstaff.toml")])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.isprintable()
+    assert "ü" in line
+    assert json.loads(line) == hostile
