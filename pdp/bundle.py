@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +39,7 @@ _SET_NAME = re.compile(rf"^\s*(default\s+)?({'|'.join(SETS)})\b".encode(), re.MU
 _NOT_RULES = (".md", ".txt")
 _RULES = (".yaml", ".json", ".rego")
 _OPA_SECONDS = 60.0
+_INHERITED = ("PATH", "HOME", "TMPDIR")
 
 
 class PolicyText(Struct, frozen=True):
@@ -265,6 +267,7 @@ async def _run(opa: Path, *arguments: str, cwd: Path) -> bytes:
             str(opa),
             *arguments,
             cwd=cwd,
+            env={name: os.environ[name] for name in _INHERITED if name in os.environ},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

@@ -6,9 +6,6 @@ log says so, and the next look at a list tries again. A file that cannot be read
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from pdp import drift
 from pdp.catalogue import Pin
 from pdp.drift import Sighting, Sightings
 from pdp.errors import ConfigError
+from pdp.private_files import replace_private
 
 log = structlog.get_logger("pdp.changes")
 
@@ -52,7 +50,7 @@ class ChangesFile:
 
     def _save(self) -> None:
         try:
-            _replace(self._path, drift.write(self._sightings.all()))
+            replace_private(self._path, drift.write(self._sightings.all()))
         except OSError as error:
             self._is_saved = False
             log.error(
@@ -76,19 +74,3 @@ def read(path: Path) -> tuple[Sighting, ...]:
             "and without it they would be open again. Restore it; or look at every server's tools "
             "yourself, and then delete it"
         ) from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """In one step: whoever reads sees the old file or the new one, also after a power failure."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as new:
-            new.write(data)
-            new.flush()
-            os.fsync(new.fileno())
-        Path(name).replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -76,15 +76,36 @@ class Batching(Struct, frozen=True, forbid_unknown_fields=True):
     """Most calls of one caller that wait; callers are served in turn."""
 
 
+class ServiceTls(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[pdp.tls]`: how the decision service and those who ask it know each other."""
+
+    certificate: str = ""
+    """The file of the service's certificate chain (PEM). Empty: plain, on this machine only."""
+    key: str = ""
+    """The file of its private key (PEM)."""
+    client_ca: str = ""
+    """The file of the authorities whose client certificates may ask (PEM)."""
+    clients: tuple[str, ...] = ()
+    """Which of them: names in their certificates (URI, DNS). Empty: all that the authorities know."""
+
+    def __post_init__(self) -> None:
+        """Refuse a half: whoever could ask without a certificate could reset limits."""
+        parts = (self.certificate, self.key, self.client_ca)
+        if any(parts) != all(parts) or (self.clients and not any(parts)):
+            raise ValueError("tls: certificate, key and client_ca belong together")
+
+
 class PdpConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The section `[pdp]`, with the sections of its parts."""
 
     listen: str = ""
-    """Where the decision service listens: `unix:PATH` or `127.0.0.1:PORT`. Empty: a private socket."""
+    """Where the decision service listens: `unix:PATH` or `HOST:PORT`. Empty: a private socket."""
     reflection: bool = False
     """Whether gRPC reflection is served, for tools such as grpcurl."""
     labels: dict[str, str] = {}
     """Written into every record, for example the name of the environment."""
+    tls: ServiceTls = field(default_factory=ServiceTls)
+    """Certificates, without which no other machine can ask."""
     opa: Opa = field(default_factory=Opa)
     """The policy engine."""
     policy: Policy = field(default_factory=Policy)

@@ -21,6 +21,7 @@ from pdp.api.private import Private
 from pdp.bound import bound_to_this_process
 from pdp.errors import SidecarError
 from pdp.policy import UNREADABLE
+from pdp.private_files import make_folder, write_private
 
 AUTHZ = """package system.authz
 
@@ -146,14 +147,9 @@ async def _run_to_its_end(process: asyncio.subprocess.Process) -> int:
 
 
 def _prepare(sidecar: Sidecar) -> None:
-    sidecar.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    sidecar.folder.chmod(0o700)
+    make_folder(sidecar.folder)
     for name, text in (("opa.yaml", configuration(sidecar)), ("authz.rego", AUTHZ)):
-        path = sidecar.folder / name
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        write_private(sidecar.folder / name, text)
 
 
 async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:

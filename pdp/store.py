@@ -8,6 +8,7 @@ the process; a power failure may lose the newest, unless the store is told to wa
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from array import array
 from collections.abc import Callable, Mapping, Sequence
@@ -95,6 +96,8 @@ class SqliteStore:
         self._thread = ThreadPoolExecutor(1, "limits") if is_full else None
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # SQLite would make it by the umask; its side files get the mode of this one.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._db = sqlite3.connect(
                 path, isolation_level=None, timeout=2.0, check_same_thread=not is_full
             )

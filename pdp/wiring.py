@@ -1,7 +1,8 @@
 """Builds the decision service from its parts and runs it until it is told to stop.
 
-The only place that makes edges. Order of start: what is kept in files (they can refuse), rules (they
-can be wrong), OPA, and last the socket that callers reach; so nothing is half started.
+The only place that makes edges. Order of start: the address is bound (it can be taken), then what is kept
+in files (they can refuse), rules (they can be wrong), OPA, and last the callers are let in; so nothing is
+half started. Whoever calls `serve` holds the lock on the state folder.
 """
 
 from __future__ import annotations
@@ -38,18 +39,20 @@ from pdp.clock import SystemClock
 from pdp.config import PdpConfig
 from pdp.decide import Parts, judge, report
 from pdp.desk import Desk
-from pdp.errors import ConfigError
 from pdp.fallback import FallbackStore
 from pdp.journal import FileJournal
 from pdp.lifelong import Lifelong
 from pdp.limit_service import LimitService
+from pdp.listening import bound_server
 from pdp.opa import OpaEngine
 from pdp.policy_service import PolicyService
 from pdp.ports import StateStore
+from pdp.private_files import make_folder, write_private
 from pdp.redis_store import RedisStore
 from pdp.reload import Reloader
 from pdp.service import DecisionService
 from pdp.sidecar import Sidecar, supervise
+from pdp.state_lock import Holder
 from pdp.store import MemoryStore, SqliteStore
 
 _START_SECONDS = 20.0
@@ -61,12 +64,6 @@ _SERVICES = (
     limits_pb2.DESCRIPTOR.services_by_name["LimitService"].full_name,
 )
 
-# A call's arguments may be as large as the largest body of an MCP message, and calls come in batches.
-_SERVER_OPTIONS = (
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
-)
-
 log = structlog.get_logger("pdp")
 
 
@@ -75,17 +72,19 @@ async def serve(
     *,
     opa: Path,
     run_folder: Path,
+    holder: Holder,
     stop: asyncio.Event,
     ready: Callable[[], None],
 ) -> None:
     """Run until `stop` is set. `ready` is called once calls can be judged.
 
-    Raises `ConfigError`, `PolicyTextError`, `SidecarError`, `StoreError` or `JournalError` when it
-    cannot start.
+    `holder` is who holds the lock on the state folder. Raises `ConfigError`, `PolicyTextError`,
+    `SidecarError`, `StoreError` or `JournalError` when it cannot start.
     """
-    _make_private(run_folder)
     # What is closed last comes first: the parts outlive the work on them, and that the callers.
     async with AsyncExitStack() as stack, Lifelong() as work, AsyncExitStack() as callers:
+        make_folder(run_folder)
+        server = bound_server(config, run_folder, holder, stack)
         clock = SystemClock()
         kept = await _kept(config, clock, stack)
         parts, reloader = await _policy(config, opa, run_folder, clock, kept, stack, work)
@@ -98,7 +97,8 @@ async def serve(
         )
         work.start("the judging of calls", batcher.run())
         work.start("the watch over the rules", reloader.watch(config.policy.poll_seconds))
-        await _listen(config, Desk(batcher, kept.store), reloader, parts, callers, work)
+        desk = Desk(batcher, kept.store)
+        await _listen(server, config, desk, reloader, parts, callers, work)
         ready()
         await stop.wait()
 
@@ -106,25 +106,6 @@ async def serve(
 def new_decision_id() -> str:
     """An identifier that sorts by time: milliseconds, then 80 random bits."""
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
-
-
-def _make_private(folder: Path) -> None:
-    """A folder that nobody else can look into; raises `ConfigError` when it is not ours to close."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if folder.is_symlink():
-            raise ConfigError(f"{folder} is a link; sockets are made in a folder of our own only")
-        folder.chmod(0o700)
-    except OSError as error:
-        raise ConfigError(f"cannot use {folder} for sockets: {error.strerror}") from error
-
-
-def _write_private(path: Path, text: str) -> Path:
-    """A file that only we can read, made anew."""
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 class _Kept(Struct, frozen=True):
@@ -170,7 +151,7 @@ async def _policy(
 ) -> tuple[Parts, Reloader]:
     """Build the rules, start OPA, and wait until OPA says that it decides by them."""
     token, key = secrets.token_urlsafe(32), secrets.token_hex(32)
-    key_file = _write_private(run_folder / "bundle.key", key)
+    key_file = write_private(run_folder / "bundle.key", key)
     server = BundleServer(token)
     url = await server.start()
     stack.push_async_callback(server.stop)
@@ -224,6 +205,7 @@ def _tell_of(error: Exception) -> None:
 
 
 async def _listen(
+    server: grpc.aio.Server,
     config: PdpConfig,
     desk: Desk,
     reloader: Reloader,
@@ -231,7 +213,6 @@ async def _listen(
     stack: AsyncExitStack,
     work: Lifelong,
 ) -> None:
-    server = grpc.aio.server(options=_SERVER_OPTIONS)
     health = HealthServicer()
     serving = asyncio.Event()
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(
@@ -247,31 +228,12 @@ async def _listen(
     if config.reflection:
         names = (*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
-    _bind(server, config.listen)
     await server.start()
     stack.push_async_callback(server.stop, _GRACE_SECONDS)
     engine = parts.engine
     assert isinstance(engine, OpaEngine)  # noqa: S101 - made a few lines up
     await _watch_health_once(engine, health, serving)
     work.start("the health", _watch_health(engine, health, serving))
-
-
-def _bind(server: grpc.aio.Server, address: str) -> None:
-    if address.startswith("unix:"):
-        path = Path(address.removeprefix("unix:"))
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if len(str(path)) > 100:
-            raise ConfigError(
-                f"the socket path {path} is too long for a unix socket (100 characters); "
-                "choose a shorter state_dir, or set [pdp] listen"
-            )
-    try:
-        server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise ConfigError(
-            f"cannot listen on {address}: is another decision service running there? "
-            "Stop it, or set [pdp] listen to another address"
-        ) from error
 
 
 async def _watch_health(engine: OpaEngine, health: HealthServicer, serving: asyncio.Event) -> None:

@@ -10,25 +10,21 @@ An allow that arrives after its caller has gone is given back, because the call 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import grpc
 import structlog
 
+from pdp.api.address import CONFIGURATION_KEY
 from pdp.api.codec import CodecError, call_to_wire, decision_from_wire
 from pdp.api.model import Call, Decision, Effect, Reason
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
 from pep.background import Background
+from pep.config import PdpTls
+from pep.decision_channel import async_channel
 
-# Reconnect soon (the default backoff grows to 120 s), and let no answer be too large to read.
-_OPTIONS = (
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
-    ("grpc.enable_retries", 0),
-)
 # The service reads messages of at most 16 MiB; one that is larger would end the stream for all.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
 _MAX_BATCH = 128
@@ -47,10 +43,22 @@ _Stream = Any  # grpc ships no types
 class DecisionClient:
     """The decision service as the proxy sees it."""
 
-    def __init__(self, address: str, timeout_ms: int) -> None:
-        """Ask at `address` (`unix:/path` or `host:port`); wait `timeout_ms` at most."""
+    def __init__(
+        self,
+        address: str,
+        timeout_ms: int,
+        tls: PdpTls | None = None,
+        *,
+        configuration: str = "",
+    ) -> None:
+        """Ask at `address` (`unix:/path` or `host:port`); wait `timeout_ms` at most.
+
+        A service that decides by another `configuration`, where one is named, answers nothing.
+        Raises `StartError`.
+        """
         self._timeout = timeout_ms / 1000
-        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        self._configuration = os.fsencode(configuration)
+        self._channel = async_channel(address, tls or PdpTls())
         self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)
         self._policy = policy_pb2_grpc.PolicyServiceStub(self._channel)
         self._waiting: dict[int, asyncio.Future[Decision]] = {}
@@ -159,15 +167,29 @@ class DecisionClient:
         while True:
             try:
                 await self._channel.channel_ready()
-                await self._converse(self._stub.StreamDecide())
+                await self._converse(await self._stream())
                 reason = "the service ended the stream"
             except grpc.aio.AioRpcError as error:
                 reason = f"{error.code().name}: {error.details()}"
+            except (_NoDecisionError, TimeoutError) as error:
+                reason = str(error) or "the service did not answer"
             except Exception as error:  # the stream must come back, whatever it was
                 reason = repr(error)
                 log.exception("stream failed")
             self._fail_all(reason)
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _stream(self) -> _Stream:
+        """A stream to a service that decides by the configuration, if one is named."""
+        if not self._configuration:
+            return self._stub.StreamDecide()
+        named = (CONFIGURATION_KEY, self._configuration)
+        stream = self._stub.StreamDecide(metadata=(named,))
+        async with asyncio.timeout(self._timeout):
+            if named not in tuple(await stream.initial_metadata()):
+                stream.cancel()
+                raise _NoDecisionError("the service decides by another configuration")
+        return stream
 
     async def _converse(self, stream: _Stream) -> None:
         """Write and read until either ends; raises what ended it."""

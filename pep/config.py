@@ -149,6 +149,25 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("client_ca has no effect without certificate and key")
 
 
+class PdpTls(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[pep.pdp_tls]`: how a decision service on another machine is asked."""
+
+    server_ca: str = ""
+    """The file of the authorities whose certificates the service may show (PEM). Empty: plain."""
+    certificate: str = ""
+    """The file of the proxy's own certificate chain (PEM)."""
+    key: str = ""
+    """The file of its private key (PEM)."""
+    server_name: str = ""
+    """The name in the service's certificate. Empty: the host of `[pdp] listen`."""
+
+    def __post_init__(self) -> None:
+        """Refuse a half."""
+        parts = (self.server_ca, self.certificate, self.key)
+        if any(parts) != all(parts) or (self.server_name and not any(parts)):
+            raise ValueError("pdp_tls: server_ca, certificate and key belong together")
+
+
 class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The section `[pep]`."""
 
@@ -186,6 +205,8 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Whose tokens are believed."""
     tls: Tls = field(default_factory=Tls)
     """The listener's certificates."""
+    pdp_tls: PdpTls = field(default_factory=PdpTls)
+    """The certificates between the proxy and the decision service."""
     servers: tuple[Server, ...] = ()
     """The upstream servers."""
 

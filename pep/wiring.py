@@ -56,7 +56,7 @@ async def serve(
     streams get `shutdown_grace_ms` to end, then they are cut.
     """
     listener = _listen(config.listen)
-    decisions = DecisionClient(pdp_address, config.decision_timeout_ms)
+    decisions = DecisionClient(pdp_address, config.decision_timeout_ms, config.pdp_tls)
     upstream = Routes(Upstream(config.upstream_connect_timeout_ms), Bridge(time.monotonic))
     parts = _parts(config, decisions, upstream)
     health = Health(lambda: decisions.is_connected, decisions.policy_status)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from pdp.errors import ConfigError
 from pdp.rules import nearest
-from tipstaff import console, registry, sources
+from tipstaff import console, registry, sources, user_file
 from tipstaff.survey import pins
 from tipstaff.survey.glyphs import visible
 from tipstaff.survey.pins import Difference
@@ -26,6 +26,7 @@ def command(arguments: argparse.Namespace) -> int:
     """`tipstaff accept`."""
     where = registry.site(arguments.config)
     server = registry.registered(where, arguments.name)
+    file = user_file.find(where.catalogue_path(server.name))
     before = where.catalogue(server.name)
     if not before:
         raise ConfigError(
@@ -48,7 +49,7 @@ def command(arguments: argparse.Namespace) -> int:
         return 1
     names = {tool.name for tool in chosen}
     changed = pins.catalogue(before, now, names, time=registry.now())
-    registry.put(where.catalogue_path(server.name), pins.text(changed))
+    registry.put(file, pins.text(changed))
     if arguments.json:
         console.print_json({"server": server.name, "accepted": sorted(names)})
     else:

@@ -36,6 +36,7 @@ def _add_services(commands: Commands) -> None:
         parser = add(commands, name, command, what)
         add_config(parser)
         parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+        parser.add_argument("--lock-fd", type=int, help=argparse.SUPPRESS)
 
 
 def _add_wrap(commands: Commands) -> None:

@@ -6,11 +6,7 @@ relative to the file's folder. `state_dir` holds what must survive: records, lim
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +15,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
+from pdp.api.address import is_local
 from pdp.config import Batching, Journal, Limits, Opa, PdpConfig, Policy
 from pdp.errors import ConfigError
 from pdp.rules import nearest
-from pep.config import Jwt, PepConfig, Server, Tls
+from pep.config import Jwt, PdpTls, PepConfig, Server, Tls
+from tipstaff.run_folder import run_folder_of
 from tipstaff.secret import shown
+from tipstaff.toml_value import toml_value
 
-_MAX_SOCKET_PATH = 90
 _PARTS: dict[str, type[Struct]] = {
     "opa": Opa,
     "policy": Policy,
@@ -88,11 +86,15 @@ def as_json(config: Config) -> dict[str, Any]:
 def show(config: Config) -> str:
     """The configuration as TOML."""
     data = as_json(config)
-    lines = [f"state_dir = {_toml(data.pop('state_dir'))}"]
+    lines = [f"state_dir = {toml_value(data.pop('state_dir'))}"]
     servers = data.pop("servers")
     sections = {**data, **{f"servers.{name}": server for name, server in servers.items()}}
     for name, section in sections.items():
-        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in section.items())]
+        lines += [
+            "",
+            f"[{name}]",
+            *(f"{key} = {toml_value(value)}" for key, value in section.items()),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -131,7 +133,7 @@ def section(server: Server) -> str:
         for key, value in structs.asdict(server).items()
         if key != "name" and value and (key in {"url", "command"} or value != getattr(plain, key))
     }
-    lines = "".join(f"{key} = {_toml(value)}\n" for key, value in told.items())
+    lines = "".join(f"{key} = {toml_value(value)}\n" for key, value in told.items())
     return f"[servers.{server.name}]\n{lines}"
 
 
@@ -146,7 +148,7 @@ class _Reader:
     def read(self, data: dict[str, Any]) -> Config:
         self._known(data, "", _SECTIONS)
         state = self._path(data.get("state_dir", ".tipstaff"), "state_dir")
-        run_folder = _run_folder(state)
+        run_folder = run_folder_of(state)
         parts = {name: self._section(data, name, kind) for name, kind in _PARTS.items()}
         pdp = self._section(data, "pdp", PdpConfig, allowed=_OWN_KEYS["pdp"])
         servers = tuple(self._servers(data.get("servers", {})))
@@ -156,7 +158,10 @@ class _Reader:
             listen=pdp.listen or f"unix:{run_folder / 'pdp.sock'}",
             **self._resolved(parts, state),
         )
-        self._check_listen(pdp.listen)
+        pdp = structs.replace(pdp, tls=self._absolute(pdp.tls, "certificate key client_ca"))
+        pep_tls = self._absolute(pep.pdp_tls, "server_ca certificate key")
+        self._check_listen(pdp, pep_tls)
+        pep = structs.replace(pep, pdp_tls=pep_tls)
         pep = self._rebuilt(pep, servers, self._pep_parts(data, pep, state))
         return Config(self._source.resolve(), state, run_folder, pdp, pep)
 
@@ -201,9 +206,12 @@ class _Reader:
         tls = self._section(data, "tls", Tls)
         if jwt.jwks and "://" not in jwt.jwks:
             jwt = structs.replace(jwt, jwks=str(self._folder / jwt.jwks))
-        files = {key: str(self._folder / path) for key, path in structs.asdict(tls).items() if path}
         tokens = self._folder / pep.tokens if pep.tokens else state / "tokens.json"
-        return {"jwt": jwt, "tls": structs.replace(tls, **files), "tokens": str(tokens)}
+        return {
+            "jwt": jwt,
+            "tls": self._absolute(tls, "certificate key client_ca"),
+            "tokens": str(tokens),
+        }
 
     def _rebuilt(
         self, pep: PepConfig, servers: tuple[Server, ...], parts: dict[str, Any]
@@ -237,9 +245,29 @@ class _Reader:
             raise self._error("", key, "must be a path")
         return self._folder / value
 
-    def _check_listen(self, listen: str) -> None:
+    def _check_listen(self, pdp: PdpConfig, pdp_tls: PdpTls) -> None:
+        """Plain only where nobody but this machine can come, and certificates where they count."""
+        listen, has_any = pdp.listen, bool(pdp.tls.certificate or pdp_tls.server_ca)
         if not re.fullmatch(r"unix:.+|(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", listen):
             raise self._error("pdp", "listen", "must be unix:PATH or HOST:PORT")
+        if not is_local(listen) and not has_any:
+            raise self._error(
+                "pdp",
+                "listen",
+                f"other machines can reach {listen}, and whoever can ask can spend and reset limits. "
+                "Where the decision service runs, write [pdp.tls] with certificate, key and client_ca; "
+                "where it is asked, [pep.pdp_tls] with server_ca, certificate and key. "
+                "Or listen on 127.0.0.1 or a unix socket",
+            )
+        if has_any and listen.startswith("unix:"):
+            raise self._error("pdp", "listen", "certificates have no effect on a unix socket")
+
+    def _absolute(self, section: Any, keys: str) -> Any:
+        """The section with the paths of its files absolute."""
+        paths = {key: getattr(section, key) for key in keys.split()}
+        return structs.replace(
+            section, **{key: str(self._folder / path) for key, path in paths.items() if path}
+        )
 
     def _error(self, where: str, key: str, message: str) -> ConfigError:
         name = ".".join(part for part in (where, key) if part)
@@ -256,31 +284,3 @@ class _Reader:
             if wanted.match(self._lines[index]):
                 return index + 1
         return start + 1
-
-
-def _run_folder(state: Path) -> Path:
-    """Where sockets stand: in the state folder, or, when its path is too long for one, beside it.
-
-    A unix socket's path may have about 100 characters.
-    """
-    folder = state / "run"
-    if len(str(folder)) <= _MAX_SOCKET_PATH - len("/opa/opa.sock"):
-        return folder
-    digest = hashlib.sha256(str(state).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"tipstaff-{os.getuid()}-{digest}"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return str(value)
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)

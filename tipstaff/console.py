@@ -1,25 +1,59 @@
-"""What the command line prints: for people in colour, for programs as JSON."""
+"""What the command line prints: for people in colour, for programs as JSON.
+
+Much of it are texts of strangers: names, arguments, errors. Whatever is printed here shows control
+characters and those that nobody sees instead of obeying them, so that no text moves the cursor, forges
+a line or reads in another order than it is. Markup is read in our own texts alone: a text of somebody
+else is printed with `markup=False`, or as a `Text`.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from tipstaff.logs import without_secrets
+from tipstaff.survey.glyphs import visible_lines
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+_UNSEEN = re.compile(r"[^\n -~]")
+
+
+class _SafeConsole(Console):
+    """A console on which every text is visible, however it came there."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible_lines(segment.text))
+
+
+out = _SafeConsole(highlight=False, soft_wrap=True)
+err = _SafeConsole(stderr=True, highlight=False, soft_wrap=True)
 
 EFFECT_STYLE = {"allow": "green", "deny": "red", "hold": "yellow"}
 
 
-def print_json(value: Any) -> None:
+def as_json(value: Any, indent: int | None = None) -> str:
+    """JSON in which what cannot be seen is escaped: the same value, and nothing a terminal obeys."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _UNSEEN.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+
+
+def print_json(value: Any, indent: int | None = 2) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(as_json(value, indent) + "\n")
+    sys.stdout.flush()
 
 
 def tell(word: str, text: str, style: str = "") -> None:

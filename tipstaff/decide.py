@@ -7,21 +7,27 @@ import secrets
 from typing import Any
 
 import grpc
+from rich.text import Text
 
+from pdp.api.address import is_local
 from pdp.api.codec import decision_from_wire
 from pdp.api.model import Decision, Effect
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
+from pep import decision_channel
+from pep.config import PdpTls
 from tipstaff import console
 from tipstaff.config import load
+from tipstaff.survey.glyphs import visible
 
 _TIMEOUT_SECONDS = 5.0
 
 
 def command(arguments: argparse.Namespace) -> int:
     """`tipstaff decide`."""
-    address = arguments.address or load(arguments.config).pdp.listen
+    address, opened = channel(arguments)
     try:
-        decision = _ask(address, arguments)
+        with opened:
+            decision = _ask(opened, arguments)
     except grpc.RpcError as error:
         return console.fail(explain(error, address))
     if arguments.json:
@@ -31,7 +37,16 @@ def command(arguments: argparse.Namespace) -> int:
     return 0 if decision.effect is Effect.ALLOW else 1
 
 
-def _ask(address: str, arguments: argparse.Namespace) -> Decision:
+def channel(arguments: argparse.Namespace) -> tuple[str, Any]:
+    """The decision service's address, and a channel to it; raises `ConfigError` or `StartError`."""
+    address, tls = arguments.address, PdpTls()
+    if not address or not is_local(address):
+        config = load(arguments.config)
+        address, tls = address or config.pdp.listen, config.pep.pdp_tls
+    return address, decision_channel.channel(address, tls)
+
+
+def _ask(opened: Any, arguments: argparse.Namespace) -> Decision:
     request = decision_pb2.DecideRequest(
         request_id=secrets.token_hex(16),
         server=arguments.server,
@@ -43,9 +58,8 @@ def _ask(address: str, arguments: argparse.Namespace) -> Decision:
     )
     if arguments.session:
         request.session.CopyFrom(types_pb2.Session(id=arguments.session, kind="cooperative"))
-    with grpc.insecure_channel(address) as channel:
-        stub = decision_pb2_grpc.DecisionServiceStub(channel)
-        reply = stub.Decide(request, timeout=_TIMEOUT_SECONDS)
+    stub = decision_pb2_grpc.DecisionServiceStub(opened)
+    reply = stub.Decide(request, timeout=_TIMEOUT_SECONDS)
     return decision_from_wire(reply.decision)
 
 
@@ -80,7 +94,8 @@ def _plain(decision: Decision) -> dict[str, Any]:
 
 def _print(decision: Decision) -> None:
     style = console.EFFECT_STYLE[decision.effect.value]
-    console.out.print(f"[bold {style}]{decision.effect.value}[/]  {decision.reason.code}")
+    effect = (decision.effect.value, f"bold {style}")
+    console.out.print(Text.assemble(effect, f"  {decision.reason.code}"))
     lines = [
         ("reason", decision.reason.message),
         ("rule", decision.rule),
@@ -97,4 +112,4 @@ def _print(decision: Decision) -> None:
     if decision.retry_after_ms > 0:
         lines.append(("retry", f"in {decision.retry_after_ms / 1000:.1f} s"))
     for name, text in lines:
-        console.out.print(f"  {name:9} {text}", markup=False)
+        console.out.print(f"  {name:9} {visible(text)}", markup=False)

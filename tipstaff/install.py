@@ -1,17 +1,17 @@
 """Finds the pinned OPA binary, or gets it.
 
-Order: the one that was named; the cached one; the official release, verified against the SHA-256
-published beside it; `go install`. Whatever comes must say that it is the pinned version. The cache
-is `.tools/` in a checkout, else the user's cache folder.
+Order: the one that was named; the cached one; the official release; a build of the Go module. Release and
+module are held against the digests that stand in our source, and whatever comes must say that it is the
+pinned version. The cache is `.tools/` in a checkout, else the user's cache folder; the digest of what was
+put there stands beside it, and is compared whenever the file is not the one that was looked at last.
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import platform
 import shutil
-import stat
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -19,8 +19,9 @@ from pathlib import Path
 
 import httpx
 
-OPA_VERSION = "1.22.2"
-GO_MODULE = f"github.com/open-policy-agent/opa@v{OPA_VERSION}"
+from tipstaff.installed import BrokenInstallError, check, record, sha256
+from tipstaff.opa_digests import MODULE, MODULE_SUM, OPA_VERSION, RELEASE_SHA256
+
 RELEASES = "https://github.com/open-policy-agent/opa/releases/download"
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
@@ -58,16 +59,26 @@ def cached_path(cache: Path) -> Path:
 def find_opa(named: str | None, cache: Path | None = None) -> Path | None:
     """The binary that was named, or the cached one, or `None`; raises `OpaInstallError`.
 
-    The named one is asked for its version; the cached one was when it was put there.
+    The named one is asked for its version; the cached one was when it was put there, and must be the
+    same file still.
     """
+    cached = cached_path(cache or cache_folder())
     if named:
         path = shutil.which(named)
         if path is None:
             raise OpaInstallError(f"{named} is not an executable file")
-        _check_version(Path(path))
-        return Path(path).resolve()
-    cached = cached_path(cache or cache_folder())
-    return cached if cached.exists() else None
+        if not (cached.exists() and cached.samefile(path)):
+            _check_version(Path(path))
+            return Path(path).resolve()
+    if not cached.exists():
+        return None
+    try:
+        if not check(cached):
+            _check_version(cached)  # put there before digests were kept
+            record(cached)
+    except BrokenInstallError as error:
+        raise OpaInstallError(f"{error}. Run `tipstaff opa install` to get it anew") from error
+    return cached
 
 
 def install_opa(
@@ -80,13 +91,19 @@ def install_opa(
     """Find or get the pinned binary; `say` is told of the progress. Raises `OpaInstallError`."""
     tell = say or (lambda _: None)
     cache = cache or cache_folder()
-    found = find_opa(named, cache)
+    try:
+        found = find_opa(named, cache)
+    except OpaInstallError as error:
+        if named:
+            raise
+        tell(str(error))
+        found = None
     if found is not None:
         return found
     tried = []
     for what, get in (
         ("the official release", lambda target: _download(target, releases)),
-        (f"go install {GO_MODULE}", _go_install),
+        (f"go build {MODULE}", _go_build),
     ):
         tell(f"opa {OPA_VERSION}: trying {what} …")
         try:
@@ -102,44 +119,68 @@ def install_opa(
 
 def _place(get: Callable[[Path], None], final: Path) -> Path:
     """Get the binary aside, check it, and only then put it where it is looked for."""
-    final.parent.mkdir(parents=True, exist_ok=True)
+    _make_folders(final.parent)
     with tempfile.TemporaryDirectory(dir=final.parent) as folder:
         target = Path(folder) / "opa"
         get(target)
-        target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+        target.chmod(0o755)  # whatever the umask: nobody else may put another in its place
         _check_version(target)
         target.replace(final)
+    record(final)
     return final
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder, and what is missing above it, in which nobody else can write."""
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir(mode=0o755, exist_ok=True)
 
 
 def _download(target: Path, releases: str) -> None:
     asset = asset_name(platform.system(), platform.machine())
     if asset is None:
         raise OpaInstallError(f"there is no release for {platform.system()} {platform.machine()}")
-    url = f"{releases}/v{OPA_VERSION}/{asset}"
+    wanted = RELEASE_SHA256.get(asset)
+    if wanted is None:
+        raise OpaInstallError(f"the source of this Tipstaff has no digest of {asset}")
     with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
-        published = client.get(f"{url}.sha256")
-        published.raise_for_status()
-        binary = client.get(url)
+        binary = client.get(f"{releases}/v{OPA_VERSION}/{asset}")
         binary.raise_for_status()
-    wanted = published.text.split()[0] if published.text.split() else ""
-    actual = hashlib.sha256(binary.content).hexdigest()
-    if actual != wanted:
-        raise OpaInstallError(f"{asset} has SHA-256 {actual}, but {wanted or 'none'} is published")
     target.write_bytes(binary.content)
+    actual = sha256(target)
+    if actual != wanted:
+        raise OpaInstallError(f"{asset} has SHA-256 {actual}, but {wanted} is expected")
 
 
-def _go_install(target: Path) -> None:
+def _go_build(target: Path) -> None:
+    """Build the module whose sum we know; its own go.sum, which that covers, holds the rest."""
     go = shutil.which("go")
     if go is None:
         raise OpaInstallError("there is no go command")
-    environment = {**os.environ, "GOBIN": str(target.parent), "CGO_ENABLED": "0"}
+    module = json.loads(_go(go, "mod", "download", "-json", MODULE))
+    if module.get("Sum") != MODULE_SUM:
+        raise OpaInstallError(
+            f"{MODULE} has the sum {module.get('Sum')}, but {MODULE_SUM} is expected"
+        )
+    _go(go, "build", "-mod=readonly", "-trimpath", "-o", str(target), ".", cwd=module["Dir"])
+
+
+def _go(go: str, *arguments: str, cwd: str | None = None) -> str:
+    """What the go command prints; raises `OpaInstallError`."""
+    # A workspace of the user's would have a say in what is built.
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": ""}
     result = subprocess.run(  # noqa: S603 - the go command of this machine, fixed arguments
-        [go, "install", GO_MODULE], env=environment, capture_output=True, text=True, check=False
+        [go, *arguments],
+        env=environment,
+        cwd=cwd or tempfile.gettempdir(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if result.returncode != 0:
-        last = result.stderr.strip().splitlines()[-1:]
+        last = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]
         raise OpaInstallError(last[0] if last else f"go ended with {result.returncode}")
+    return result.stdout
 
 
 def _check_version(path: Path) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import grpc
 from google.protobuf.json_format import MessageToDict
 from rich.table import Table
+from rich.text import Text
 
 from pdp.api.v1 import limits_pb2, limits_pb2_grpc
 from tipstaff import console
-from tipstaff.config import load
-from tipstaff.decide import explain
+from tipstaff.decide import channel, explain
+from tipstaff.survey.glyphs import visible
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -36,7 +37,8 @@ def list_command(arguments: argparse.Namespace) -> int:
     for one in reply.counters:
         used = "-" if one.algorithm == "gcra" else str(one.used)
         name = f"{one.name} (shadow)" if one.shadow else one.name
-        table.add_row(name, one.scope, " ".join(one.subject), used, _time(one.free_in_ms))
+        cells = (name, one.scope, " ".join(one.subject), used, _time(one.free_in_ms))
+        table.add_row(*(Text(visible(cell)) for cell in cells))
     console.out.print(table)
     if reply.truncated:
         console.err.print("There are more: narrow it with --name, --principal or --session.")
@@ -65,10 +67,10 @@ def _filter(arguments: argparse.Namespace) -> limits_pb2.CounterFilter:
 
 def _ask(arguments: argparse.Namespace, what: str, request: Any) -> Any:
     """The reply, or the exit code when there is none."""
-    address = arguments.address or load(arguments.config).pdp.listen
+    address, opened = channel(arguments)
     try:
-        with grpc.insecure_channel(address) as channel:
-            stub = limits_pb2_grpc.LimitServiceStub(channel)
+        with opened:
+            stub = limits_pb2_grpc.LimitServiceStub(opened)
             return getattr(stub, what)(request, timeout=_TIMEOUT_SECONDS)
     except grpc.RpcError as error:
         return console.fail(explain(error, address))

@@ -23,6 +23,7 @@ import structlog
 
 from pdp.masking import MASK, masked, masked_credentials
 from tipstaff.bounded_lines import BoundedLines
+from tipstaff.survey.glyphs import visible_lines
 
 _LONGEST_TEXT, _LONGEST_TRACEBACK = 4096, 32 * 1024
 # Shorter ones would be found in ordinary words.
@@ -80,6 +81,7 @@ def processors(*, for_people: bool) -> list[Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _mask,
+        *([_show] if for_people else []),
         renderer,
     ]
 
@@ -89,6 +91,14 @@ def _mask(logger: Any, method: str, event: _Event) -> _Event:
     del logger, method
     hidden: _Event = masked({name: _plain(name, value) for name, value in event.items()})
     return hidden
+
+
+def _show(_: Any, __: str, event: _Event) -> _Event:
+    """Make what is logged visible on a terminal: a server's own words are among it."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = visible_lines(value)
+    return event
 
 
 def _plain(name: str, value: Any) -> Any:

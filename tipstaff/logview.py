@@ -14,6 +14,7 @@ from rich.text import Text
 
 from tipstaff import console
 from tipstaff.config import load
+from tipstaff.survey.glyphs import visible
 
 _PAUSE_SECONDS = 0.2
 
@@ -41,11 +42,11 @@ def summary(record: dict[str, Any]) -> Text:
         (record["timestamp"][11:23] + " ", "dim"),
         (f"{effect:5} ", f"bold {style}"),
         (f"{record['reason']['code']:20} ", style),
-        (_visible(f"{record['server']} {record['method']} {record['target']} "), "bold"),
-        _visible(json.dumps(record.get("arguments"), ensure_ascii=False)[:120] + " "),
-        (_visible(f"{session['kind']}:{session['id'][:12]} {record['rule']} "), "dim"),
+        (visible(f"{record['server']} {record['method']} {record['target']} "), "bold"),
+        visible(json.dumps(record.get("arguments"), ensure_ascii=False)[:120] + " "),
+        (visible(f"{session['kind']}:{session['id'][:12]} {record['rule']} "), "dim"),
         (f"{record['timings']['total_us'] / 1000:.1f} ms", "dim"),
-        *((_visible(f" shadow:{_said(one)}"), "magenta") for one in record.get("shadow", ())),
+        *((visible(f" shadow:{_said(one)}"), "magenta") for one in record.get("shadow", ())),
     )
 
 
@@ -56,18 +57,13 @@ def _said(finding: dict[str, Any]) -> str:
 
 def _show(record: dict[str, Any], arguments: argparse.Namespace) -> None:
     if arguments.json:
-        print(json.dumps(record, ensure_ascii=False), flush=True)  # noqa: T201 - a program reads it
+        console.print_json(record, indent=None)
         return
     try:
         line = summary(record)
     except (LookupError, TypeError, AttributeError):
         return  # no record of a decision
     console.out.print(line)
-
-
-def _visible(text: str) -> str:
-    """Text that cannot move the cursor or forge a line."""
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
 def _matching(lines: Iterator[str], arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:

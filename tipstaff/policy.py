@@ -8,6 +8,8 @@ import json
 import subprocess
 from pathlib import Path
 
+from rich.text import Text
+
 from pdp.bundle import PolicyText, check, library_folder, read_policy
 from tipstaff import console
 from tipstaff.config import Config, as_json, load, show
@@ -31,20 +33,25 @@ def check_command(arguments: argparse.Namespace) -> int:
         )
         return 0
     console.out.print(show(config), markup=False)
+    served = ", ".join(text.servers) or "no server"
     console.out.print(
-        f"[green]ok[/] policy {text.revision}: rules for {', '.join(text.servers) or 'no server'}"
+        Text.assemble(("ok", "green"), f" policy {text.revision}: rules for {served}")
     )
     for name in _without_rules(config, text):
-        console.err.print(
-            f"[yellow]note[/] {name} has no rules, so every call to it is denied: "
+        _note(
+            f"{name} has no rules, so every call to it is denied: "
             f"write {Path(config.pdp.policy.dir) / 'servers' / name / 'data.yaml'}"
         )
     for name in shadow:
-        console.err.print(
-            f"[yellow]note[/] {name} is in shadow: its rules are recorded and none is enforced, "
+        _note(
+            f"{name} is in shadow: its rules are recorded and none is enforced, "
             "until `shadow: true` is taken out of them"
         )
     return 0
+
+
+def _note(text: str) -> None:
+    console.err.print(Text.assemble(("note", "yellow"), f" {text}"))
 
 
 def test_command(arguments: argparse.Namespace) -> int:

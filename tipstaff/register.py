@@ -28,12 +28,15 @@ from tipstaff.survey.pins import Difference
 from tipstaff.survey.presets import Preset
 from tipstaff.survey.report import Found, Report, as_json, report
 from tipstaff.survey.starter import Surveyed
+from tipstaff.user_file import UserFile
 
 
 class _Plan(Struct, frozen=True):
     """What is to be written, and why; nothing has been yet."""
 
     files: Mapping[Path, str]
+    found: Mapping[Path, UserFile]
+    """The files as they were read."""
     difference: Difference
     merged: Merged | None
     """What became of rules that were there; `None` when they are written for the first time."""
@@ -49,12 +52,15 @@ def command(arguments: argparse.Namespace) -> int:
     """`tipstaff register`."""
     where = registry.site(arguments.config)
     server = _server(where, arguments)
+    files = _files(where, server.name)
     listing = registry.ask(server, arguments.seconds)
     found = report(
         server.name, sources.shown(server.url, server.command), listing, where.others(server.name)
     )
-    plan = _plan(where, server, found, Preset(arguments.preset))
-    written = [path for path, text in plan.files.items() if registry.put(path, text)]
+    plan = _plan(where, server, found, Preset(arguments.preset), files)
+    for path in plan.files:
+        user_file.check_unchanged(plan.found[path])
+    written = [path for path, text in plan.files.items() if registry.put(plan.found[path], text)]
     if arguments.json:
         console.print_json(_answer(found, plan, written))
     else:
@@ -88,13 +94,24 @@ def _is_secret(name: str, value: str) -> bool:
     return masked_text(value) != value or (not is_place and masked({name: value}) != {name: value})
 
 
-def _plan(where: Site, server: Server, found: Report, preset: Preset) -> _Plan:
+def _files(where: Site, name: str) -> dict[Path, UserFile]:
+    """All that may be written, as it is before the server is asked; raises `ConfigError`."""
+    paths = (where.catalogue_path(name), where.rules_path(name), where.tests_path(name))
+    configuration = user_file.find(where.path)
+    if configuration.text != ("" if where.is_new else where.text):
+        raise ConfigError(f"{where.path} has changed meanwhile; nothing was written, try again")
+    return {where.path: configuration, **{path: user_file.find(path) for path in paths}}
+
+
+def _plan(
+    where: Site, server: Server, found: Report, preset: Preset, read: Mapping[Path, UserFile]
+) -> _Plan:
     """All that is to be written, proven to load; raises `ConfigError` or `PolicyTextError`."""
     name = server.name
     before = where.catalogue(name)
     accepted = before.get("tools", {})
     difference = pins.difference(accepted, found, where.closed(name, accepted))
-    old = user_file.find(where.rules_path(name))
+    old = read[where.rules_path(name)]
     surveyed = list(_surveyed(found.tools))
     merged = None
     if old.status is None:
@@ -112,10 +129,10 @@ def _plan(where: Site, server: Server, found: Report, preset: Preset) -> _Plan:
         where.rules_path(name): text,
         where.path: _configured(where, server),
     }
-    tests = user_file.find(where.tests_path(name))
+    tests = read[where.tests_path(name)]
     if tests.status is None and merged is None:
         files[where.tests_path(name)] = starter_tests.tests(name, surveyed, preset)
-    return _Plan(files, difference, merged, old.text, accepted, tests.text)
+    return _Plan(files, read, difference, merged, old.text, accepted, tests.text)
 
 
 def _surveyed(tools: Iterable[Found]) -> Iterator[Surveyed]:

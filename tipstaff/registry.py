@@ -26,6 +26,7 @@ from tipstaff.config import Config
 from tipstaff.secret import resolved_server
 from tipstaff.survey.introspect import introspect
 from tipstaff.survey.listing import Listing
+from tipstaff.user_file import UserFile
 
 
 class Site(Struct, frozen=True):
@@ -93,8 +94,8 @@ class Site(Struct, frozen=True):
 def site(path: Path) -> Site:
     """The site that `path` configures, or would; raises `ConfigError`."""
     if path.exists():
-        found = config.load(path)
-        return Site(path, user_file.find(path).text, found, is_new=False)
+        text = user_file.find(path).text
+        return Site(path, text, config.parse(text, path), is_new=False)
     text = config.starter(())
     return Site(path, text, config.parse(text, path), is_new=True)
 
@@ -153,10 +154,13 @@ def source(server: Server) -> str:
     return server.url or shlex.join(server.command)
 
 
-def put(path: Path, text: str) -> bool:
-    """Write `text`, in one step; whether that changed anything."""
-    old = user_file.find(path)
+def put(old: UserFile, text: str) -> bool:
+    """Write `text` in place of the file as it was read, in one step; whether that changed anything.
+
+    Raises `ConfigError` when somebody else has written it since.
+    """
     if old.status is not None and old.text == text:
+        user_file.check_unchanged(old)
         return False
     user_file.replace(old, text, keeps_copy=False)
     return True

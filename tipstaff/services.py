@@ -12,7 +12,9 @@ from typing import Any
 
 import uvloop
 
+from pdp import state_lock
 from pdp.errors import ConfigError
+from pdp.state_lock import Holder
 from pdp.wiring import serve as serve_pdp
 from tipstaff import console, logs
 from tipstaff.config import Config, load
@@ -27,16 +29,20 @@ def pdp_command(arguments: argparse.Namespace) -> int:
     settings = resolved_pdp(config.pdp)
     logs.hide(secrets_of(settings))
 
-    async def run(stop: asyncio.Event) -> None:
-        await serve_pdp(
-            settings,
-            opa=opa,
-            run_folder=config.run_folder,
-            stop=stop,
-            ready=_announcer(arguments.ready_fd),
-        )
+    holder = Holder(os.getpid(), "tipstaff pdp", str(config.source))
+    with state_lock.held(config.state_dir, holder, arguments.lock_fd) as lock:
 
-    return _until_stopped(run)
+        async def run(stop: asyncio.Event) -> None:
+            await serve_pdp(
+                settings,
+                opa=opa,
+                run_folder=config.run_folder,
+                holder=lock.holder,
+                stop=stop,
+                ready=_announcer(arguments.ready_fd),
+            )
+
+        return _until_stopped(run)
 
 
 def pep_command(arguments: argparse.Namespace) -> int:

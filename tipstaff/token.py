@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import secrets
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +12,10 @@ from typing import Any
 
 from msgspec import structs
 from rich.table import Table
+from rich.text import Text
 
 from pdp.errors import ConfigError
+from pdp.private_files import changing, replace_private
 from pep import api_token
 from pep.api_token import Entry, TokenFile
 from tipstaff import console
@@ -34,7 +35,8 @@ def create_command(arguments: argparse.Namespace) -> int:
         )
     except ValueError as error:
         return console.fail(str(error))
-    _save(path, TokenFile((*_read(path).tokens, entry)))
+    with changing(path):
+        _save(path, TokenFile((*_read(path).tokens, entry)))
     if arguments.json:
         console.print_json({"token": token, "id": entry.id, "name": entry.name, "expires": expires})
         return 0
@@ -64,9 +66,9 @@ def list_command(arguments: argparse.Namespace) -> int:
         state = one.state(now)
         colour = "green" if state == "active" else "red"
         table.add_row(
-            one.id,
-            f"token:{one.name}",
-            f"[{colour}]{state}[/]",
+            Text(one.id),
+            Text(f"token:{one.name}"),
+            Text(state, colour),
             _day(one.created),
             _day(one.expires),
         )
@@ -77,12 +79,13 @@ def list_command(arguments: argparse.Namespace) -> int:
 def revoke_command(arguments: argparse.Namespace) -> int:
     """`tipstaff token revoke`."""
     path = Path(load(arguments.config).pep.tokens)
-    tokens, changed = api_token.revoke(_read(path), arguments.which, int(time.time()))
-    if not changed:
-        return console.fail(
-            f"no active token has the id or name {arguments.which!r}; see tipstaff token list"
-        )
-    _save(path, tokens)
+    with changing(path):
+        tokens, changed = api_token.revoke(_read(path), arguments.which, int(time.time()))
+        if not changed:
+            return console.fail(
+                f"no active token has the id or name {arguments.which!r}; see tipstaff token list"
+            )
+        _save(path, tokens)
     console.out.print(f"Revoked: {changed}. It is refused from now on.", markup=False)
     return 0
 
@@ -105,10 +108,7 @@ def _read(path: Path) -> TokenFile:
 def _save(path: Path, tokens: TokenFile) -> None:
     """Replace the file in one step, readable by us only: a proxy never sees a half of it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".tokens", delete=False) as new:
-            new.write(api_token.write(tokens))
-        Path(new.name).replace(path)
+        replace_private(path, api_token.write(tokens))
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 

@@ -9,13 +9,19 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 
+from pdp import state_lock
 from pdp.bound import bound_to_this_process
+from pdp.errors import ConfigError
 from pdp.lifelong import Lifelong
+from pdp.private_files import open_private
+from pdp.state_lock import Holder, StateLock
 from tipstaff import console
 from tipstaff.config import Config, load
+from tipstaff.environment import Service, environment
 from tipstaff.services import opa_binary
 
 _READY_SECONDS = 60.0
@@ -43,19 +49,21 @@ def command(arguments: argparse.Namespace) -> int:
             f"{arguments.config}: no server is registered: add a section "
             '[servers.NAME] with url = "http://…/mcp"'
         )
-    try:
-        asyncio.run(_run(config, arguments.config, opa))
-    except ChildFailed as failure:
-        return failure.code or 1
+    holder = Holder(os.getpid(), "tipstaff up", str(config.source))
+    with state_lock.held(config.state_dir, holder) as lock:
+        try:
+            asyncio.run(_run(config, opa, lock))
+        except ChildFailed as failure:
+            return failure.code or 1
     return 0
 
 
-async def _run(config: Config, source: Path, opa: Path) -> None:
+async def _run(config: Config, opa: Path, lock: StateLock) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    children = [Child("pdp", source, opa), Child("pep", source, opa)]
+    children = [Child("pdp", config, opa, lock), Child("pep", config, opa)]
     try:
         for child in children:
             started = asyncio.create_task(child.start())
@@ -85,11 +93,24 @@ async def _first(started: asyncio.Task[None], stop: asyncio.Event) -> None:
 class Child:
     """One service as a child process."""
 
-    def __init__(self, name: str, source: Path, opa: Path, log_file: Path | None = None) -> None:
-        """Start nothing yet: see `start`. What it says goes to `log_file`, else where ours goes."""
+    def __init__(
+        self,
+        name: Service,
+        config: Config,
+        opa: Path,
+        lock: StateLock | None = None,
+        log_file: Path | None = None,
+    ) -> None:
+        """Start nothing yet: see `start`. What it says goes to `log_file`, else where ours goes.
+
+        With `lock`, which is ours, it has the state folder, and so has every one that follows it.
+        """
         self.name = name
         self._command = [sys.executable, "-m", "tipstaff", name]
-        self._command += ["--config", str(source), "--opa", str(opa)]
+        self._command += ["--config", str(config.source), "--opa", str(opa)]
+        self._command += ["--lock-fd", str(lock.descriptor)] if lock else []
+        self._descriptors = (lock.descriptor,) if lock else ()
+        self._environment = environment(name, config, os.environ)
         self._log_file = log_file
         self._process: asyncio.subprocess.Process | None = None
 
@@ -100,10 +121,11 @@ class Child:
             stack.callback(os.close, writer)
             unread = stack.enter_context(contextlib.ExitStack())
             unread.callback(os.close, reader)  # unless it comes to be read
-            said = stack.enter_context(self._log_file.open("ab")) if self._log_file else None
+            said = stack.enter_context(_log(self._log_file)) if self._log_file else None
             self._process = await asyncio.create_subprocess_exec(
                 *bound_to_this_process([*self._command, "--ready-fd", str(writer)]),
-                pass_fds=(writer,),
+                pass_fds=(writer, *self._descriptors),
+                env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -117,6 +139,11 @@ class Child:
             except TimeoutError:  # it hangs, and would be waited for in vain
                 await self.end()
             raise ChildFailed(await self._process.wait())
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
 
     async def keep_running(self) -> None:
         """Start it again, with growing pauses, whenever it dies."""
@@ -151,6 +178,14 @@ class Child:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+def _log(path: Path) -> BinaryIO:
+    """The file, to be written at its end, as ours alone; raises `ConfigError`."""
+    try:
+        return os.fdopen(open_private(path, os.O_WRONLY | os.O_APPEND), "ab")
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 
 
 async def _says_ready(descriptor: int) -> bool:

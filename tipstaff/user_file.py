@@ -7,10 +7,12 @@ read or written. Whoever reads the file meanwhile sees the old text or the new, 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,14 +58,31 @@ def replace(old: UserFile, text: str, *, keeps_copy: bool = True) -> Path | None
         old.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _create(new, text.encode(), old.status)
-            _check_unchanged(old)
-            backup = _back_up(old) if old.status and keeps_copy else None
-            new.replace(old.path)
+            with _alone(old.path.parent):
+                check_unchanged(old)
+                backup = _back_up(old) if old.status and keeps_copy else None
+                new.replace(old.path)
         finally:
             new.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot write {old.path}: {error.strerror}") from error
     return backup
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other Tipstaffs from replacing a file of the folder between a look at it and the step.
+
+    The folder itself is locked, so that nothing is left in a place that is the user's. Where that
+    cannot be, as on some network file systems, the look alone has to do, as it has for editors.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _create(path: Path, data: bytes, like: os.stat_result | None) -> None:
@@ -84,8 +103,8 @@ def _create(path: Path, data: bytes, like: os.stat_result | None) -> None:
         raise
 
 
-def _check_unchanged(old: UserFile) -> None:
-    """Refuse to overwrite what somebody else has written since."""
+def check_unchanged(old: UserFile) -> None:
+    """Raise `ConfigError` when somebody else has written the file since."""
     now = find(old.path)
     if (now.path, now.text) != (old.path, old.text) or bool(now.status) != bool(old.status):
         raise ConfigError(f"{old.path} has changed meanwhile; nothing was written, try again")

@@ -10,12 +10,10 @@ import os
 import secrets
 import signal
 import sys
-from pathlib import Path
-
-import structlog
 
 from pdp.api.model import Principal, Session
 from pdp.lifelong import Lifelong
+from pdp.state_lock import Holder
 from pep import child, pipes
 from pep.ask import DecisionClient
 from pep.child import Child
@@ -23,14 +21,11 @@ from pep.ports import LostError, NeverReachedError
 from pep.screen import Bench
 from pep.tasks import TaskBook
 from pep.wrap import Place, Wrap
-from tipstaff import console, up
+from tipstaff import console
 from tipstaff.config import Config, load
-from tipstaff.services import opa_binary
+from tipstaff.shared_service import SharedService
 
-_FIND_SECONDS = 0.5
 _START_SECONDS = 30.0
-
-log = structlog.get_logger("tipstaff.wrap")
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -50,11 +45,13 @@ def _user() -> str:
 
 
 async def _run(config: Config, arguments: argparse.Namespace, agent: str) -> int:
-    decisions = DecisionClient(config.pdp.listen, config.pep.decision_timeout_ms)
-    service = _Service(config, arguments.config, arguments.opa, decisions)
+    decisions = _decisions(config)
+    holder = Holder(os.getpid(), f"tipstaff wrap {arguments.name}", str(config.source))
+    service = SharedService(config, arguments.opa, decisions, holder)
     try:
         async with Lifelong() as work:
             work.start("the stream to the decision service", decisions.run())
+            await service.find()
             work.start("the decision service", service.keep())
             await decisions.wait_connected(_START_SECONDS)
             server = await child.start(
@@ -67,6 +64,17 @@ async def _run(config: Config, arguments: argparse.Namespace, agent: str) -> int
     finally:
         await decisions.close()
         await service.end()
+
+
+def _decisions(config: Config) -> DecisionClient:
+    """A client that, in the state folder's own socket, takes no other configuration's service."""
+    is_ours = config.pdp.listen.startswith(f"unix:{config.run_folder}")
+    return DecisionClient(
+        config.pdp.listen,
+        config.pep.decision_timeout_ms,
+        config.pep.pdp_tls,
+        configuration=str(config.source) if is_ours else "",
+    )
 
 
 def _place(config: Config, name: str, agent: str) -> Place:
@@ -115,47 +123,6 @@ async def _server_speaks(wrap: Wrap, server: Child) -> None:
     with contextlib.suppress(OSError):
         async for line in server.lines():
             await wrap.from_server(line)
-
-
-class _Service:
-    """The decision service: the one that runs, or else one of our own, as quiet as can be."""
-
-    def __init__(
-        self, config: Config, source: Path, opa: str | None, decisions: DecisionClient
-    ) -> None:
-        self._config = config
-        self._source = source
-        self._opa = opa
-        self._decisions = decisions
-        self._ours: up.Child | None = None
-
-    async def keep(self) -> None:
-        """Start one whenever there is none."""
-        while True:
-            if not await self._decisions.wait_connected(_FIND_SECONDS):
-                await self._start()
-            await asyncio.sleep(_FIND_SECONDS)
-
-    async def _start(self) -> None:
-        await self.end()
-        opa = opa_binary(self._config, self._opa)
-        log_file = self._config.state_dir / "wrap.log"
-        log_file.parent.mkdir(parents=True, exist_ok=True)
-        self._ours = up.Child("pdp", self._source, opa, log_file)
-        try:
-            await self._ours.start()
-        except up.ChildFailed:
-            # Another wrapper was faster, perhaps: then its service is there in a moment.
-            log.warning("no decision service started", log=str(log_file))
-            self._ours = None
-        else:
-            await self._decisions.wait_connected(_START_SECONDS)
-
-    async def end(self) -> None:
-        """End ours, if there is one."""
-        if self._ours is not None:
-            await self._ours.end()
-            self._ours = None
 
 
 def _new_id() -> str:

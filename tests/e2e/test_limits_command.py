@@ -72,3 +72,13 @@ async def test_a_reset_must_say_what_it_means(tipstaff: Gateway) -> None:
     assert await spend(tipstaff, "1")
     assert (await run(tipstaff, "reset", "--all"))[0] == 0
     assert (await run(tipstaff, "list"))[1].strip() == "No limit holds anything."
+
+
+async def test_the_name_of_a_session_is_shown_as_it_is(tipstaff: Gateway) -> None:
+    """It is the caller's: neither markup nor a closing tag that ends the command."""
+    for number, name in enumerate(("[red]a[/red]", "[/]", "b\u202ec")):
+        assert await spend(tipstaff, str(number), name)
+    code, table = await run(tipstaff, "list")
+    assert code == 0, table
+    for shown in ("[red]a[/red]", "cooperative [/]", r"b\u{202e}c"):
+        assert shown in table

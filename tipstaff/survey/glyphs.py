@@ -112,6 +112,13 @@ def visible(text: str) -> str:
     return "".join(map(_shown, text))
 
 
+def visible_lines(text: str) -> str:
+    """The text with its lines, and on them nothing that a terminal obeys."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def excerpt(text: str, start: int, end: int) -> str:
     """What stands around a place, hidden characters made visible; at most `EXCERPT` characters."""
     left = max(0, start - 40)

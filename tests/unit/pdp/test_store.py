@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -258,3 +260,25 @@ async def test_what_is_counted_can_be_seen_and_emptied(store: StateStore) -> Non
     assert await store.state() == {"a": (1,), "b": (1, 1)}
     await store.forget(["b", "unknown"])
     assert await store.state() == {"a": (1,)}
+
+
+def test_nobody_else_could_ever_open_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has its mode before SQLite opens it, so that its side files have it too."""
+    modes: list[int] = []
+    connect = sqlite3.connect
+
+    def look(path: Path, **more: Any) -> sqlite3.Connection:
+        modes.append(path.stat().st_mode & 0o777)
+        return connect(path, **more)
+
+    monkeypatch.setattr(sqlite3, "connect", look)
+    mask = os.umask(0)
+    try:
+        store = SqliteStore(tmp_path / "limits.db", 1)
+        modes += [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()]
+        store.close()
+    finally:
+        os.umask(mask)
+    assert set(modes) == {0o600}

@@ -133,3 +133,57 @@ def test_sockets_of_a_deep_folder_stand_elsewhere(tmp_path: Path) -> None:
     assert len(config.pdp.listen) < 100
     assert config.run_folder != other.run_folder
     assert not str(config.run_folder).startswith(str(deep))
+
+
+def test_a_long_state_folder_has_one_place_of_sockets_however_it_is_named(tmp_path: Path) -> None:
+    """Through a link, or by a way round."""
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    (tmp_path / "link").symlink_to(deep)
+    folders = {
+        load(written(tmp_path, f"state_dir = '{name}/s'\n")).run_folder
+        for name in (deep.name, "link", f"{deep.name}/../{deep.name}", deep)
+    }
+    assert len(folders) == 1
+
+
+TLS = """
+[pdp.tls]
+certificate = "c.pem"
+key = "/k.pem"
+client_ca = "ca.pem"
+clients = ["proxy"]
+"""
+
+
+def test_certificates_are_files_beside_the_configuration(tmp_path: Path) -> None:
+    """And are shown as they are meant."""
+    text = f'[pdp]\nlisten = "gate.example:9000"\n{TLS}'
+    text += '[pep.pdp_tls]\nserver_ca = "ca.pem"\ncertificate = "c.pem"\nkey = "k.pem"\n'
+    config = load(written(tmp_path, text))
+    assert config.pdp.tls.certificate == str(tmp_path / "c.pem")
+    assert config.pdp.tls.key == "/k.pem"
+    assert config.pdp.tls.clients == ("proxy",)
+    assert config.pep.pdp_tls.server_ca == str(tmp_path / "ca.pem")
+    again = load(written(tmp_path, show(config)))
+    assert as_json(again) == as_json(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[pdp]\nlisten = '0.0.0.0:9000'\n", ":2: pdp.listen: other machines can reach"),
+        ("[pdp]\nlisten = '[::]:9000'\n", "write [pdp.tls] with certificate, key and client_ca"),
+        ("[pdp]\nlisten = 'gate.example:9000'\n", "[pep.pdp_tls] with server_ca"),
+        (f"[pdp]\nlisten = 'unix:/x'\n{TLS}", "no effect on a unix socket"),
+        ("[pdp.tls]\ncertificate = 'c'\n", "certificate, key and client_ca belong together"),
+        ("[pdp.tls]\nclients = ['c']\n", "certificate, key and client_ca belong together"),
+        ("[pep.pdp_tls]\nserver_ca = 'c'\n", "server_ca, certificate and key belong together"),
+        ("[pdp.tls]\ncertificat = 'c'\n", "`certificat`"),
+    ],
+)
+def test_a_service_that_others_reach_needs_certificates_and_all_of_them(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    """What to write is said."""
+    assert said in refusal(tmp_path, text)

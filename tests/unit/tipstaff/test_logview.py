@@ -38,7 +38,7 @@ def test_no_text_of_a_caller_moves_the_cursor_or_begins_a_line() -> None:
     forged = {**RECORD, "target": "x\n14:00 allow\x1b[2J", "arguments": {"a": "\x1b]0;x\x07"}}
     text = summary(forged).plain
     assert text.isprintable()
-    assert "x\\u000a14:00" in text
+    assert r"x 14:00 allow\u{1b}[2J" in text
 
 
 def test_long_arguments_are_cut() -> None:
@@ -67,3 +67,19 @@ def test_a_broken_line_keeps_no_other_from_being_shown(
     flags = ["--json"] if as_json else []
     assert main(["log", "--config", str(config), *flags]) == 0
     assert capsys.readouterr().out.count("denied_by_rule") == 2
+
+
+def test_json_lines_are_the_records_with_nothing_that_a_terminal_obeys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line each, of the same value."""
+    (tmp_path / "tipstaff.toml").write_text("")
+    (tmp_path / ".tipstaff").mkdir()
+    hostile = {**RECORD, "target": "x\x9b2J\u202e\u2028\x7f", "arguments": {"ü": "\ud800"}}
+    path = tmp_path / ".tipstaff" / "decisions.jsonl"
+    path.write_text(json.dumps(hostile) + "\n")
+    main(["log", "--json", "-c", str(tmp_path / "tipstaff.toml")])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.isprintable()
+    assert "ü" in line
+    assert json.loads(line) == hostile

@@ -1,0 +1,115 @@
+"""Who may ask the decision service: by certificate, and whose rules they expect. Edge: gRPC.
+
+Whoever asks can spend budgets and reset them, so an address that other machines reach demands a
+certificate. A wrapper says by which configuration it wants to be judged: in its state folder the
+service of another may have taken the place of its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from pdp.api.address import CONFIGURATION_KEY, is_local
+from pdp.config import PdpConfig
+from pdp.errors import ConfigError
+
+_NAMES = "x509_subject_alternative_name"
+
+
+def server_credentials(config: PdpConfig) -> grpc.ServerCredentials | None:
+    """What the service shows and demands; `None` on a plain address. Raises `ConfigError`."""
+    tls = config.tls
+    if not tls.certificate or config.listen.startswith("unix:"):
+        if not is_local(config.listen):
+            raise ConfigError(
+                f"[pdp] listen: other machines can reach {config.listen}, and whoever can ask can spend "
+                "and reset limits: write [pdp.tls] with certificate, key and client_ca, or listen on "
+                "127.0.0.1 or a unix socket"
+            )
+        return None
+    return grpc.ssl_server_credentials(
+        [(_read(tls.key), _read(tls.certificate))],
+        root_certificates=_read(tls.client_ca),
+        require_client_auth=True,
+    )
+
+
+class Admission(aio.ServerInterceptor):  # type: ignore[misc]  # grpc ships no types
+    """Turns away who is not among `clients`, and who expects the rules of another configuration."""
+
+    def __init__(self, configuration: str, clients: Collection[str]) -> None:
+        """`clients` are names in certificates; when there are none, the authority's word is enough."""
+        self._configuration = os.fsencode(configuration)
+        self._clients = frozenset(clients)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[Any], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """The handler of a request, behind the checks that it needs."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        expected = dict(handler_call_details.invocation_metadata or ()).get(CONFIGURATION_KEY)
+        if expected is None and not self._clients:
+            return handler
+
+        async def check(context: Any) -> None:
+            if self._clients:
+                await self._check_client(context)
+            if expected is not None:
+                await self._confirm(expected, context)
+
+        return _guarded(handler, check)
+
+    async def _confirm(self, expected: bytes, context: Any) -> None:
+        if expected != self._configuration:
+            await context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                "this decision service decides by another configuration",
+            )
+        await context.send_initial_metadata(((CONFIGURATION_KEY, self._configuration),))
+
+    async def _check_client(self, context: Any) -> None:
+        shown = context.auth_context().get(_NAMES, ())
+        if not self._clients & {name.decode(errors="replace") for name in shown}:
+            await context.abort(
+                grpc.StatusCode.PERMISSION_DENIED,
+                "no name in the certificate is in [pdp.tls] clients",
+            )
+
+
+def _guarded(handler: Any, check: Callable[[Any], Awaitable[None]]) -> Any:
+    """The handler, behind a check that ends the request when it fails."""
+    kind = "stream" if handler.request_streaming else "unary"
+    kind += "_stream" if handler.response_streaming else "_unary"
+    inner = getattr(handler, kind)
+
+    async def once(request: Any, context: Any) -> Any:
+        await check(context)
+        return await inner(request, context)
+
+    async def many(request: Any, context: Any) -> Any:
+        await check(context)
+        async for response in inner(request, context):
+            yield response
+
+    guarded = many if inspect.isasyncgenfunction(inner) else once
+    return getattr(grpc, f"{kind}_rpc_method_handler")(
+        guarded, handler.request_deserializer, handler.response_serializer
+    )
+
+
+def _read(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"[pdp.tls]: cannot read {file}: {error.strerror}") from error

@@ -1,0 +1,113 @@
+"""Files and folders that only we can read, from the moment they are there. Edge: files.
+
+The mode is given when a file is made, so that there is no instant at which another user of the machine
+could open it; no umask widens it, and no link that somebody has put there is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pdp.errors import ConfigError
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that is ours alone, or check that it is one; raises `ConfigError`.
+
+    One that is not is left as it is: what others could write there is not to be believed, and a
+    folder that they are to read may not be ours to close.
+    """
+    try:
+        _make_missing(path)
+        link, folder = path.lstat(), path.stat()
+    except OSError as error:
+        raise ConfigError(f"cannot use {path}: {error.strerror}") from error
+    if not stat.S_ISDIR(folder.st_mode):
+        raise ConfigError(f"{path} is no folder")
+    if folder.st_uid != os.geteuid() or link.st_uid not in {0, os.geteuid()}:
+        raise ConfigError(f"{path} belongs to another user: name a folder of your own")
+    if folder.st_mode & _OTHERS:
+        raise ConfigError(
+            f"others can enter {path} (mode {stat.S_IMODE(folder.st_mode):03o}), and what is kept there "
+            f"is for nobody else: `chmod 700 {path}` if it is Tipstaff's alone, else name another"
+        )
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file, made if it is not there, that only we can read; raises `OSError`."""
+    return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Read, change and replace `path` in the block; others who do so wait. Raises `ConfigError`.
+
+    The lock is a file beside it, since the file itself is replaced. It is never removed.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        _make_missing(path.parent)
+        descriptor = open_private(lock, os.O_RDWR)
+    except OSError as error:
+        raise ConfigError(f"cannot use {lock}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        os.close(descriptor)
+        raise ConfigError(f"cannot lock {lock}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """A file that only we can read, in one step; raises `OSError`.
+
+    Whoever reads sees the old file or the new one, also after a power failure.
+    """
+    _make_missing(path.parent)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as new:
+            new.write(data)
+            new.flush()
+            os.fsync(new.fileno())
+        Path(name).replace(path)
+        sync_folder(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def sync_folder(path: Path) -> None:
+    """Have the names in a folder on the disk: what was replaced stays so; raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_private(path: Path, text: str) -> Path:
+    """A file that only we can read, made anew; raises `OSError`."""
+    path.unlink(missing_ok=True)
+    with open(open_private(path, os.O_WRONLY | os.O_EXCL), "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def _make_missing(folder: Path) -> None:
+    """Make a folder and all that is missing above it, for us alone."""
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)

@@ -1,0 +1,82 @@
+"""What is printed: a stranger's text is seen, and never obeyed."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.table import Table
+from rich.text import Text
+
+from tipstaff import console
+
+HOSTILE = "a\x1b[2J\x9b31m\u202eb\u200bc\x7f\u2028d\ud800"
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    stream = io.StringIO()
+    monkeypatch.setattr(console.out, "_file", stream)
+    monkeypatch.setattr(console.err, "_file", stream)
+    return stream
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda: console.out.print(HOSTILE, markup=False),
+        lambda: console.err.print(Text(HOSTILE)),
+        lambda: console.tell("word", HOSTILE, "red"),
+        lambda: console.print_diff(f"+{HOSTILE}"),
+        lambda: console.fail(HOSTILE),
+    ],
+    ids=["text", "rich text", "tell", "diff", "error"],
+)
+def test_whatever_way_a_text_is_printed_a_terminal_obeys_nothing_of_it(
+    printed: io.StringIO, show: Any
+) -> None:
+    """It is shown instead, so that a person sees that something is wrong."""
+    show()
+    text = printed.getvalue()
+    assert text.replace("\n", "").isprintable(), ascii(text)
+    assert r"a\u{1b}[2J\u{9b}31m\u{202e}b\u{200b}c\u{7f}" in text
+
+
+def test_a_cell_of_a_table_is_obeyed_no_more_than_a_line(printed: io.StringIO) -> None:
+    """Its width was measured before, so it may be cut."""
+    table = Table("x", box=None)
+    table.add_row(Text(HOSTILE))
+    console.out.print(table)
+    text = printed.getvalue()
+    assert text.replace("\n", "").isprintable(), ascii(text)
+
+
+def test_an_error_keeps_its_lines(printed: io.StringIO) -> None:
+    """Ours have several."""
+    console.fail("one\ntwo [bold]")
+    assert printed.getvalue() == "error: one\ntwo [bold]\n"
+
+
+@given(st.text())
+def test_json_holds_the_same_value_and_nothing_that_a_terminal_obeys(text: str) -> None:
+    """Also of halves of characters, which no file can hold."""
+    written = console.as_json({text: text}, indent=2)
+    assert json.loads(written) == {text: text}
+    assert written.replace("\n", "").isprintable()
+    written.encode()
+
+
+def test_what_can_be_read_is_not_escaped() -> None:
+    """JSON is read by people too."""
+    assert console.as_json("Grüße, 世界 🙂") == '"Grüße, 世界 🙂"'
+    assert console.as_json(HOSTILE) == r'"a\u001b[2J\u009b31m\u202eb\u200bc\u007f\u2028d\ud800"'
+
+
+def test_what_a_server_says_in_a_log_on_a_terminal_is_shown() -> None:
+    """The log of a hostile server's own words."""
+    event = console._show(None, "info", {"event": "server says", "text": "\x1b]0;x\x07", "pid": 1})
+    assert event == {"event": "server says", "text": r"\u{1b}]0;x\u{7}", "pid": 1}

@@ -1,0 +1,81 @@
+"""The digest of a program that was installed: written beside it, and compared before it is run.
+
+A program of 60 MB is read again only when its inode, size or times have changed: no write leaves the
+time of the last change as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from pdp.private_files import replace_private
+
+_PIECE = 1024 * 1024
+
+
+class BrokenInstallError(Exception):
+    """What is installed is not what was; the message says which file."""
+
+
+class _Record(Struct, frozen=True):
+    """A file as it was looked at last."""
+
+    sha256: str
+    stamp: tuple[int, int, int, int, int]
+
+
+def check(path: Path) -> bool:
+    """Whether `path` is what was recorded, `False` when nothing was; raises `BrokenInstallError`."""
+    try:
+        before = msgspec.json.decode(_beside(path).read_bytes(), type=_Record)
+    except FileNotFoundError:
+        return False
+    except (OSError, msgspec.DecodeError) as error:
+        raise BrokenInstallError(f"the digest of {path} cannot be read: {error}") from error
+    stamp = _stamp(path)
+    if stamp == before.stamp:
+        return True
+    actual = sha256(path)
+    if actual != before.sha256:
+        raise BrokenInstallError(
+            f"{path} is not what was installed: its SHA-256 is {actual}, and was {before.sha256}"
+        )
+    _write(path, _Record(actual, stamp))
+    return True
+
+
+def record(path: Path) -> None:
+    """Take `path`, as it is now, for what was installed."""
+    stamp = _stamp(path)
+    _write(path, _Record(sha256(path), stamp))
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _write(path: Path, found: _Record) -> None:
+    """Keep a record, where that can be: without one it is only slower."""
+    with contextlib.suppress(OSError):
+        replace_private(_beside(path), msgspec.json.encode(found))
+        _beside(path).chmod(0o644)  # no secret, and others may run what one has installed
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.installed.json")
+
+
+def _stamp(path: Path) -> tuple[int, int, int, int, int]:
+    found: os.stat_result = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
