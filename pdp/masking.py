@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -104,11 +104,9 @@ def masked_document(data: bytes) -> Masked:
         return Masked(data)
     value = json.loads(data)
     hidden = masked(value, _masked_inner)
-    pointers = tuple(_differences(value, hidden))
+    pointers = _bounded(_differences(value, hidden))
     if not pointers:
         return Masked(data)
-    if sum(map(len, pointers)) > _MAX_POINTERS:
-        pointers = ("",)
     written = json.dumps(hidden, ensure_ascii=False, separators=(",", ":")).encode()
     return Masked(written, pointers)
 
@@ -153,6 +151,17 @@ def _masked_inner(text: str) -> str:
         hidden = masked(value)
         return text if hidden == value else json.dumps(hidden)
     return masked_text(text)
+
+
+def _bounded(pointers: Iterable[str]) -> tuple[str, ...]:
+    """The pointers; one to the whole document when they would be longer than a record should be."""
+    kept, room = [], _MAX_POINTERS
+    for pointer in pointers:
+        kept.append(pointer)
+        room -= len(pointer) + 1
+        if room < 0:
+            return ("",)
+    return tuple(kept)
 
 
 def _differences(before: Any, after: Any) -> Iterator[str]:

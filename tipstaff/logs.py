@@ -21,7 +21,7 @@ from typing import Any
 
 import structlog
 
-from pdp.masking import MASK, masked, masked_credentials
+from pdp.masking import MASK, masked, masked_credentials, masked_text
 from tipstaff.bounded_lines import BoundedLines
 from tipstaff.survey.glyphs import visible_lines
 
@@ -108,7 +108,7 @@ def _plain(name: str, value: Any) -> Any:
     longest = _LONGEST_TRACEBACK if name == "exception" else _LONGEST_TEXT
     if len(text) <= longest:
         return text
-    half = longest // 2
+    half, text = longest // 2, masked_text(text)  # half a secret has no form any more
     return f"{text[:half]} … {text[-half:]}"
 
 

@@ -109,6 +109,13 @@ def test_no_line_is_endless(said: Callable[[], str]) -> None:
     assert 30_000 < len(said()) < 50_000
 
 
+def test_half_a_secret_is_not_left_where_a_line_is_cut(said: Callable[[], str]) -> None:
+    """What has lost its beginning has no form that a mask would know."""
+    before = "a" * 3000 + " Authorization: ApiKey "
+    structlog.get_logger().error("e", error=before + SECRET * 1000 + "\n" + "b" * 1000)
+    assert SECRET not in said()
+
+
 def logged(logger: str, text: str, *arguments: Any, **more: Any) -> None:
     """What a library says."""
     one = logging.getLogger(logger)
