@@ -100,17 +100,18 @@ class Catalogues:
     def __init__(self) -> None:
         """None yet."""
         self._by_revision: dict[str, Catalogue] = {}
-        self._newest: Mapping[str, Any] = {}
+        self._newest: tuple[Mapping[str, Any], Catalogue] = {}, Catalogue()
         self.revision = ""
         self.in_force = Catalogue()
 
     def add(self, revision: str, servers: Mapping[str, Any]) -> None:
         """Keep the catalogue of `revision`; raises `ValueError`. An equal one is shared."""
-        last = next(reversed(self._by_revision.values()), None)
-        shared = last is not None and servers == self._newest
-        catalogue = last if last is not None and shared else Catalogue(servers)
-        self._newest = servers
-        self._by_revision.pop(revision, None)
+        known, catalogue = self._by_revision.pop(revision, None), self._newest[1]
+        if known is not None:
+            catalogue = known
+        elif servers != self._newest[0]:
+            catalogue = Catalogue(servers)
+        self._newest = servers, catalogue
         self._by_revision[revision] = catalogue
         while len(self._by_revision) > _REVISIONS_KEPT:
             oldest = next(known for known in self._by_revision if known != self.revision)
