@@ -107,7 +107,7 @@ class Catalogues:
     def __init__(self) -> None:
         """None yet."""
         self._by_revision: dict[str, Catalogue] = {}
-        self._newest: Mapping[str, Any] = {}
+        self._newest: tuple[Mapping[str, Any], Catalogue] = {}, Catalogue()
         self.revision = ""
         self.in_force = Catalogue()
 
@@ -115,11 +115,12 @@ class Catalogues:
         self, revision: str, servers: Mapping[str, Any], claims_read: ClaimsRead = None
     ) -> None:
         """Keep the catalogue of `revision`; raises `ValueError`. An equal one is shared."""
-        last = next(reversed(self._by_revision.values()), None)
-        shared = last is not None and servers == self._newest and last.claims_read == claims_read
-        catalogue = last if last is not None and shared else Catalogue(servers, claims_read)
-        self._newest = servers
-        self._by_revision.pop(revision, None)
+        known, catalogue = self._by_revision.pop(revision, None), self._newest[1]
+        if known is not None:
+            catalogue = known
+        elif servers != self._newest[0] or claims_read != catalogue.claims_read:
+            catalogue = Catalogue(servers, claims_read)
+        self._newest = servers, catalogue
         self._by_revision[revision] = catalogue
         while len(self._by_revision) > _REVISIONS_KEPT:
             oldest = next(known for known in self._by_revision if known != self.revision)

@@ -366,7 +366,7 @@ def three_calls(bench: Bench) -> list[Call]:
     (check,) = CHECKED.checks
     checked = structs.replace(CHECKED, checks=(structs.replace(check, schema=msgspec.Raw(b"{}")),))
     bench.answer = lambda asked: structs.replace(checked, rule=asked["target"])
-    bench.activate("rev", ACCEPTED)
+    bench.activate("accepted", ACCEPTED)
     return [call("a", target="a", session="a"), B, call("c", target="c", session="c")]
 
 

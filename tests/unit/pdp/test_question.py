@@ -95,6 +95,15 @@ async def test_revisions_with_one_catalogue_need_one_question() -> None:
     assert len(site.engine.asked) == 1
 
 
+async def test_a_revision_that_comes_back_needs_one_question() -> None:
+    """An edit that was taken back before OPA knew of it changes nothing."""
+    site = Site("one")
+    site.catalogues.add("one", catalogue("Read"))
+    (case,) = await site.ask("a")
+    assert case.answer == ALLOW
+    assert len(site.engine.asked) == 1
+
+
 async def test_a_fault_of_the_engine_has_no_revision_and_needs_none() -> None:
     """It is asked once, and its code stays."""
     site = Site()
