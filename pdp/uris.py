@@ -60,7 +60,7 @@ def _normal_beginning(text: str) -> str:
     parts = _split(text)
     if parts is None or parts[3] or parts[4] or parts[2] == "//localhost":
         return normal(text)
-    return f"{parts[1].lower()}:{_in_small_letters(_decoded(parts[2] or '', _UNRESERVED))}"
+    return f"{parts[1].lower()}:{_host(parts[2] or '')}"
 
 
 def _authority(scheme: str, given: str, path: str) -> str:
@@ -68,14 +68,15 @@ def _authority(scheme: str, given: str, path: str) -> str:
         return "//"
     if scheme == "file" and given.lower() == "//localhost":
         return "//"
-    host = _in_small_letters(_decoded(given, _UNRESERVED))
+    host = _host(given)
     port = _PORTS.get(scheme)
     return host if port is None else host.removesuffix(port).removesuffix(":")
 
 
-def _in_small_letters(host: str) -> str:
-    """The name of a template's variable keeps its capitals."""
-    return host if "{" in host else host.lower()
+def _host(given: str) -> str:
+    """In small letters; but the name of a template's variable keeps its capitals, and triplets have theirs."""
+    decoded = _decoded(given, _UNRESERVED)
+    return decoded if "{" in given else _decoded(decoded.lower(), _UNRESERVED)
 
 
 def _path(scheme: str, path: str) -> str:

@@ -16,7 +16,7 @@ REASONS = MappingProxyType(
         "no_permit": "No rule permits the call, and what is not permitted is denied.",
         "unknown_server": "No rules are loaded for this server.",
         "tool_changed": "The tool's definition differs from the one that was accepted.",
-        "uri_ambiguous": "The resource's URI leads elsewhere than it begins, so no rule of a beginning holds.",
+        "uri_ambiguous": "The resource's URI leads elsewhere than it says, so no rule can tell what it names.",
         "arguments_invalid": "The arguments do not meet the schema that the rule demands.",
         "rate_limited": "A limit has no budget left for the call now.",
         "rate_limit_unavailable": "The store of the limits did not answer, so none can be granted.",

@@ -112,6 +112,8 @@ OTHERS = [
     "file:///srv/..;x/etc/passwd",
     "file:///srv/%252e%252e/etc/passwd",
     "file:///etc/p%2561sswd",
+    "file:///etc/passwd%3Fx",
+    "file:///etc/passwd%23x",
     "file:///srv\\..\\etc\\passwd",
     "file:///srv/%5c..%5cetc/passwd",
     "file:///srv/%c0%ae%c0%ae/etc/passwd",

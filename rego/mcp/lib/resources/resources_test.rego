@@ -46,6 +46,8 @@ test_no_other_spelling_evades_a_rule_that_refuses[uri] if {
 		"file:///etc/passwd/": "file:///etc/passwd",
 		"file:///etc//passwd": "file:///etc/passwd",
 		"file:///etc%2Fpasswd": "file:///etc/passwd",
+		"file:///etc/passwd%3Fx": "file:///etc/passwd",
+		"file:///etc/passwd%23": "file:///etc/passwd",
 		"file:///etc/p%61sswd": "file:///etc/passwd",
 		"file://other/etc/passwd": "file:///etc/passwd",
 		"file://u:p@[::1]:80/etc/passwd": "file:///etc/passwd",

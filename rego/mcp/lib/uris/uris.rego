@@ -25,13 +25,15 @@ normal(uri) := uri if {
 
 # METADATA
 # description: >
-#   The shortest URI that servers may take the URI for: without query, user, port, a dot behind the host and a
-#   slash at the end, with slashes for encoded and for repeated ones; of a file also without its host.
+#   The shortest URI that servers may take the URI for: without query, also one whose mark is encoded, without user,
+#   port, a dot behind the host and a slash at the end, with one slash for encoded and for repeated ones; of a file
+#   also without its host.
 plain(uri) := uri if {
 	is_plain(uri)
-} else := concat("", [scheme, ":", _bare(scheme, authority), shortened]) if {
+} else := concat("", [scheme, ":", regex.replace(regex.replace(place, `([^/])/{2,}`, "$1/"), `([^/])/$`, "$1")]) if {
 	[_, scheme, authority, path, _] := _parts(normal(uri))
-	shortened := trim_right(regex.replace(replace(path, "%2F", "/"), `/{2,}`, "/"), "/")
+	from_root := regex.replace(_decoded_first(path), `/{2,}`, "/")
+	place := concat("", [_decoded_first(_bare(scheme, authority)), from_root])
 } else := uri
 
 # METADATA
@@ -84,18 +86,21 @@ _authority(scheme, given, path) := "//" if {
 	lower(given) == "//localhost"
 } else := trim_suffix(trim_suffix(host, port), ":") if {
 	port := _default_ports[scheme]
-	host := _in_small_letters(_decoded(given, _unreserved))
-} else := _in_small_letters(_decoded(given, _unreserved))
+	host := _host(given)
+} else := _host(given)
 
-# The name of a template's variable keeps its capitals.
-_in_small_letters(host) := host if contains(host, "{")
+# The name of a template's variable keeps its capitals, and triplets have theirs.
+_host(given) := _decoded(given, _unreserved) if contains(given, "{")
 
-_in_small_letters(host) := lower(host) if not contains(host, "{")
+_host(given) := _decoded(lower(_decoded(given, _unreserved)), _unreserved) if not contains(given, "{")
 
 _path(scheme, path) := "/" if {
 	path == ""
 	scheme in (object.keys(_default_ports) | {"file"})
 } else := _decoded(path, _in_paths)
+
+# As a server reads it that decodes a URI before it splits it.
+_decoded_first(text) := regex.replace(replace(text, "%2F", "/"), `%(3F|23).*`, "")
 
 _bare("file", _) := "//"
 
