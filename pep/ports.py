@@ -17,6 +17,10 @@ class NeverReachedError(Exception):
     """No connection was made: the server has not seen the request."""
 
 
+class BusyError(NeverReachedError):
+    """A server that is run here cannot take one more; the text is for the client."""
+
+
 class LostError(Exception):
     """The connection broke: the server may have seen the request."""
 

@@ -24,6 +24,7 @@ from pep.connection import with_head_timeout
 from pep.errors import StartError
 from pep.routes import Routes
 from pep.screen import Bench
+from pep.server_requests import ServerRequests
 from pep.session import SessionBook
 from pep.tasks import TaskBook
 from pep.tls import keep_fresh
@@ -60,6 +61,7 @@ async def serve(
         decisions=decisions,
         upstreams=upstream,
         sessions=SessionBook(),
+        server_requests=ServerRequests(),
         callers=Callers(config, time.time, time.monotonic),  # noqa: TID251 - an edge's clock
         bench=Bench(decisions, TaskBook(), _new_id, config.list_ttl_ms),
         background=background,
