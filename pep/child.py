@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import structlog
 
@@ -23,8 +23,38 @@ _PATIENCE_SECONDS = 2.0
 _LOOK_SECONDS = 0.05
 _PIECE = 64 * 1024
 _LONGEST_NOTE = 2000
+_MOST_NOTES = 20
+# What is read after its own end, since something else may write to its pipe for ever.
+_LAST_PIECES = 256
+# Of any tenth of a second, a child's messages take 5 ms, or they take a fifth of the time.
+_WINDOW_SECONDS = 0.1
+_TURN_SECONDS = 0.005
+_REST = 4
 
 log = structlog.get_logger("pep.child")
+
+
+class Pace:
+    """Holds the work that one child makes to a part of the time, so that it holds up no other."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """`now` is a monotonic clock."""
+        self._now = now
+        self._began = self._window = now()
+        self._spent = 0.0
+
+    def begin(self) -> None:
+        """A piece of work begins."""
+        self._began = self._now()
+        if self._began - self._window > _WINDOW_SECONDS:
+            self._window, self._spent = self._began, 0.0
+
+    async def end(self) -> None:
+        """It has ended: after much of it the others have their turn."""
+        self._spent += self._now() - self._began
+        if self._spent > _TURN_SECONDS:
+            await asyncio.sleep(self._spent * _REST)
+            self._window, self._spent = self._now(), 0.0
 
 
 class Child:
@@ -44,12 +74,16 @@ class Child:
         return self._process.pid
 
     async def write(self, line: bytes) -> None:
-        """Hand it one line; raises `LostError` when it is gone."""
+        """Hand it one line, when it has taken those before; raises `LostError` when it is gone.
+
+        Cancelled while it waits, it has handed over nothing: so no more than one line is ever held
+        here for a child that does not read.
+        """
         assert self._process.stdin is not None  # noqa: S101 - see `start`
         async with self._writing:
             try:
-                self._process.stdin.write(line + b"\n")
                 await self._process.stdin.drain()
+                self._process.stdin.write(line + b"\n")
             except (ConnectionError, RuntimeError) as error:
                 raise LostError(f"the process of {self._name!r} has ended") from error
 
@@ -60,9 +94,9 @@ class Child:
         """
         assert self._process.stdout is not None  # noqa: S101 - see `start`
         reader, lines = self._process.stdout, Lines()
-        ended = asyncio.ensure_future(self._exit())
+        ended, left = asyncio.ensure_future(self._exit()), _LAST_PIECES
         try:
-            while True:
+            while left:
                 reading = asyncio.ensure_future(reader.read(_PIECE))
                 await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
                 if not reading.done():
@@ -74,6 +108,7 @@ class Child:
                 chunk = reading.result()
                 if not chunk:
                     break
+                left -= ended.done()
                 for line in lines.feed(chunk):
                     yield line
             for line in lines.end():
@@ -111,11 +146,17 @@ class Child:
     async def _note(self) -> None:
         """Its stderr goes into our log; a pipe that nobody empties would stop it."""
         assert self._process.stderr is not None  # noqa: S101 - asked for
-        lines = Lines(_LONGEST_NOTE)
+        lines, pace = Lines(_LONGEST_NOTE), Pace(asyncio.get_running_loop().time)
         while chunk := await self._process.stderr.read(_PIECE):
-            for line in lines.feed(chunk):
+            pace.begin()
+            notes = lines.feed(chunk)
+            for line in notes[:_MOST_NOTES]:
                 text = "(a long line)" if line is None else line.decode(errors="replace")
                 log.info("server says", server=self._name, pid=self.pid, text=text)
+            if len(notes) > _MOST_NOTES:
+                more = len(notes) - _MOST_NOTES
+                log.info("server says more", server=self._name, pid=self.pid, lines=more)
+            await pace.end()
 
 
 async def start(

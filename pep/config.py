@@ -43,7 +43,8 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
     idle_seconds: int = 600
     """Seconds after which a process that nobody uses is ended."""
     max_processes: int = 32
-    """Processes of it at a time: one per legacy session, one per caller in the modern era."""
+    """Processes of it at a time: one per legacy session, one per caller in the modern era. One caller
+    has at most three quarters of them."""
     poll_ms: int = 0
     """Milliseconds of silence after which a legacy client is asked to come back for the answer, so
     that no stream is open for long; 0 keeps it open."""

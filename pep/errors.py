@@ -11,6 +11,7 @@
         │   ├── MethodNotFound      a method this enforcement point does not know in this era
         │   ├── PathNotFound        no server is registered under this path
         │   ├── SessionNotFound     the session belongs to another caller
+        │   ├── AnswerUnasked       an answer to a request that this session was not shown
         │   ├── CredentialMissing   the server wants to know who calls
         │   ├── CredentialInvalid   what was shown proves nothing
         │   ├── VerbNotAllowed      an HTTP method that MCP does not use here
@@ -28,6 +29,7 @@
         │   └── ApprovalRequired    a person must be asked first
         ├── UpstreamFault       the server did not answer                     (the upstream's)
         │   ├── AnswerUnreadable    its answer cannot be told from one to be hidden
+        │   ├── ServerBusy          it runs here, and cannot take one more
         │   └── UpstreamAway
         └── OurFault            no decision could be had                      (ours)
             ├── DecisionAway
@@ -116,6 +118,12 @@ class SessionNotFound(ClientFault):
     """The session belongs to another caller; not to be told from one that does not exist."""
 
     code = "session_not_found"
+
+
+class AnswerUnasked(ClientFault):
+    """The client answers a request of the server that it was not shown, or answers it again."""
+
+    code = "answer_unasked"
 
 
 class CredentialMissing(ClientFault):
@@ -216,6 +224,12 @@ class UpstreamAway(UpstreamFault):
     code = "upstream_away"
 
 
+class ServerBusy(UpstreamFault):
+    """A server that is run here has no process to spare, or does not read what it is sent."""
+
+    code = "server_busy"
+
+
 class AnswerUnreadable(UpstreamFault):
     """The server's message cannot be told apart from one that would have to be hidden."""
 
@@ -262,6 +276,7 @@ WIRE: Mapping[type[Refusal], Wire] = MappingProxyType(
         MethodNotFound: Wire(-32601, 404),
         PathNotFound: Wire(-32600, 404),
         SessionNotFound: Wire(-32600, 404),
+        AnswerUnasked: Wire(-32600, 400),
         CredentialMissing: Wire(4010, 401),
         CredentialInvalid: Wire(4010, 401),
         VerbNotAllowed: Wire(-32600, 405),
@@ -278,6 +293,7 @@ WIRE: Mapping[type[Refusal], Wire] = MappingProxyType(
         ApprovalRequired: Wire(4031, 200),
         AnswerUnreadable: Wire(5021, 502),
         UpstreamAway: Wire(5020, 502),
+        ServerBusy: Wire(5022, 503),
         DecisionAway: Wire(5030, 503),
         KeysAway: Wire(5030, 503),
         Unexpected: Wire(-32603, 500),

@@ -18,12 +18,20 @@ from pep.admit import Admitted, admit, check_name, lightened
 from pep.client_answer import ClientAnswer
 from pep.config import Server
 from pep.enforce import Forward, Refuse, Verdict, enforce, refuse
-from pep.errors import InvalidRequest, Refusal, UpstreamAway, VerbNotAllowed
+from pep.errors import (
+    AnswerUnasked,
+    InvalidRequest,
+    Refusal,
+    ServerBusy,
+    UpstreamAway,
+    VerbNotAllowed,
+)
 from pep.intake import until_gone
-from pep.jsonrpc import Id, Request
+from pep.jsonrpc import Id, Request, Response
 from pep.methods import LEGACY, MODERN, Target
 from pep.ports import (
     Answer,
+    BusyError,
     LostError,
     NeverReachedError,
     NeverSentCancelledError,
@@ -32,6 +40,7 @@ from pep.ports import (
 )
 from pep.request_body import RequestBody
 from pep.screen import Screen
+from pep.server_requests import Shown
 from pep.visitor import Parts, Visitor
 
 # What is larger is not kept for as long as the server takes to answer.
@@ -54,6 +63,7 @@ class Exchange:
         self._request_id: Id | None = None
         self._era = LEGACY
         self._under_way: Decision | None = None
+        self._answered: Id | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -102,6 +112,8 @@ class Exchange:
         message = admitted.message
         learnt = self._visitor.learnt()
         asked = self._visitor.call(admitted, learnt)
+        if isinstance(message, Response):
+            self._check_shown(message)
         with self._under_way_once(message.id if isinstance(message, Request) else None):
             verdict = await self._decide(admitted, asked) if admitted.is_judged else Forward()
             body.end_turn()
@@ -152,32 +164,52 @@ class Exchange:
         finally:
             self._parts.sessions.end(exchanged)
 
+    def _check_shown(self, message: Response) -> None:
+        """A client answers what it was shown, once: what was refused it, it cannot have seen."""
+        holder = self._visitor.holder(self._front.session)
+        if not self._parts.server_requests.answer(holder, message.id):
+            raise AnswerUnasked("No request of the server with this id waits for an answer")
+        self._answered = message.id
+
     async def _pass_message(self, body: bytes, admitted: Admitted, asked: Call) -> None:
         answer = await self._forward("POST", body)
+        session_id = self._front.session
         if admitted.row is not None and admitted.row.name == "initialize":
-            self._visitor.learn(answer, admitted)
+            session_id = self._visitor.learn(answer, admitted) or session_id
         limits = self._under_way.limits if self._under_way and admitted.target else ()
         message = admitted.message
         request = message if isinstance(message, Request) else None
-        await self._relay(answer, self._screen(asked, request), rate_limit.lines(limits))
+        screen = self._screen(asked, request, self._shown(session_id))
+        await self._relay(answer, screen, rate_limit.lines(limits))
 
     async def _pass_verb(self, verb: str) -> None:
         """GET opens the server's own stream, DELETE ends the session (legacy era)."""
         if self._front.length or self._front.framing:
             raise InvalidRequest(f"a {verb} has no body")
-        learnt = self._visitor.learnt()
+        listening = self._visitor.listening(verb, self._visitor.learnt())
         answer = await self._forward(verb, None)
         if verb == "DELETE" and answer.status < 300:
             self._parts.sessions.forget(self._server.name, self._front.session)
-        await self._relay(answer, self._screen(self._visitor.listening(verb, learnt), None), [])
+            self._parts.server_requests.forget(self._visitor.holder(self._front.session))
+        is_resumed = any(name == b"last-event-id" for name, _ in self._scope["headers"])
+        shown = self._shown(self._front.session, is_resumed=is_resumed)
+        await self._relay(answer, self._screen(listening, None, shown), [])
 
-    def _screen(self, asked: Call, request: Request | None) -> Screen:
+    def _shown(self, session_id: str, *, is_resumed: bool = False) -> Shown | None:
+        """Where the server's requests are written down; a modern client answers none."""
+        if self._era != LEGACY:
+            return None
+        holder = self._visitor.holder(session_id)
+        return Shown(self._parts.server_requests, holder, is_resumed=is_resumed)
+
+    def _screen(self, asked: Call, request: Request | None, shown: Shown | None) -> Screen:
         return Screen(
             self._parts.bench,
             asked,
             request=request,
             denial=self._server.denial,
             answer_server=self._answer_server,
+            shown=shown,
         )
 
     def _answer_server(self, body: bytes) -> None:
@@ -206,10 +238,12 @@ class Exchange:
         """Send the judged bytes on; a call that never arrived is given back."""
         server = self._server
         try:
-            return await self._send_on(verb, body, self._scope["headers"])
+            answer = await self._send_on(verb, body, self._scope["headers"])
         except NeverReachedError as error:
             self._give_back()
             log.warning("upstream never reached", server=server.name, error=str(error))
+            if isinstance(error, BusyError):
+                raise ServerBusy(f"The server {server.name!r} is busy: {error}") from error
             raise UpstreamAway(f"The server {server.name!r} cannot be reached") from error
         except NeverSentCancelledError:
             self._give_back()
@@ -217,12 +251,19 @@ class Exchange:
         except LostError as error:
             log.warning("upstream lost", server=server.name, error=str(error))
             raise UpstreamAway(f"The server {server.name!r} ended the connection") from error
+        if answer.status == 404 and self._front.session:  # the server has ended the session
+            self._parts.server_requests.forget(self._visitor.holder(self._front.session))
+        return answer
 
     def _give_back(self) -> None:
-        """The call has not been made: what its decision took is free again, once."""
+        """The server has seen nothing: what the decision took is free again, and an answer is owed."""
         if self._under_way is not None:
             self._parts.decisions.refund_soon(self._under_way)
             self._under_way = None
+        if self._answered is not None:
+            holder = self._visitor.holder(self._front.session)
+            self._parts.server_requests.reopen(holder, self._answered)
+            self._answered = None
 
     async def _send_on(self, verb: str, body: bytes | None, lines: headers.Lines) -> Answer:
         server = self._server

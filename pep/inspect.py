@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from enum import Enum
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from msgspec import Raw, Struct
@@ -104,6 +104,12 @@ class Created(Struct, frozen=True):
     task: str
 
 
+class Withdrawn(Struct, frozen=True):
+    """A request of the server that it wants no answer to any more."""
+
+    id: Id
+
+
 def may_matter(message: bytes) -> bool:
     """Whether the message has to be parsed at all."""
     low = message.lower()
@@ -116,7 +122,7 @@ def may_matter_though_large(piece: bytes) -> bool:
     return any(word in low for word in _WORDS_OF_LARGE)
 
 
-def inspect(message: bytes) -> Finding | Created | None:
+def inspect(message: bytes) -> Finding | Created | Withdrawn | None:
     """What is to be judged in `message`; raises `AnswerUnreadable` when that cannot be told."""
     try:
         value = strict_json.loads(message, _MAX_VALUES)
@@ -124,7 +130,7 @@ def inspect(message: bytes) -> Finding | Created | None:
             raise ValueError("it is no object")  # noqa: TRY004 - a message that says nothing clear
         _check_keys(value, ENVELOPE)
         if "method" in value:
-            return _request(message, value) if "id" in value else None
+            return _request(message, value) if "id" in value else _withdrawn(value)
         result = value.get("result")
         if isinstance(result, dict):
             return _result(message, value.get("id"), result)
@@ -157,14 +163,26 @@ def kept(message: bytes, finding: Finding, keep: tuple[bool, ...], most_ttl_ms: 
     return joined({**envelope, "result": joined({**result, **changed})})
 
 
-def _request(message: bytes, value: dict[str, Any]) -> Finding | None:
+def _request(message: bytes, value: dict[str, Any]) -> Finding:
+    """A request that passes unjudged has no question, but may be answered like any other."""
     question = _question(message, value["method"], value.get("params", {}))
-    if question is None:
-        return None
     request_id = value["id"]
-    if isinstance(request_id, bool) or not isinstance(request_id, str | int):
-        raise ValueError("its id is neither a string nor an integer")  # noqa: TRY004 - see `inspect`
-    return Finding(Kind.REQUEST, (question,), request_id)
+    if not _is_id(request_id):
+        raise ValueError("its id is neither a string nor an integer")
+    return Finding(Kind.REQUEST, () if question is None else (question,), request_id)
+
+
+def _withdrawn(value: dict[str, Any]) -> Withdrawn | None:
+    """The request that a notification cancels, if it names one."""
+    params = value.get("params")
+    if value["method"] != "notifications/cancelled" or not isinstance(params, dict):
+        return None
+    named = params.get("requestId")
+    return Withdrawn(named) if _is_id(named) else None
+
+
+def _is_id(value: Any) -> TypeGuard[Id]:
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _question(holder: bytes, method: Any, params: Any) -> Question | None:

@@ -18,6 +18,10 @@ class NeverReachedError(Exception):
     """No connection was made: the server has not seen the request."""
 
 
+class BusyError(NeverReachedError):
+    """A server that is run here cannot take one more; the text is for the client."""
+
+
 class NeverSentCancelledError(asyncio.CancelledError):
     """Cancelled before any of the request was sent: the server has not seen it."""
 

@@ -6,12 +6,15 @@ For messages that a strict parse has accepted: equal keys would be lost here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 import msgspec
 from msgspec import Raw
 
 _decode = msgspec.json.Decoder(dict[str, Raw]).decode
+_KEY = re.compile(rb'\s*,?\s*"[^"\\]*+(?:\\.[^"\\]*+)*+"\s*:\s*', re.DOTALL)
+_END = re.compile(rb"\s*\}\s*")
 
 
 def members(data: bytes | Raw) -> dict[str, bytes | Raw]:
@@ -36,3 +39,22 @@ def replaced(data: bytes | Raw, path: tuple[str, ...], value: bytes) -> bytes:
         return bytes(data)
     parts[key] = replaced(parts[key], tuple(rest), value) if rest else value
     return joined(parts)
+
+
+def distinct_members(data: bytes) -> dict[str, bytes | Raw]:
+    """The members of an object; raises `ValueError`, too, when a key stands there twice.
+
+    Every other reader here keeps the last of two equal keys, and others the first.
+    """
+    found = members(data)
+    if sum(map(len, found)) + sum(map(len, found.values())) + 4 * len(found) + 1 == len(data):
+        return found  # quotes, colons and commas are all there is beside them
+    at = data.index(b"{") + 1
+    for value in found.values():
+        key = _KEY.match(data, at)
+        if key is None or not data.startswith(bytes(value), key.end()):
+            raise ValueError("a key stands twice")
+        at = key.end() + len(value)
+    if _END.fullmatch(data, at) is None:
+        raise ValueError("a key stands twice")
+    return found

@@ -8,9 +8,10 @@ from types import MappingProxyType
 import msgspec
 from msgspec import Struct
 
-from pep.conversation import Conversation, Stream
+from pep.conversation import Conversation
 from pep.enforce import refuse
 from pep.errors import Refusal
+from pep.stream import Stream
 
 _PING_SECONDS = 15.0
 _RETRY_MS = 100
@@ -87,7 +88,7 @@ class EventAnswer:
         primes: bool = False,
         poll_seconds: float = 0,
     ) -> None:
-        """Begin after `seen` messages.
+        """Begin after `seen` messages; the stream has one reader for it, who goes with `close`.
 
         `primes` says with an empty event how to come back; when the child is silent for
         `poll_seconds` (0: never) the client has to.
@@ -98,6 +99,7 @@ class EventAnswer:
         self._seen = seen
         self._primes = primes
         self._poll_seconds = poll_seconds if primes else 0
+        self._is_open = True
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Events; raises `LostError`."""
@@ -117,4 +119,6 @@ class EventAnswer:
 
     def close(self) -> None:
         """The client has gone, or has all of it."""
-        self._conversation.leave(self._stream)
+        if self._is_open:
+            self._is_open = False
+            self._conversation.leave(self._stream)

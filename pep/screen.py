@@ -15,10 +15,11 @@ from msgspec import Struct, field, structs
 from pdp.api.model import Call, Decision, Effect, Reference
 from pep.enforce import DenialStyle, Forward, Refuse, enforce, is_fault, is_shown
 from pep.errors import DecisionAway
-from pep.inspect import Created, Finding, Kind, Question, inspect, kept, may_matter
+from pep.inspect import Created, Finding, Kind, Question, Withdrawn, inspect, kept, may_matter
 from pep.jsonrpc import Request
 from pep.large_work import LargeWork
 from pep.ports import Decisions
+from pep.server_requests import Shown
 from pep.tasks import TaskBook
 
 log = structlog.get_logger("pep")
@@ -45,17 +46,20 @@ class Screen:
         request: Request | None,
         denial: DenialStyle,
         answer_server: Callable[[bytes], None],
+        shown: Shown | None = None,
     ) -> None:
         """Every question takes from `asked`, the client's call, who, where and how.
 
         `request` is its message, `None` on a stream that answers none. `answer_server` sends the
-        server the refusal of a request.
+        server the refusal of a request. `shown` keeps the requests that the client may answer,
+        `None` where it may answer none.
         """
         self._bench = bench
         self._asked = asked
         self._request = request
         self._denial = denial
         self._answer_server = answer_server
+        self._shown = shown
 
     async def message(self, message: bytes) -> bytes:
         """What the client may see: the same object, another message, or nothing.
@@ -67,8 +71,9 @@ class Screen:
         found = inspect(message)
         if isinstance(found, Created):
             self._bench.tasks.learn(self._asked.server, found.task, self._asked.principal)
-            return message
-        if found is None or not found.questions:
+        if isinstance(found, Withdrawn) and self._shown is not None:
+            self._shown.withdraw(found.id)
+        if not isinstance(found, Finding) or not (found.questions or found.kind is Kind.REQUEST):
             return message
         if found.kind is Kind.LIST:
             return await self._list(message, found)
@@ -102,15 +107,20 @@ class Screen:
         return message
 
     async def _server_request(self, message: bytes, found: Finding) -> bytes:
+        """What may be shown may be answered, from before the client has seen it."""
         assert found.id is not None  # noqa: S101 - a request has one
-        asked = Request(b"", found.id, found.questions[0].method, {})
-        (decision,) = await self._decide(found.questions)
-        verdict = self._enforced(asked, decision)
-        if verdict is None:
-            return message
-        log.info("server's request refused", server=self._asked.server, method=asked.method)
-        self._answer_server(verdict.body)
-        return b""
+        for decision, question in zip(
+            await self._decide(found.questions), found.questions, strict=True
+        ):
+            asked = Request(b"", found.id, question.method, {})
+            verdict = self._enforced(asked, decision)
+            if verdict is not None:
+                log.info("server's request refused", server=self._asked.server, method=asked.method)
+                self._answer_server(verdict.body)
+                return b""
+        if self._shown is not None:
+            self._shown.show(found.id)
+        return message
 
     async def _decide(self, questions: Sequence[Question]) -> list[Decision]:
         calls = [self._call(question) for question in questions]

@@ -24,6 +24,7 @@ from pep.ports import Answer, Decisions, Upstreams
 from pep.refusals import Refusals
 from pep.room import Room
 from pep.screen import Bench
+from pep.server_requests import Holder, ServerRequests
 from pep.session import Learnt, SessionBook
 
 
@@ -34,6 +35,7 @@ class Parts(Struct, frozen=True):
     decisions: Decisions
     upstreams: Upstreams
     sessions: SessionBook
+    server_requests: ServerRequests
     callers: Callers
     bench: Bench
     background: Background
@@ -89,13 +91,20 @@ class Visitor:
             raise
         return learnt
 
-    def learn(self, answer: Answer, admitted: Admitted) -> None:
-        """An `initialize` was answered: the session is this caller's."""
+    def learn(self, answer: Answer, admitted: Admitted) -> str:
+        """An `initialize` was answered: the session is this caller's; its id, or ""."""
         given = [value for name, value in answer.lines if name.lower() == b"mcp-session-id"]
-        if answer.status == 200 and len(given) == 1:
-            client = call.client_of("initialize", call.params_of(admitted.message), {})
-            learnt = Learnt(self.principal.id, client)
-            self._parts.sessions.learn(self._server.name, given[0].decode("latin-1"), learnt)
+        if answer.status != 200 or len(given) != 1:
+            return ""
+        session_id = given[0].decode("latin-1")
+        client = call.client_of("initialize", call.params_of(admitted.message), {})
+        learnt = Learnt(self.principal.id, client)
+        self._parts.sessions.learn(self._server.name, session_id, learnt)
+        return session_id
+
+    def holder(self, session_id: str) -> Holder:
+        """Whom the server's requests are shown to in that legacy session, or without one."""
+        return Holder(self._server.name, self.principal.id, session_id)
 
     def call(self, admitted: Admitted, learnt: Learnt | None) -> Call:
         """What is judged: this message of this caller, and whatever the server says to it."""

@@ -28,6 +28,7 @@ from pep.refusals import Refusals
 from pep.room import Room
 from pep.routes import Routes
 from pep.screen import Bench
+from pep.server_requests import ServerRequests
 from pep.session import SessionBook
 from pep.tasks import TaskBook
 from pep.tls import keep_fresh
@@ -90,6 +91,7 @@ def _parts(config: PepConfig, decisions: DecisionClient, upstream: Routes) -> Pa
         decisions=decisions,
         upstreams=upstream,
         sessions=SessionBook(),
+        server_requests=ServerRequests(),
         callers=Callers(config, time.time, time.monotonic),  # noqa: TID251 - an edge's clock
         bench=Bench(decisions, TaskBook(), _new_id, config.list_ttl_ms),
         background=Background(),

@@ -2,6 +2,8 @@
 
 Lines go on as they came, or are answered here. Those that need no decision keep their order; a
 request waits for its decision without holding up the others, and a cancellation finds it there.
+Either side's answer goes on only to a request that the other has made, that has gone on, and that has
+no answer yet.
 """
 
 from __future__ import annotations
@@ -10,26 +12,28 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-import msgspec
 import structlog
 from msgspec import Struct
 
 from pdp.api.model import Call, Client, Decision, Effect, Principal, Protocol, Session
 from pdp.lifelong import heard
 from pep import call
+from pep.addressing import Addressed, read_line
 from pep.admit import Admitted, ToolNames, admit_line, check_name
 from pep.enforce import DenialStyle, Forward, enforce
 from pep.errors import BodyTooLarge, InvalidRequest, Refusal
 from pep.headers import VERSION_KEY, Front
-from pep.jsonrpc import Id, Notification, Request, parse, render_error
+from pep.jsonrpc import Id, Notification, Request, Response, parse, render_error
 from pep.lines import MAX_LINE, is_one
 from pep.methods import LEGACY, Target
 from pep.ports import LostError
 from pep.screen import Bench, Screen
+from pep.server_requests import Holder, ServerRequests, Shown
 from pep.session import Learnt
 
 Write = Callable[[bytes], Awaitable[None]]
 _CANCELLED = "notifications/cancelled"
+_MOST_REFUSALS = 256
 
 log = structlog.get_logger("pep.wrap")
 
@@ -53,16 +57,6 @@ class _Pending(Struct):
     decision: Decision | None = None
 
 
-class _Said(Struct):
-    """As much of a server's message as tells which request it answers."""
-
-    id: Id | None = None
-    method: str | None = None
-
-
-_read = msgspec.json.Decoder(_Said).decode
-
-
 class Wrap:
     """One connection."""
 
@@ -72,7 +66,9 @@ class Wrap:
         self._place = place
         self._to_client = to_client
         self._to_server = to_server
-        self._pending: dict[tuple[type, Id], _Pending] = {}
+        self._pending: dict[Id, _Pending] = {}
+        self._server_requests = ServerRequests()
+        self._holder = Holder(place.server, place.principal.id)
         self._learnt: Learnt | None = None
         self._version = ""
         self._answers: set[asyncio.Task[None]] = set()
@@ -96,24 +92,22 @@ class Wrap:
 
     async def from_server(self, line: bytes | None) -> None:
         """One line of the server."""
-        if line is None or not is_one(line):
-            log.warning("line of the server dropped: too long, or more than one")
-            return
         try:
-            said = _read(line)
-        except msgspec.DecodeError:
-            log.warning(
-                "line of the server dropped: no message", text=line[:200].decode(errors="replace")
-            )
+            addressed = read_line(line)
+        except ValueError as error:
+            text = (line or b"")[:200].decode(errors="replace")
+            log.warning("line of the server dropped: no message", reason=str(error), text=text)
             return
-        answered = self._answered(said)
+        assert line is not None  # noqa: S101 - it was read
+        answered = self._answered(addressed) if addressed.is_answer else None
+        if addressed.is_answer and answered is None:
+            log.warning("answer of the server dropped: to no request that is under way")
+            return
         try:
             passed = await self._screen(answered).message(line)
         except Refusal as fault:
             log.warning("message not shown", code=fault.code, reason=fault.message)
-            passed = (
-                render_error(said.id, fault) if said.id is not None and not said.method else b""
-            )
+            passed = render_error(answered.request.id, fault) if answered else b""
         if passed:
             await self._to_client(passed)
 
@@ -134,8 +128,12 @@ class Wrap:
 
     async def _admitted(self, line: bytes, admitted: Admitted) -> None:
         message = admitted.message
-        if isinstance(message, Notification) and message.method == _CANCELLED:
-            if self._dropped(message):
+        if isinstance(message, Response):
+            if not self._server_requests.answer(self._holder, message.id):
+                log.warning("answer of the client dropped: to no request that it was shown")
+                return
+        elif isinstance(message, Notification) and message.method == _CANCELLED:
+            if self._has_cancelled_here(message):
                 return
         elif isinstance(message, Request):
             self._begin(line, message, admitted)
@@ -144,8 +142,7 @@ class Wrap:
         await self._to_server(line)
 
     def _begin(self, line: bytes, request: Request, admitted: Admitted) -> None:
-        key = (type(request.id), request.id)
-        if key in self._pending:
+        if request.id in self._pending:
             raise InvalidRequest("a request with this id is under way")
         if request.method == "initialize":
             client = call.client_of("initialize", request.params, {})
@@ -154,7 +151,7 @@ class Wrap:
         self._version = pending.asked.protocol.version or self._version
         if admitted.row is not None and admitted.row.target is Target.TASK:
             self._bench.tasks.check(self._place.server, admitted.target, self._place.principal)
-        self._pending[key] = pending
+        self._pending[request.id] = pending
         if admitted.is_judged:
             deciding = asyncio.ensure_future(self._decide(line, pending))
             pending.deciding = heard("a call decided", deciding)
@@ -171,27 +168,39 @@ class Wrap:
             return
         if decision.effect is Effect.ALLOW:
             self._bench.decisions.refund_soon(decision)
-        self._pending.pop((type(pending.request.id), pending.request.id), None)
+        self._pending.pop(pending.request.id, None)
         await self._to_client(verdict.body)
 
-    def _dropped(self, message: Notification) -> bool:
-        """Whether what is cancelled was still waiting here: then neither goes on."""
+    def _has_cancelled_here(self, message: Notification) -> bool:
+        """Whether what is cancelled was still waiting here: then neither goes on.
+
+        Otherwise the server is not to answer it any more, so it is under way no longer either.
+        """
         named = message.params.get("requestId")
-        pending = self._pending.get((type(named), named)) if isinstance(named, str | int) else None
-        if pending is None or pending.deciding is None or named is None:
+        if isinstance(named, bool) or not isinstance(named, str | int):
+            return False
+        pending = self._pending.pop(named, None)
+        if pending is None:
+            return False
+        if pending.deciding is None:
+            self._finish(pending)
             return False
         pending.deciding.cancel()
-        del self._pending[type(named), named]
         return True
 
-    def _answered(self, said: _Said) -> _Pending | None:
-        """The request that a message answers; it is under way no longer."""
-        if said.method is not None or said.id is None:
-            return None
-        pending = self._pending.pop((type(said.id), said.id), None)
-        if pending is not None and pending.decision is not None:
-            self._bench.decisions.finish_soon(pending.decision)
+    def _answered(self, answer: Addressed) -> _Pending | None:
+        """The request that a server answers; it is under way no longer."""
+        assert answer.id is not None  # noqa: S101 - an answer has one
+        pending = self._pending.get(answer.id)
+        if pending is None or pending.deciding is not None:
+            return None  # what has not gone on yet cannot have been answered
+        del self._pending[answer.id]
+        self._finish(pending)
         return pending
+
+    def _finish(self, pending: _Pending) -> None:
+        if pending.decision is not None:
+            self._bench.decisions.finish_soon(pending.decision)
 
     def _call(self, admitted: Admitted) -> Call:
         meta = call.meta(admitted.message)
@@ -214,6 +223,7 @@ class Wrap:
             request=answered.request if answered else None,
             denial=self._place.denial,
             answer_server=self._answer_server,
+            shown=Shown(self._server_requests, self._holder),
         )
 
     def _listening(self) -> Call:
@@ -232,6 +242,9 @@ class Wrap:
         )
 
     def _answer_server(self, body: bytes) -> None:
+        if len(self._answers) >= _MOST_REFUSALS:
+            log.warning("server not told: it does not read what it is sent")
+            return
         task = heard("the server answered", asyncio.ensure_future(self._to_server(body)))
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)

@@ -2,6 +2,7 @@
 
 Each is held against a reference: Python's own json for messages, a reading character by character
 for events. A difference, or any exception that is no refusal, ends it with the input that made it.
+Now and then random callers and children meet in the pool of processes (`tests.fuzz_pool`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pep.errors import AnswerUnreadable, Refusal
 from pep.events import Splitter
 from pep.inspect import Finding, Kind, inspect, kept, may_matter
 from pep.relay import Client, _Stream
+from tests.fuzz_pool import pool
 from tests.unit.pep.test_events import reference
 
 _SCRAPS = [
@@ -141,6 +143,14 @@ def inspected(dice: random.Random) -> None:
     assert not shows_secret(after), after
 
 
+def every_part(dice: random.Random) -> None:
+    """One input for each part; for the pool, which takes the longest, now and then."""
+    for one in (message, inspected, stream):
+        one(dice)
+    if dice.random() < 0.2:
+        pool(dice)
+
+
 def by_hypothesis(seconds: float) -> int:
     """The same, chosen by Hypothesis, which shrinks what it finds; how many, until the time is up."""
     ends, tried = time.monotonic() + seconds, 0
@@ -152,8 +162,7 @@ def by_hypothesis(seconds: float) -> int:
     def examples(dice: random.Random) -> None:
         nonlocal tried
         tried += 1
-        for one in (message, inspected, stream):
-            one(dice)
+        every_part(dice)
 
     while time.monotonic() < ends:
         examples()
@@ -166,8 +175,7 @@ def main(seconds: float, seed: int) -> int:
     while time.monotonic() < ends:
         dice = random.Random(seed + tried)
         try:
-            for one in (message, inspected, stream):
-                one(dice)
+            every_part(dice)
         except BaseException:
             print(f"seed {seed + tried}", file=sys.stderr)
             raise

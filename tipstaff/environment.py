@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from pep.bridge import INHERITED
+from pep.pool import INHERITED
 from tipstaff.config import Config
 
 Service = Literal["pdp", "pep"]

@@ -1,6 +1,6 @@
 """Asks a server that is started for it and speaks over its pipes.
 
-It finds the environment that the proxy would give it (`pep.bridge`). Its arguments are not shown,
+It finds the environment that the proxy would give it (`pep.pool`). Its arguments are not shown,
 nor what its environment holds: people put secrets there.
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pep.bridge import INHERITED
 from pep.config import Server
+from pep.pool import INHERITED
 from tipstaff.errors import IntrospectionError, ListingError
 from tipstaff.survey import complaint
 from tipstaff.survey.complaint import Complaint

@@ -16,6 +16,7 @@ from pep.inspect import (
     Created,
     Finding,
     Kind,
+    Withdrawn,
     inspect,
     kept,
     may_matter,
@@ -79,7 +80,6 @@ def test_a_request_of_the_server_is_a_question_in_its_own_direction(method: str)
 @pytest.mark.parametrize(
     "data",
     [
-        message(id=1, method="ping"),
         message(method="notifications/message", params={"data": "x"}),
         message(id=1, result={"content": []}),
         message(id=1, result={"structuredContent": {"tools": [{"name": "x"}]}}),
@@ -106,6 +106,24 @@ def test_each_request_that_waits_in_a_result_is_a_question() -> None:
         ("elicitation/create", b'{"message": "?"}'),
         ("roots/list", b"{}"),
     ]
+
+
+def test_a_request_that_passes_unjudged_is_a_request_with_nothing_to_ask() -> None:
+    """Its client may answer it, so it has to be known; with an id that is none it is not shown."""
+    finding = found(message(id="p", method="ping"))
+    assert (finding.kind, finding.questions, finding.id) == (Kind.REQUEST, (), "p")
+    for no_id in (None, True, 1.0, [1]):
+        with pytest.raises(AnswerUnreadable):
+            inspect(message(id=no_id, method="ping"))
+
+
+def test_a_cancellation_names_the_request_that_is_withdrawn() -> None:
+    """If it names one."""
+    assert inspect(message(method="notifications/cancelled", params={"requestId": 7})) == Withdrawn(
+        7
+    )
+    for params in ({}, {"requestId": True}, {"requestId": [7]}, []):
+        assert inspect(message(method="notifications/cancelled", params=params)) is None
 
 
 @pytest.mark.parametrize(

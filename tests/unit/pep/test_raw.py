@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pep.raw import joined, members, replaced
+from pep.raw import distinct_members, joined, members, replaced
 
 OBJECT = st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.booleans()))
 
@@ -33,3 +33,18 @@ def test_where_there_is_nothing_to_replace_nothing_changes(path: tuple[str, ...]
     """Neither is anything made up."""
     data = b'{"a":1,"b":{"c":[2]}}'
     assert replaced(data, path, b"7") == data
+
+
+@given(st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.lists(st.integers())))
+def test_however_an_object_is_written_its_members_are_found(value: dict[str, Any]) -> None:
+    """With blanks or without, escaped or not: and one key twice is always seen."""
+    for text in (
+        json.dumps(value), json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+        json.dumps(value, indent=1),
+    ):  # fmt: skip
+        data = text.encode()
+        assert {key: json.loads(bytes(raw)) for key, raw in distinct_members(data).items()} == value
+        for key in value:
+            twice = data.rstrip()[:-1] + b"," + json.dumps(key).encode() + b":0 }"
+            with pytest.raises(ValueError):
+                distinct_members(twice)

@@ -190,6 +190,7 @@ async def test_a_list_comes_without_what_is_hidden() -> None:
     await rig.say(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}')
     await rig.wrap.from_server(b'{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"add"},{"name":"secret"}]}}')  # fmt: skip
     assert rig.answers()[0]["result"] == {"tools": [{"name": "add"}]}
+    await rig.say(b'{"jsonrpc":"2.0","id":2,"method":"tools/list"}')
     await rig.wrap.from_server(b'{"id":2,"result":{"tools":[{"name":"secret"}],"tools":[]}}')
     assert rig.answers()[1]["error"]["code"] == 5021
 
@@ -219,3 +220,71 @@ async def test_the_end_settles_what_waits_and_frees_what_runs() -> None:
     assert rig.server == [call("slow")]
     await rig.wrap.close()
     assert len(rig.judge.finished) == 1
+
+
+async def test_a_server_answers_only_what_it_was_asked_and_once() -> None:
+    """Made-up answers, second ones, and those to a request that has not gone on yet."""
+    rig = Rig()
+    answer = b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}}'
+    await rig.wrap.from_server(answer)
+    await rig.say(call("slow", 1), call("delete", 2))
+    await rig.wrap.from_server(answer)
+    await rig.wrap.from_server(answer.replace(b"1,", b"2,"))
+    assert [one["id"] for one in rig.answers()] == [2]
+    assert rig.judge.finished == []
+    rig.judge.gate.set()
+    await rig.say()
+    for line in (answer.replace(b"1,", b'"1",'), answer.replace(b"1,", b"true,"),
+                 answer.replace(b"1,", b"1.0,"), answer.replace(b'"id":1', b'"id":1,"ID":7'),
+                 answer.replace(b'"id":1', b'"id":7,"id":1')):  # fmt: skip
+        await rig.wrap.from_server(line)
+    assert len(rig.client) == 1
+    for _ in range(2):
+        await rig.wrap.from_server(answer)
+    assert rig.client[1:] == [answer]
+    assert len(rig.judge.finished) == 1
+
+
+async def test_an_answer_that_comes_after_its_cancellation_is_dropped() -> None:
+    """What was taken for the call is free again: a server that heeds it answers nothing."""
+    rig = Rig()
+    await rig.say(call("add", 1))
+    await rig.say(notice("notifications/cancelled", requestId=1))
+    assert len(rig.judge.finished) == 1
+    await rig.wrap.from_server(b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}}')
+    assert rig.client == []
+    for named in (None, True, [1], 7):
+        await rig.say(notice("notifications/cancelled", requestId=named))
+    assert len(rig.server) == 6
+
+
+async def test_a_client_answers_only_what_it_was_shown_and_once() -> None:
+    """Nothing of what was denied or withdrawn reaches the server, and nobody is told."""
+    rig = Rig()
+    for number, method in enumerate(["ping", "sampling/createMessage", "elicitation/create"]):
+        asked = {"jsonrpc": "2.0", "id": number, "method": method, "params": {}}
+        await rig.wrap.from_server(json.dumps(asked).encode())
+    await rig.wrap.from_server(notice("notifications/cancelled", requestId=2))
+    await rig.say()
+    (refusal,) = rig.server
+    assert json.loads(refusal)["id"] == 1
+    shown = len(rig.client)
+    answers = [b'{"jsonrpc":"2.0","id":%d,"result":{}}' % number for number in (1, 2, 3, 0, 0)]
+    await rig.say(*answers)
+    assert rig.server[1:] == [answers[3]]
+    assert len(rig.client) == shown
+
+
+async def test_a_server_that_reads_nothing_does_not_pile_up_refusals() -> None:
+    """It asks and asks, and takes none of the answers."""
+    rig, taken = Rig(), asyncio.Event()
+
+    async def never(line: bytes) -> None:
+        await taken.wait()
+
+    rig.wrap._to_server = never
+    for number in range(400):
+        asked = {"jsonrpc": "2.0", "id": number, "method": "sampling/createMessage", "params": {}}
+        await rig.wrap.from_server(json.dumps(asked).encode())
+    assert len(rig.wrap._answers) == 256
+    await rig.wrap.close()
