@@ -40,7 +40,7 @@ _ONCE = _MIRRORS | {
     b"content-length",
     b"transfer-encoding",
 }
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     {
         b"connection",
         b"keep-alive",
@@ -53,7 +53,7 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-_NEVER_FORWARDED = _HOP_BY_HOP | {
+_NEVER_FORWARDED = HOP_BY_HOP | {
     b"host",
     b"content-length",
     b"expect",
@@ -207,7 +207,7 @@ def to_upstream(
     this proxy's own for the server: they take the place of any line that has their name.
     """
     dropped = _NEVER_FORWARDED if passthrough else _NEVER_FORWARDED_STRIPPED
-    if named := _named_by_connection(lines):
+    if named := named_by_connection(lines):
         dropped |= named
     if credentials:
         dropped |= {name for name, _ in credentials}
@@ -215,13 +215,14 @@ def to_upstream(
     return [(b"host", authority), *kept, *credentials]
 
 
-def to_client(lines: tuple[tuple[bytes, bytes], ...]) -> Lines:
-    """The lines of an answer to send on: all but the hop-by-hop ones."""
-    lower = [(name.lower(), value) for name, value in lines]
-    dropped = _HOP_BY_HOP
-    if named := _named_by_connection(lower):
-        dropped |= named
-    return [line for line in lower if line[0] not in dropped]
+def named_by_connection(lines: Lines) -> frozenset[bytes]:
+    """The names that `Connection` makes hop-by-hop (RFC 9110 section 7.6.1)."""
+    return frozenset(
+        token.strip().lower()
+        for name, value in lines
+        if name == b"connection"
+        for token in value.split(b",")
+    )
 
 
 def _readable(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
@@ -231,15 +232,6 @@ def _readable(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     given = line[1].lower().split(b",")
     kept = [one.strip() for one in given if one.partition(b";")[0].strip() in _READABLE]
     return line if len(kept) == len(given) else (line[0], b", ".join(kept) or b"identity")
-
-
-def _named_by_connection(lines: Lines) -> frozenset[bytes]:
-    return frozenset(
-        token.strip().lower()
-        for name, value in lines
-        if name == b"connection"
-        for token in value.split(b",")
-    )
 
 
 def _check_connection(value: bytes) -> None:

@@ -1,9 +1,9 @@
 """What in a server's message must be judged before the client sees it. Pure.
 
 Three things: a request of the server to the client, the entries of a list, and the requests that
-wait in a result that asks for input. Most messages hold none, which a look at their bytes tells; the
-others are parsed as strictly as a client's, because what two parsers read differently might show one
-of them what was to be hidden.
+wait in a result, an error or a notification that asks for input. Most messages hold none, which a
+look at their bytes tells; the others are parsed as strictly as a client's, because what two parsers
+read differently might show one of them what was to be hidden.
 """
 
 from __future__ import annotations
@@ -24,48 +24,17 @@ from pep.lookalike import Keys, fold, keys
 from pep.methods import LISTS, Listing, Target, Treatment, server_method
 from pep.raw import joined, members
 
-# In lower case. A letter written as an escape, or one that folds to a letter, could be one of these.
-_WORDS = (
-    b'"method"',
-    b'"tools"',
-    b'"prompts"',
-    b'"resources"',
-    b'"resourcetemplates"',
-    b'"tasks"',
-    b'"taskid"',
-    b'"inputrequests"',
-    b"\\u004",
-    b"\\u005",
-    b"\\u006",
-    b"\\u007",
-    b"\\u017f",
-    b"\\u212a",
-    b"\xc5\xbf",
-    b"\xe2\x84\xaa",
-)
-# What must not be in a message that is too large to be parsed.
-_WORDS_OF_LARGE = (
-    b'"inputrequests"',
-    b'"inputschema"',
-    b"createmessage",
-    b"elicitation/create",
-    b"elicitation\\/create",
-    b"roots/list",
-    b"roots\\/list",
-    b"\\u004",
-    b"\\u005",
-    b"\\u006",
-    b"\\u007",
-)
-LONGEST_WORD = max(map(len, _WORDS_OF_LARGE))
+MOST_ENTRIES = 10_000
+_MOST_ASKED = 64
 
 
 class Kind(Enum):
-    """What was found in a message."""
+    """What was found in a message; a notice is a notification that asks for input."""
 
     REQUEST = "request"
     LIST = "list"
     INPUT = "input"
+    NOTICE = "notice"
 
 
 class Question(Struct, frozen=True):
@@ -97,18 +66,6 @@ class Created(Struct, frozen=True):
     task: str
 
 
-def may_matter(message: bytes) -> bool:
-    """Whether the message has to be parsed at all."""
-    low = message.lower()
-    return any(word in low for word in _WORDS)
-
-
-def may_matter_though_large(piece: bytes) -> bool:
-    """Whether a piece of a message too large to parse holds what would have had to be judged."""
-    low = piece.lower()
-    return any(word in low for word in _WORDS_OF_LARGE)
-
-
 def inspect(message: bytes) -> Finding | Created | None:
     """What is to be judged in `message`; raises `AnswerUnreadable` when that cannot be told."""
     try:
@@ -116,14 +73,12 @@ def inspect(message: bytes) -> Finding | Created | None:
         if not isinstance(value, dict):
             raise ValueError("it is no object")  # noqa: TRY004 - a message that says nothing clear
         _check_keys(value, ENVELOPE)
-        if "method" in value:
-            return _request(message, value) if "id" in value else None
-        result = value.get("result")
-        if isinstance(result, dict):
-            return _result(message, value.get("id"), result)
+        said = [name for name in ("method", "result", "error") if value.get(name) is not None]
+        if len(said) > 1:
+            raise ValueError("it is a request and an answer, or a result and an error")
+        return _found(message, value)
     except (strict_json.StrictJsonError, msgspec.DecodeError, ValueError) as error:
         raise AnswerUnreadable(f"the server's message cannot be read: {error}") from error
-    return None
 
 
 def kept(message: bytes, finding: Finding, keep: tuple[bool, ...], most_ttl_ms: int) -> bytes:
@@ -150,8 +105,22 @@ def kept(message: bytes, finding: Finding, keep: tuple[bool, ...], most_ttl_ms: 
     return joined({**envelope, "result": joined({**result, **changed})})
 
 
+def _found(message: bytes, value: dict[str, Any]) -> Finding | Created | None:
+    answered = value.get("id") if isinstance(value.get("id"), str | int) else None
+    if "method" in value:
+        return _request(message, value) if "id" in value else _notice(message, value)
+    if isinstance(value.get("result"), dict):
+        return _result(message, answered, value["result"])
+    if isinstance(value.get("error"), dict) and (links := _links(message, value["error"])):
+        return Finding(Kind.INPUT, tuple(links), answered)
+    return None
+
+
 def _request(message: bytes, value: dict[str, Any]) -> Finding | None:
-    question = _question(message, value["method"], value.get("params", {}))
+    params = value.get("params", {})
+    question = _question(message, value["method"], params)
+    if _asked(message, "params", params):
+        raise ValueError("it is a request that holds others")
     if question is None:
         return None
     request_id = value["id"]
@@ -160,26 +129,35 @@ def _request(message: bytes, value: dict[str, Any]) -> Finding | None:
     return Finding(Kind.REQUEST, (question,), request_id)
 
 
-def _question(holder: bytes, method: Any, params: Any) -> Question | None:
+def _notice(message: bytes, value: dict[str, Any]) -> Finding | None:
+    params = value.get("params")
+    asked = _asked(message, "params", params) if isinstance(params, dict) else []
+    return Finding(Kind.NOTICE, tuple(asked)) if asked else None
+
+
+def _question(holder: bytes | Raw, method: Any, params: Any) -> Question | None:
     """The question that a request of the server is; `None` when its method needs no judgement."""
     if not isinstance(method, str) or not isinstance(params, dict):
         raise ValueError("a request has a method and parameters")  # noqa: TRY004 - see `inspect`
+    _check_keys(params, _PARAMS)
     row = server_method(method)
     if row.treatment is Treatment.PASS:
         return None
-    parts = members(holder)
     target = params.get("taskId", "") if row.target is Target.TASK else ""
-    return Question(method, str(target)[:MAX_TARGET], bytes(parts.get("params", b"{}")))
+    arguments = bytes(members(holder).get("params", b"{}"))
+    return Question(method, str(target)[:MAX_TARGET], arguments)
 
 
-def _result(message: bytes, answered: Any, result: dict[str, Any]) -> Finding | Created | None:
-    _check_keys(result, _RESULT)
-    waiting = result.get("inputRequests")
-    listings = [one for one in LISTS if isinstance(result.get(one.member), list)]
-    if len(listings) + (waiting is not None) > 1:
+def _result(
+    message: bytes, answered: Id | None, result: dict[str, Any]
+) -> Finding | Created | None:
+    _check_no(dict, result)
+    listings = [listing for listing in LISTS if isinstance(result.get(listing.member), list)]
+    asked = _asked(message, "result", result)
+    if len(listings) + (result.get("inputRequests") is not None or bool(asked)) > 1:
         raise ValueError("it answers more than one question")
-    if waiting is not None:
-        return _input(message, answered, waiting)
+    if asked:
+        return Finding(Kind.INPUT, tuple(asked), answered)
     if listings:
         return _list(answered, listings[0], result[listings[0].member])
     task = result.get("task")
@@ -187,21 +165,67 @@ def _result(message: bytes, answered: Any, result: dict[str, Any]) -> Finding | 
     return Created(named) if isinstance(named, str) else None
 
 
-def _input(message: bytes, answered: Any, waiting: Any) -> Finding | None:
+def _asked(holder: bytes | Raw, name: str, value: dict[str, Any]) -> list[Question]:
+    """The requests that wait in `value`, the member `name` of `holder`, and in what it holds.
+
+    A task holds the result or the error of its call, and is itself held by a notification, or as
+    `task` by a result (MCP 2025-11-25, tasks; SEP-2663).
+    """
+    _check_keys(value, _RESULT)
+    waiting = value.get("inputRequests")
+    inner = [member for member in _INNER if isinstance(value.get(member), dict)]
+    if waiting is None and not inner:
+        return []
+    own = members(holder)[name]
+    asked = [] if waiting is None else _waiting(own, waiting)
+    for member in inner:
+        if member == "error":
+            asked += _links(own, value["error"])
+        else:
+            _check_no((dict, list), value[member])
+            asked += _asked(own, member, value[member])
+    if len(asked) > _MOST_ASKED:
+        raise ValueError(f"it asks for more than {_MOST_ASKED} things at once")
+    return asked
+
+
+def _waiting(holder: bytes | Raw, waiting: Any) -> list[Question]:
+    """The requests of a result that asks for input (MCP 2026-07-28)."""
     if not isinstance(waiting, dict):
         raise ValueError("inputRequests is no object")  # noqa: TRY004 - see `inspect`
-    raw = members(members(members(message)["result"])["inputRequests"])
-    questions = []
+    raw = members(members(holder)["inputRequests"])
+    asked = []
     for key, request in waiting.items():
         if not isinstance(request, dict):
             raise ValueError("an input request is no object")  # noqa: TRY004 - see `inspect`
         _check_keys(request, ENVELOPE)
-        questions.append(_question(raw[key], request.get("method"), request.get("params", {})))
-    asked = tuple(question for question in questions if question is not None)
-    return Finding(Kind.INPUT, asked, answered if isinstance(answered, str | int) else None)
+        asked.append(_question(raw[key], request.get("method"), request.get("params", {})))
+    return [question for question in asked if question is not None]
 
 
-def _list(answered: Any, listing: Listing, entries: list[Any]) -> Finding:
+def _links(holder: bytes | Raw, error: dict[str, Any]) -> list[Question]:
+    """The URLs that a client is to open (MCP 2025-11-25, URLElicitationRequiredError)."""
+    _check_keys(error, _ERROR)
+    data = error.get("data")
+    if not isinstance(data, dict):
+        return []
+    _check_keys(data, _ERROR_DATA)
+    links = data.get("elicitations")
+    if links is None:
+        return []
+    if not isinstance(links, list) or len(links) > _MOST_ASKED:
+        raise ValueError(f"elicitations is no list of at most {_MOST_ASKED}")
+    raw = members(members(members(holder)["error"])["data"])["elicitations"]
+    asked = [
+        _question(joined({"params": entry}), "elicitation/create", link)
+        for entry, link in zip(_ENTRIES.decode(raw), links, strict=True)
+    ]
+    return [question for question in asked if question is not None]
+
+
+def _list(answered: Id | None, listing: Listing, entries: list[Any]) -> Finding:
+    if len(entries) > MOST_ENTRIES:
+        raise ValueError(f"more than {MOST_ENTRIES} entries of {listing.member}")
     questions = tuple(
         Question(
             listing.method,
@@ -212,7 +236,7 @@ def _list(answered: Any, listing: Listing, entries: list[Any]) -> Finding:
         )
         for entry in entries
     )
-    return Finding(Kind.LIST, questions, answered if isinstance(answered, str | int) else None, listing)  # fmt: skip
+    return Finding(Kind.LIST, questions, answered, listing)
 
 
 def _named(entry: Any, listing: Listing) -> str:
@@ -236,6 +260,13 @@ def _check_keys(value: dict[str, Any], known: Keys) -> None:
         raise ValueError(f"the key {key[:64]!r} looks like another key of the protocol")
 
 
+def _check_no(kinds: type | tuple[type, ...], value: dict[str, Any]) -> None:
+    """Refuse lists where the protocol has none, and objects that some take for lists."""
+    for listing in LISTS:
+        if value.get(listing.member) and isinstance(value[listing.member], kinds):
+            raise ValueError(f"{listing.member} is no list that can be judged")
+
+
 def _is_at_most(number: bytes | Raw, most: int) -> bool:
     value = json.loads(bytes(number))
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
@@ -244,6 +275,15 @@ def _is_at_most(number: bytes | Raw, most: int) -> bool:
 _ENTRIES = msgspec.json.Decoder(list[Raw])
 _DEFINITION = keys(*definition.MEMBERS)
 _RESULT = keys(
-    "resultType", "inputRequests", "cacheScope", "ttlMs", "task", "taskId",
+    "resultType", "inputRequests", "cacheScope", "ttlMs", "task", "taskId", "result", "error",
     *(listing.member for listing in LISTS),
 )  # fmt: skip
+_ERROR = keys("code", "message", "data")
+_ERROR_DATA = keys("elicitations")
+# Of what a server asks for: sampling, elicitation, roots, its client's tasks.
+_PARAMS = keys(
+    "_meta", "task", "taskId", "message", "mode", "requestedSchema", "url", "elicitationId",
+    "messages", "modelPreferences", "systemPrompt", "includeContext", "temperature", "maxTokens",
+    "stopSequences", "metadata", "tools", "toolChoice",
+)  # fmt: skip
+_INNER = ("result", "task", "error")
