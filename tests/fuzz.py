@@ -1,7 +1,8 @@
 """`make fuzz`: throws random messages and streams at the parsers for a given time.
 
 Each is held against a reference: Python's own json for messages, a reading character by character
-for events. A difference, or any exception that is no refusal, ends it with the input that made it.
+for events, lenient readers for whole answers (`fuzz_answers`). A difference, or any exception that
+is no refusal, ends it with the input that made it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from hypothesis import strategies as st
 from pep import jsonrpc
 from pep.errors import AnswerUnreadable, Refusal
 from pep.events import Splitter
-from pep.inspect import Finding, Kind, inspect, kept, may_matter
+from pep.inspect import Finding, Kind, inspect, kept
+from pep.message_bytes import may_matter
 from pep.relay import Client, _Stream
+from tests.fuzz_answers import answer
 from tests.unit.pep.test_events import reference
 
 _SCRAPS = [
@@ -141,6 +144,9 @@ def inspected(dice: random.Random) -> None:
     assert not shows_secret(after), after
 
 
+TRIALS = (message, inspected, stream, answer)
+
+
 def by_hypothesis(seconds: float) -> int:
     """The same, chosen by Hypothesis, which shrinks what it finds; how many, until the time is up."""
     ends, tried = time.monotonic() + seconds, 0
@@ -152,7 +158,7 @@ def by_hypothesis(seconds: float) -> int:
     def examples(dice: random.Random) -> None:
         nonlocal tried
         tried += 1
-        for one in (message, inspected, stream):
+        for one in TRIALS:
             one(dice)
 
     while time.monotonic() < ends:
@@ -166,7 +172,7 @@ def main(seconds: float, seed: int) -> int:
     while time.monotonic() < ends:
         dice = random.Random(seed + tried)
         try:
-            for one in (message, inspected, stream):
+            for one in TRIALS:
                 one(dice)
         except BaseException:
             print(f"seed {seed + tried}", file=sys.stderr)
@@ -178,5 +184,9 @@ def main(seconds: float, seed: int) -> int:
 if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     wanted = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
-    print(f"by chance: {3 * main(wanted / 2, int(time.time()))} inputs, no crash, no difference")
-    print(f"by Hypothesis: {3 * by_hypothesis(wanted / 2)} inputs, no crash, no difference")
+    print(
+        f"by chance: {len(TRIALS) * main(wanted / 2, int(time.time()))} inputs, no crash, no difference"
+    )
+    print(
+        f"by Hypothesis: {len(TRIALS) * by_hypothesis(wanted / 2)} inputs, no crash, no difference"
+    )
