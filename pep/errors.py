@@ -61,10 +61,7 @@ class StartError(PepError):
 
 
 class Refusal(PepError):
-    """A message that is answered here. `data` goes into the JSON-RPC error, if given.
-
-    `lines` are header lines that the answer carries.
-    """
+    """A message that is answered here; `data` is for the JSON-RPC error, `lines` for the header."""
 
     def __init__(self, message: str, data: Any = None) -> None:
         """Keep what the answer says."""

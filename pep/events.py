@@ -10,6 +10,8 @@ import re
 
 from msgspec import Struct
 
+from pep.errors import AnswerUnreadable
+
 _BOM = b"\xef\xbb\xbf"
 # The end of a line and a further, empty line.
 _END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
@@ -24,6 +26,10 @@ _ESCAPED = (
 # A byte order mark is dropped at the start of the stream, by some readers at the start of any line.
 _ODD = re.compile(rb"[\x0b\x0c\x1c-\x1e\x00]|\xc2\x85|\xe2\x80[\xa8\xa9]|(?:\A|[\r\n])\xef\xbb\xbf")
 
+# The usual lines before the data, which begins as an object does.
+_PLAIN = re.compile(rb"(?:(?:event|id|retry)?:[\x20-\x7e]*\r?\n)*+data: ?\{")
+_MOST_LINES = 20_000
+
 
 class Event(Struct, frozen=True):
     """One event: its bytes with the line that ends it, and what a client reads in them."""
@@ -32,8 +38,19 @@ class Event(Struct, frozen=True):
 
     @property
     def data(self) -> bytes:
-        """The `data` lines joined; empty when there are none."""
+        """The `data` lines joined; empty when there are none.
+
+        Raises `AnswerUnreadable` when there are more lines than anybody needs: each costs memory.
+        """
+        if len(self.raw) > _MOST_LINES and len(_LINE.findall(self.raw)) > _MOST_LINES:
+            raise AnswerUnreadable(f"an event of the server has more than {_MOST_LINES} lines")
         return b"\n".join(value for name, value in _fields(self.raw) if name == b"data")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a look tells that it is text, and that its data begins as an object does."""
+        raw = self.raw
+        return _PLAIN.match(raw) is not None and raw.isascii() and b"\0" not in raw
 
     @property
     def is_doubtful(self) -> bool:

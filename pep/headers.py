@@ -35,12 +35,12 @@ _ONCE = _MIRRORS | frozenset(
 )
 _PARAMETER = b"mcp-param-"
 # Behind CGI and its like every sign in a name is the same: `X_Api.Key` is read as `X-Api-Key`.
-_JOINTS = bytes.maketrans(b"!#$%&'*+.^_`|~", b"-" * 14)
-_HOP_BY_HOP = frozenset(
+JOINTS = bytes.maketrans(b"!#$%&'*+.^_`|~", b"-" * 14)
+HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer "
     b"transfer-encoding upgrade".split()
 )
-_NEVER_FORWARDED = _HOP_BY_HOP | {
+_NEVER_FORWARDED = HOP_BY_HOP | {
     b"host",
     b"content-length",
     b"expect",
@@ -85,7 +85,7 @@ def read(lines: Lines) -> Front:
             once[name] = value.decode("latin-1")
         elif name == b"connection":
             _check_connection(value)
-        elif (joined := name.translate(_JOINTS)) in _ONCE or joined.startswith(_PARAMETER):
+        elif (joined := name.translate(JOINTS)) in _ONCE or joined.startswith(_PARAMETER):
             if joined in once or not name.startswith(_PARAMETER):
                 raise InvalidRequest(f"the header {_shown(name)} looks like another header")
             once[joined] = ""
@@ -196,21 +196,22 @@ def to_upstream(
     this proxy's own for the server: they take the place of any line that is read by their name.
     """
     dropped = _NEVER_FORWARDED if passthrough else _NEVER_FORWARDED_STRIPPED
-    if named := _named_by_connection(lines):
+    if named := named_by_connection(lines):
         dropped |= named
     if credentials:
-        dropped |= {name.translate(_JOINTS) for name, _ in credentials}
-    kept = [_readable(line) for line in lines if line[0].translate(_JOINTS) not in dropped]
+        dropped |= {name.translate(JOINTS) for name, _ in credentials}
+    kept = [_readable(line) for line in lines if line[0].translate(JOINTS) not in dropped]
     return [(b"host", authority), *kept, *credentials]
 
 
-def to_client(lines: tuple[tuple[bytes, bytes], ...]) -> Lines:
-    """The lines of an answer to send on: all but the hop-by-hop ones."""
-    lower = [(name.lower(), value) for name, value in lines]
-    dropped = _HOP_BY_HOP
-    if named := _named_by_connection(lower):
-        dropped |= named
-    return [line for line in lower if line[0].translate(_JOINTS) not in dropped]
+def named_by_connection(lines: Lines) -> frozenset[bytes]:
+    """The names that `Connection` makes hop-by-hop (RFC 9110 section 7.6.1)."""
+    return frozenset(
+        token.strip().lower().translate(JOINTS)
+        for name, value in lines
+        if name == b"connection"
+        for token in value.split(b",")
+    )
 
 
 def _readable(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
@@ -222,19 +223,10 @@ def _readable(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return line if len(kept) == len(given) else (line[0], b", ".join(kept) or b"identity")
 
 
-def _named_by_connection(lines: Lines) -> frozenset[bytes]:
-    return frozenset(
-        token.strip().lower().translate(_JOINTS)
-        for name, value in lines
-        if name == b"connection"
-        for token in value.split(b",")
-    )
-
-
 def _check_connection(value: bytes) -> None:
     """Refuse `Connection: mcp-name` and the like: it would drop what the server is to check."""
     for token in map(bytes.strip, value.lower().split(b",")):
-        joined = token.translate(_JOINTS)
+        joined = token.translate(JOINTS)
         if joined in _ONCE | {b"accept"} or joined.startswith(_PARAMETER):
             raise InvalidRequest(f"Connection must not name {_shown(token)}")
 

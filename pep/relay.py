@@ -2,27 +2,33 @@
 
 Events pass one by one, as soon as they are whole; a JSON body is one message and passes whole. What
 nothing changes passes byte for byte, compressed if it was. A message too large to parse streams, as
-long as it holds no word that would have had to be judged.
+long as it holds no word that would have had to be judged. What is neither JSON nor events is not
+handed on: of a failure the status passes, and so it does where nobody waits for a message.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 from msgspec import Struct
 
+from pep import answer_head
+from pep.answer_head import Form, Head
+from pep.aside import LARGE_BYTES, aside
+from pep.decoder import PIECE, Decoder
 from pep.errors import AnswerUnreadable, Refusal
 from pep.events import Event, Splitter
-from pep.headers import Lines, to_client
-from pep.inspect import LONGEST_WORD, may_matter, may_matter_though_large
+from pep.headers import Lines
 from pep.jsonrpc import Id, render_error
-from pep.ports import Answer, LostError
+from pep.message_bytes import Watch, check_begin, is_text, may_matter
+from pep.ports import Answer
 
 MAX_INSPECTED = 8 * 1024 * 1024
-_PIECE = 256 * 1024
-_CODINGS = frozenset({b"", b"identity", b"gzip", b"x-gzip", b"deflate"})
+# What is looked at before others may work.
+_BITE = 32 * 1024
+_MANY_EVENTS = 128
 _REWRITTEN = frozenset({b"content-length", b"content-encoding", b"etag", b"digest"})
 
 Begin = Callable[[int, Lines], Awaitable[None]]
@@ -35,7 +41,7 @@ log = structlog.get_logger("pep")
 class Client(Struct, frozen=True):
     """Where the answer goes: `begin` says status and lines, `part` bytes, `last` the last.
 
-    `request_id` is what the client asked under, `None` when it only listens.
+    `request_id` is what the client asked under, `None` when it waits for no message.
     """
 
     begin: Begin
@@ -47,106 +53,113 @@ class Client(Struct, frozen=True):
 async def relay(answer: Answer, screen: Screened, client: Client, more: Lines) -> None:
     """Hand the answer on; `more` are lines of our own. Raises `Refusal` before anything has gone.
 
-    Raises `LostError` when it breaks off: what has gone must not look whole.
+    When the server breaks it off, or it turns out unreadable after it has begun, raises `LostError`
+    or `AnswerUnreadable`: what has gone must not look whole.
     """
-    lines = [*to_client(answer.lines), *more]
-    media, coding = _value(lines, b"content-type"), _value(lines, b"content-encoding")
-    media = media.partition(b";")[0].strip()
-    if coding not in _CODINGS:
-        raise AnswerUnreadable(f"the server answers in the coding {coding.decode('latin-1')!r}")
-    opened = _Decoder(coding)
-    if media == b"text/event-stream":
-        await _events(answer, screen, client, opened, lines)
-    elif media in {b"", b"application/json", b"text/plain"} or media.endswith(b"+json"):
-        await _whole(answer, screen, client, opened, lines)
-    else:
-        await client.begin(answer.status, lines)
-        await _rest(answer.chunks(), client, _length(lines))
-
-
-async def _whole(
-    answer: Answer, screen: Screened, client: Client, opened: _Decoder, lines: Lines
-) -> None:
-    raw = bytearray()
-    plain = bytearray() if opened.changes else raw
-    length, chunks = _length(lines), answer.chunks()
-    async for chunk in chunks:
-        raw += chunk
-        for piece in opened.feed(chunk) if opened.changes else ():
-            plain += piece
-            if len(plain) > MAX_INSPECTED:
-                break
-        if len(plain) > MAX_INSPECTED or len(raw) > MAX_INSPECTED:
-            await _large(answer.status, chunks, client, opened, lines, (raw, plain))
-            return
-        if len(raw) == length:
-            break
-    before = bytes(plain)
-    after = await screen(before)
-    if after is before:
-        await client.begin(answer.status, lines)
-        await client.last(bytes(raw) if opened.changes else before)
+    head = answer_head.read(answer.status, answer.lines, more)
+    decoder = Decoder(head.coding)
+    if head.form is Form.EVENTS:
+        await _events(answer, screen, client, decoder, head)
         return
-    kept = [line for line in lines if line[0] not in _REWRITTEN]
-    await client.begin(answer.status, [*kept, (b"content-length", b"%d" % len(after))])
-    await client.last(after)
+    chunks = answer.chunks()
+    try:
+        raw, plain, watch = await _gathered(chunks, decoder, head)
+        before = b"" if watch else bytes(plain)
+        after = await screen(before) if before else before
+    except AnswerUnreadable as fault:
+        # Clients act on the status of a failure, and of what wants no answer; the body says why.
+        if head.status < 300 and client.request_id is not None:
+            raise
+        log.warning("body not shown", status=head.status, reason=fault.message)
+        await client.begin(head.status, head.without_body())
+        await client.last(b"")
+        return
+    if watch is not None:
+        await client.begin(head.status, head.lines)
+        del plain
+        await _large(chunks, client, decoder, watch, raw)
+    elif after is before:
+        await client.begin(head.status, head.lines)
+        await client.last(bytes(raw) if decoder.changes else before)
+    else:
+        kept = [line for line in head.lines if line[0] not in _REWRITTEN]
+        await client.begin(head.status, [*kept, (b"content-length", b"%d" % len(after))])
+        await client.last(after)
+
+
+async def _gathered(
+    chunks: AsyncIterator[bytes], decoder: Decoder, head: Head
+) -> tuple[bytearray, bytearray, Watch | None]:
+    """The body as it came, and decoded; its beginning and a watch when it is too large to hold.
+
+    Raises `AnswerUnreadable`.
+    """
+    raw = bytearray()
+    plain = bytearray() if decoder.changes else raw
+    async for chunk in chunks:
+        if chunk and head.form is Form.UNREADABLE:
+            raise AnswerUnreadable("the server's answer is neither JSON nor events in UTF-8")
+        raw += chunk
+        if decoder.changes:
+            await _unpack(decoder, chunk, plain)
+        if len(plain) > MAX_INSPECTED or len(raw) > MAX_INSPECTED:
+            check_begin(bytes(plain[:_BITE]))
+            watch = Watch()
+            await _see(watch, plain)
+            for piece in decoder.rest():
+                await _see(watch, piece)
+            return raw, plain, watch
+        if len(raw) == head.length:
+            break
+    decoder.finish()
+    return raw, plain, None
+
+
+async def _unpack(decoder: Decoder, chunk: bytes, plain: bytearray) -> None:
+    """Decode into `plain` until it is too large to hold; others work in between."""
+    for piece in decoder.feed(chunk):
+        plain += piece
+        if len(plain) > MAX_INSPECTED:
+            return
+        await asyncio.sleep(0)
+
+
+async def _see(watch: Watch, data: bytes | bytearray) -> None:
+    """Look through a lot; others work in between."""
+    for start in range(0, len(data), PIECE):
+        watch.see(bytes(data[start : start + PIECE]))
+        await asyncio.sleep(0)
 
 
 async def _large(
-    status: int,
-    chunks: AsyncIterator[bytes],
-    client: Client,
-    opened: _Decoder,
-    lines: Lines,
-    begun: tuple[bytearray, bytearray],
+    chunks: AsyncIterator[bytes], client: Client, decoder: Decoder, watch: Watch, begun: bytearray
 ) -> None:
     """The rest of a body that is too large to hold: watched, and broken off if need be."""
-    raw, plain = begun
-    watch = _Watch()
-    for start in range(0, len(plain), _PIECE):
-        watch.see(bytes(plain[start : start + _PIECE]))
-    for piece in opened.rest():
-        watch.see(piece)
-    await client.begin(status, lines)
-    left = _length(lines) - len(raw) if _length(lines) >= 0 else -1
-    begun_raw = bytes(raw)
-    raw.clear()
-    plain.clear()
-    await client.part(begun_raw)
-    del begun_raw
-
-    async def watched() -> AsyncIterator[bytes]:
-        async for chunk in chunks:
-            for piece in opened.feed(chunk):
-                watch.see(piece)
-            yield chunk
-
-    await _rest(watched(), client, left)
-
-
-async def _rest(chunks: AsyncIterator[bytes], client: Client, left: int) -> None:
-    if left == 0:
-        await client.last(b"")
-        return
+    held = bytes(begun)
+    begun.clear()
     async for chunk in chunks:
-        left -= len(chunk)
-        if left == 0:
-            await client.last(chunk)
-            return
-        await client.part(chunk)
-    await client.last(b"")
+        await client.part(held)
+        held = chunk
+        for piece in decoder.feed(chunk):
+            await _see(watch, piece)
+    decoder.finish()
+    watch.finish()
+    await client.last(held)
 
 
 async def _events(
-    answer: Answer, screen: Screened, client: Client, opened: _Decoder, lines: Lines
+    answer: Answer, screen: Screened, client: Client, decoder: Decoder, head: Head
 ) -> None:
     dropped = {b"content-length", b"content-encoding"}
-    await client.begin(answer.status, [line for line in lines if line[0] not in dropped])
+    await client.begin(head.status, [line for line in head.lines if line[0] not in dropped])
     stream = _Stream(screen, client)
     async for chunk in answer.chunks():
-        for piece in opened.feed(chunk):
+        for piece in decoder.feed(chunk):
             if passed := await stream.feed(piece):
                 await client.part(passed)
+            if decoder.changes:
+                await asyncio.sleep(0)
+    decoder.finish()
     await client.last(await stream.end())
 
 
@@ -157,99 +170,63 @@ class _Stream:
         self._screen = screen
         self._client = client
         self._splitter = Splitter()
-        self._watch: _Watch | None = None
+        self._watch: Watch | None = None
 
     async def feed(self, piece: bytes) -> bytes:
-        """What of it may go on now."""
-        passed = b"".join([await self._event(event) for event in self._splitter.feed(piece)])
+        """What of it may go on now; raises `AnswerUnreadable`."""
+        passed = []
+        for start in range(0, len(piece), _BITE):
+            for number, event in enumerate(self._splitter.feed(piece[start : start + _BITE]), 1):
+                passed.append(await self._event(event))
+                if number % _MANY_EVENTS == 0:
+                    await asyncio.sleep(0)
         if self._splitter.waiting > MAX_INSPECTED:
-            self._watch = self._watch or _Watch()
             part = self._splitter.take()
-            self._watch.see(part)
-            passed += part
-        return passed
+            if self._watch is None:
+                check_begin(Event(part[:_BITE]).data)
+                self._watch = Watch()
+            await _see(self._watch, part)
+            passed.append(part)
+        return b"".join(passed)
 
     async def end(self) -> bytes:
+        """What is left when the stream has ended."""
         return b"".join([await self._event(event) for event in self._splitter.end()])
 
     async def _event(self, event: Event) -> bytes:
+        raw = event.raw
         if self._watch is not None:
-            self._watch.see(event.raw)
+            await _see(self._watch, raw)
+            self._watch.finish()
             self._watch = None
-            return event.raw
-        return event.raw if not may_matter(event.raw) else await self._judged(event)
+            return raw
+        if len(raw) <= LARGE_BYTES and event.is_plain and not may_matter(raw):
+            return raw
+        return await self._judged(event)
 
     async def _judged(self, event: Event) -> bytes:
-        data = event.data
+        request_id, data = self._client.request_id, event.raw
         try:
-            passed = await self._screen(data)
+            data = await aside(len(data), _data, event)
+            passed = await self._screen(data) if data else data
         except Refusal as fault:
             log.warning("event not shown", code=fault.code, reason=fault.message)
-            request_id = self._client.request_id
             passed = b"" if request_id is None else render_error(request_id, fault)
-        if passed is data and not event.is_doubtful:
+        if passed is data and await aside(len(event.raw), _is_sure, event, data):
             return event.raw
         return event.with_data(passed) if passed else event.without_data()
 
 
-class _Watch:
-    """Looks through what streams for words that would have had to be judged."""
-
-    def __init__(self) -> None:
-        self._tail = b""
-
-    def see(self, piece: bytes) -> None:
-        """Raises `LostError`."""
-        seen = self._tail + piece
-        if may_matter_though_large(seen):
-            log.warning("answer broken off: too large to be judged")
-            raise LostError("too large to be judged")
-        self._tail = seen[-LONGEST_WORD:]
+def _data(event: Event) -> bytes:
+    """The data of an event that is text throughout; raises `AnswerUnreadable`."""
+    data = event.data
+    if data and not is_text(event.raw):
+        raise AnswerUnreadable("the server's event is no text in UTF-8")
+    return data
 
 
-class _Decoder:
-    """Bytes of the answer to bytes of its message, piece by piece of bounded size."""
-
-    def __init__(self, coding: bytes) -> None:
-        # 47: gzip or zlib, by the header (zlib manual, inflateInit2).
-        self._zlib = None if coding in {b"", b"identity"} else zlib.decompressobj(47)
-        self._tail = b""
-
-    @property
-    def changes(self) -> bool:
-        """Whether there is anything to decode."""
-        return self._zlib is not None
-
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """The decoded pieces of `chunk`; raises `AnswerUnreadable`."""
-        if self._zlib is None:
-            yield chunk
-            return
-        self._tail += chunk
-        yield from self.rest()
-
-    def rest(self) -> Iterator[bytes]:
-        """What was fed and not yet taken."""
-        while self._zlib is not None and self._tail:
-            if self._zlib.eof:  # gzip may go on with another member (RFC 1952 section 2.2)
-                self._zlib = zlib.decompressobj(47)
-            try:
-                piece = self._zlib.decompress(self._tail, _PIECE)
-            except zlib.error as error:
-                raise AnswerUnreadable(
-                    f"the server's answer does not decompress: {error}"
-                ) from error
-            self._tail = self._zlib.unconsumed_tail or self._zlib.unused_data
-            if piece:
-                yield piece
-            elif not self._zlib.eof:
-                return
-
-
-def _value(lines: Lines, wanted: bytes) -> bytes:
-    return b",".join(value.strip().lower() for name, value in lines if name == wanted)
-
-
-def _length(lines: Lines) -> int:
-    """The Content-Length of an answer; -1 when there is none."""
-    return next((int(value) for name, value in lines if name == b"content-length"), -1)
+def _is_sure(event: Event, data: bytes) -> bool:
+    """Whether no reader finds anything to judge in the event but in its data."""
+    if data and not event.is_doubtful:
+        return True
+    return is_text(event.raw) and not may_matter(event.raw)

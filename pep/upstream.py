@@ -11,10 +11,11 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Iterable
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
@@ -28,6 +29,8 @@ from pep.ports import LostError, NeverReachedError, NeverSentCancelledError
 _KEEPALIVE_SECONDS = 3.0
 _MAX_HEADER_BYTES = 64 * 1024
 _LARGE_BYTES = 256 * 1024
+# Of answers that announce another (RFC 9110 section 15.2) before there must be one.
+_MOST_INTERIM = 16
 
 
 # Whether the request of this task may have reached its server.
@@ -66,6 +69,37 @@ class _PlainRequest(aiohttp.ClientRequest):
         """Add nothing: no User-Agent, no Accept, no Accept-Encoding."""
 
 
+class _Protocol(ResponseHandler):
+    """A connection on which answers that only announce another are bounded; aiohttp reads any number."""
+
+    interim = 0
+
+    def data_received(self, data: bytes) -> None:
+        """More bytes, of a connection that has not been given up."""
+        if self.interim <= _MOST_INTERIM:
+            super().data_received(data)
+
+    def feed_data(self, data: tuple[Any, Any], size: int = 0) -> None:
+        """One answer has been parsed."""
+        if data[0].code >= 200:
+            self.interim = 0
+        else:
+            self.interim += 1
+        if self.interim <= _MOST_INTERIM:
+            super().feed_data(data, size)
+        elif self.transport is not None:
+            self.set_exception(aiohttp.ClientPayloadError("too many answers that announce another"))
+            self.transport.abort()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Connections of our own kind."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial(_Protocol, loop=self._loop)  # type: ignore[assignment]
+
+
 class Upstream:
     """All upstream servers."""
 
@@ -73,7 +107,7 @@ class Upstream:
         """Make a pool without a limit; a call must never wait for another."""
         seconds = connect_timeout_ms / 1000
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_SECONDS),
+            connector=_Connector(limit=0, keepalive_timeout=_KEEPALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=None, connect=seconds, sock_read=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             request_class=_PlainRequest,

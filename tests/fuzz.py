@@ -1,8 +1,9 @@
 """`make fuzz`: throws random messages and streams at the parsers for a given time.
 
 Each is held against a reference: Python's own json for messages, a reading character by character
-for events. A difference, or any exception that is no refusal, ends it with the input that made it.
-Now and then random callers and children meet in the pool of processes (`tests.fuzz_pool`).
+for events, lenient readers for whole answers (`fuzz_answers`). A difference, or any exception that
+is no refusal, ends it with the input that made it. Now and then random callers and children meet in
+the pool of processes (`fuzz_pool`).
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from hypothesis import strategies as st
 from pep import jsonrpc
 from pep.errors import AnswerUnreadable, Refusal
 from pep.events import Splitter
-from pep.inspect import Finding, Kind, inspect, kept, may_matter
+from pep.inspect import Finding, Kind, inspect, kept
+from pep.message_bytes import may_matter
 from pep.relay import Client, _Stream
+from tests.fuzz_answers import answer
 from tests.fuzz_pool import pool
 from tests.unit.pep.test_events import reference
 
@@ -145,7 +148,7 @@ def inspected(dice: random.Random) -> None:
 
 def every_part(dice: random.Random) -> None:
     """One input for each part; for the pool, which takes the longest, now and then."""
-    for one in (message, inspected, stream):
+    for one in (message, inspected, stream, answer):
         one(dice)
     if dice.random() < 0.2:
         pool(dice)
@@ -186,5 +189,5 @@ def main(seconds: float, seed: int) -> int:
 if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     wanted = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
-    print(f"by chance: {3 * main(wanted / 2, int(time.time()))} inputs, no crash, no difference")
-    print(f"by Hypothesis: {3 * by_hypothesis(wanted / 2)} inputs, no crash, no difference")
+    print(f"by chance: {4 * main(wanted / 2, int(time.time()))} inputs, no crash, no difference")
+    print(f"by Hypothesis: {4 * by_hypothesis(wanted / 2)} inputs, no crash, no difference")

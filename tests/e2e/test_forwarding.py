@@ -317,7 +317,7 @@ async def test_events_are_handed_on_as_they_come(
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
         writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
-        for event in (b"data: 1\n\n", b"data: 2\n\n"):
+        for event in (b'data: {"n":1}\n\n', b'data: {"n":2}\n\n'):
             writer.write(b"%x\r\n%s\r\n" % (len(event), event))
             await writer.drain()
             await asyncio.sleep(0.5)
@@ -330,7 +330,7 @@ async def test_events_are_handed_on_as_they_come(
     ) as response:
         assert response.headers["content-type"] == "text/event-stream"
         came = [(time.monotonic(), chunk) async for chunk in response.aiter_raw()]
-    assert b"".join(chunk for _, chunk in came) == b"data: 1\n\ndata: 2\n\n"
+    assert b"".join(chunk for _, chunk in came) == b'data: {"n":1}\n\ndata: {"n":2}\n\n'
     assert came[1][0] - came[0][0] > 0.3
 
 
@@ -387,7 +387,8 @@ async def test_an_upstream_that_breaks_off_in_the_middle_of_a_message_is_an_erro
     """Nothing of it has gone on yet; the budget is kept, because the call was made."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        writer.write(head + b"Content-Length: 100\r\n\r\n{")
         await writer.drain()
         writer.close()
 
@@ -416,7 +417,7 @@ async def test_a_stream_of_events_that_breaks_off_leaves_a_broken_answer(
 async def test_redirects_of_the_upstream_are_not_followed(
     client: httpx.AsyncClient, gate: Proxy, upstream: Recorder
 ) -> None:
-    """The judged call goes where the configuration says, or nowhere."""
+    """The judged call goes where the configuration says, or nowhere; the status says so."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(
@@ -432,13 +433,16 @@ async def test_fifty_megabytes_pass(
     client: httpx.AsyncClient, gate: Proxy, upstream: Recorder
 ) -> None:
     """As they come; nothing holds the whole."""
-    piece, count = b"x" * 65536, 800
+    piece, count, begin, end = b"x" * 65536, 800, b'{"result":{"x":"', b'"}}'
+    length = len(begin) + len(piece) * count + len(end)
 
     async def answer(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(piece) * count))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        writer.write(b"Content-Length: %d\r\n\r\n%s" % (length, begin))
         for _ in range(count):
             writer.write(piece)
             await writer.drain()
+        writer.write(end)
 
     upstream.answer = answer
     body, size = json.dumps(tool_call("add")).encode(), 0
@@ -447,7 +451,7 @@ async def test_fifty_megabytes_pass(
     ) as response:
         async for chunk in response.aiter_raw():
             size += len(chunk)
-    assert size == len(piece) * count
+    assert size == length
 
 
 async def test_the_streams_and_the_end_of_a_legacy_session_pass(client: httpx.AsyncClient) -> None:
@@ -520,8 +524,8 @@ async def test_the_proxy_listens_and_reaches_servers_over_ipv6(client: httpx.Asy
     """Both by address."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        host = dict(scope["headers"])[b"host"]
-        lines = [(b"content-length", b"%d" % len(host))]
+        host = b'{"host":"%s"}' % dict(scope["headers"])[b"host"]
+        lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(host))]
         await send({"type": "http.response.start", "status": 200, "headers": lines})
         await send({"type": "http.response.body", "body": host})
 
@@ -536,4 +540,4 @@ async def test_the_proxy_listens_and_reaches_servers_over_ipv6(client: httpx.Asy
         )
     server.should_exit = True
     await serving
-    assert (answer.status_code, answer.text) == (200, f"[::1]:{server_port}")
+    assert (answer.status_code, answer.json()) == (200, {"host": f"[::1]:{server_port}"})

@@ -12,6 +12,7 @@ import textwrap
 
 import yaml
 
+from pdp.api.names import own_form
 from pep.admit import TOOL_NAME
 
 WIDTH = 100
@@ -30,6 +31,8 @@ def key(name: str) -> str | None:
     if _PLAIN_KEY.fullmatch(name) and name.lower() not in _WORDS:
         return name
     if not name or any("\ud800" <= letter <= "\udfff" for letter in name):
+        return None
+    if own_form(name) != name:  # a call of it is refused before any rule is asked
         return None
     quoted = str(yaml.safe_dump(name, default_style='"', width=float("inf"))).rstrip("\n")
     return quoted if len(quoted) <= _LONGEST_KEY else None

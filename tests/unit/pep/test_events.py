@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pep.errors import AnswerUnreadable
 from pep.events import Event, Splitter
 
 BOM = b"\xef\xbb\xbf"
@@ -128,3 +129,31 @@ def test_a_comment_that_some_would_cut_into_data_goes_with_the_data() -> None:
     assert (event.data, event.is_doubtful) == (b"", True)
     assert Event(event.without_data()).data == b""
     assert b"{}" not in event.without_data()
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_plain"),
+    [
+        (b"data: {}\n\n", True),
+        (b"event: message\r\nid: 1\r\n: x\r\nretry: 5\r\ndata:{\r\n\r\n", True),
+        (b"data: []\n\n", False),
+        (b"data:  {}\n\n", False),
+        (b"\xef\xbb\xbfdata: {}\n\n", False),
+        (b": x\rdata: []\ndata: {}\n\n", False),
+        (b"x: 1\ndata: {}\n\n", False),
+        (b'data: {"\x00":1}\n\n', False),
+        ('data: {"é":1}\n\n'.encode(), False),
+    ],
+)
+def test_a_look_tells_most_events_from_those_to_be_read(raw: bytes, is_plain: bool) -> None:
+    """It is sure of ASCII whose first line of data begins as an object does."""
+    event = Event(raw)
+    assert event.is_plain == is_plain
+    assert not is_plain or event.data.startswith(b"{")
+
+
+def test_an_event_of_very_many_lines_is_not_read() -> None:
+    """Each would cost a hundred times its size in memory."""
+    with pytest.raises(AnswerUnreadable):
+        _ = Event(b"data:\n" * 30_000 + b"\n").data
+    assert Event(b"data:\n" * 10_000 + b"\n").data == b"\n" * 9_999

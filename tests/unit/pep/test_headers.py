@@ -329,28 +329,6 @@ def test_lines_go_on_raw_separate_and_in_order() -> None:
     ]
 
 
-def test_an_answer_loses_only_its_hop_by_hop_lines() -> None:
-    """Session ids, cookies and encodings come back as they are."""
-    lines = (
-        (b"Content-Type", b"text/event-stream"),
-        (b"Mcp-Session-Id", b"i"),
-        (b"Set-Cookie", b"a"),
-        (b"Set-Cookie", b"b"),
-        (b"Content-Encoding", b"gzip"),
-        (b"Transfer-Encoding", b"chunked"),
-        (b"Connection", b"close, X-Hop"),
-        (b"X-Hop", b"1"),
-    )
-    assert headers.to_client(lines) == [
-        (b"content-type", b"text/event-stream"),
-        (b"mcp-session-id", b"i"),
-        (b"set-cookie", b"a"),
-        (b"set-cookie", b"b"),
-        (b"content-encoding", b"gzip"),
-    ]
-    assert headers.to_client(((b"A", b"1"),)) == [(b"a", b"1")]
-
-
 def test_our_own_credentials_take_the_place_of_the_callers() -> None:
     """Whatever the caller has sent under that name."""
     lines = [(b"x-key", b"theirs"), (b"authorization", b"theirs"), (b"a", b"1")]

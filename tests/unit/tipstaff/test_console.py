@@ -74,9 +74,3 @@ def test_what_can_be_read_is_not_escaped() -> None:
     """JSON is read by people too."""
     assert console.as_json("Grüße, 世界 🙂") == '"Grüße, 世界 🙂"'
     assert console.as_json(HOSTILE) == r'"a\u001b[2J\u009b31m\u202eb\u200bc\u007f\u2028d\ud800"'
-
-
-def test_what_a_server_says_in_a_log_on_a_terminal_is_shown() -> None:
-    """The log of a hostile server's own words."""
-    event = console._show(None, "info", {"event": "server says", "text": "\x1b]0;x\x07", "pid": 1})
-    assert event == {"event": "server says", "text": r"\u{1b}]0;x\u{7}", "pid": 1}

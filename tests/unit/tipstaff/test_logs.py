@@ -191,3 +191,9 @@ def test_faults_that_nobody_catches_are_told_without_secrets(tmp_path: Path) -> 
     ]
     assert ["in fail" in line.get("exception", "") for line in lines] == [True, True, False, True]
     assert done.returncode == 1
+
+
+def test_what_a_server_says_in_a_log_on_a_terminal_is_shown() -> None:
+    """The log of a hostile server's own words."""
+    event = logs._show(None, "info", {"event": "server says", "text": "\x1b]0;x\x07", "pid": 1})
+    assert event == {"event": "server says", "text": r"\u{1b}]0;x\u{7}", "pid": 1}

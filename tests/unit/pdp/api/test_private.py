@@ -22,6 +22,8 @@ PLAIN = {
     "Server": {"name", "accept"},
     "Jwt": {"issuer", "audience", "algorithms"},
     "Tls": {"certificate", "key", "client_ca"},
+    "PdpTls": {"server_ca", "certificate", "key", "server_name"},
+    "ServiceTls": {"certificate", "key", "client_ca", "clients"},
     "PepConfig": {"listen", "allowed_hosts", "allowed_origins", "public_url", "tokens"},
     "Opa": {"path", "memory_limit"},
     "Policy": {"dir", "changes"},
