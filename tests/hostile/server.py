@@ -249,7 +249,9 @@ class Hostile:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request a connection."""
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError):
+            with contextlib.suppress(
+                OSError, asyncio.IncompleteReadError, ValueError, asyncio.CancelledError
+            ):  # cancelled only when the program ends, and asyncio would print each
                 await self._serve(reader, writer)
         finally:
             writer.close()
