@@ -46,7 +46,7 @@ is_doubtful(uri) if {
 
 # METADATA
 # description: The URIs that a call names.
-named contains input.target if startswith(input.method, "resources/")
+named contains input.target if input.method in {"resources/read", "resources/subscribe", "resources/unsubscribe"}
 
 named contains input.target if {
 	input.method == "completion/complete"

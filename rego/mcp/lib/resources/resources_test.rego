@@ -151,6 +151,8 @@ test_named[note] if {
 		"completing what can only be one": {"input": complete("greet", ""), "want": set()},
 		"listening": {"input": listen, "want": {"a:1", "b:2"}},
 		"listening to no resource": {"input": {"method": "subscriptions/listen"}, "want": set()},
+		"listing resources": {"input": {"method": "resources/list", "target": ""}, "want": set()},
+		"listing templates": {"input": {"method": "resources/templates/list", "target": ""}, "want": set()},
 		"a tool": {"input": {"method": "tools/call", "target": "a:1"}, "want": set()},
 		"no method": {"input": {"target": "a:1"}, "want": set()},
 	}
