@@ -77,8 +77,8 @@ async def serve(
 ) -> None:
     """Run until `stop` is set. `ready` is called once calls can be judged.
 
-    `holder` is who holds the lock on the state folder. Raises `ConfigError`, `PolicyTextError`, `SidecarError`, `StoreError` or `JournalError` when it
-    cannot start.
+    `holder` is who holds the lock on the state folder. Raises `ConfigError`, `PolicyTextError`,
+    `SidecarError`, `StoreError` or `JournalError` when it cannot start.
     """
     async with AsyncExitStack() as stack:
         make_folder(run_folder)
