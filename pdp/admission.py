@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import ssl
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import grpc
 from grpc import aio
 
 from pdp.api.address import CONFIGURATION_KEY, is_local
-from pdp.config import PdpConfig
+from pdp.config import PdpConfig, ServiceTls
 from pdp.errors import ConfigError
 
 _NAMES = "x509_subject_alternative_name"
@@ -34,6 +35,7 @@ def server_credentials(config: PdpConfig) -> grpc.ServerCredentials | None:
                 "127.0.0.1 or a unix socket"
             )
         return None
+    _check_files(tls)
     return grpc.ssl_server_credentials(
         [(_read(tls.key), _read(tls.certificate))],
         root_certificates=_read(tls.client_ca),
@@ -108,8 +110,16 @@ def _guarded(handler: Any, check: Callable[[Any], Awaitable[None]]) -> Any:
     )
 
 
-def _read(file: str) -> bytes:
+def _check_files(tls: ServiceTls) -> None:
+    """What gRPC would refuse without a word; raises `ConfigError`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"[pdp.tls]: cannot read {file}: {error.strerror}") from error
+        context.load_cert_chain(tls.certificate, tls.key, password="")  # nobody is here to be asked
+        context.load_verify_locations(tls.client_ca)
+    except (OSError, ssl.SSLError) as error:
+        files = f"{tls.certificate}, {tls.key} or {tls.client_ca}"
+        raise ConfigError(f"[pdp.tls]: cannot use {files}: {error}") from error
+
+
+def _read(file: str) -> bytes:
+    return Path(file).read_bytes()

@@ -185,10 +185,13 @@ class DecisionClient:
             return self._stub.StreamDecide()
         named = (CONFIGURATION_KEY, self._configuration)
         stream = self._stub.StreamDecide(metadata=(named,))
-        async with asyncio.timeout(self._timeout):
-            if named not in tuple(await stream.initial_metadata()):
-                stream.cancel()
-                raise _NoDecisionError("the service decides by another configuration")
+        try:
+            async with asyncio.timeout(self._timeout):
+                if named not in tuple(await stream.initial_metadata()):
+                    raise _NoDecisionError("the service decides by another configuration")
+        except BaseException:
+            stream.cancel()
+            raise
         return stream
 
     async def _converse(self, stream: _Stream) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def _credentials(address: str, tls: PdpTls) -> tuple[Any, tuple[tuple[str, Any],
                 "certificates: write [pep.pdp_tls] with server_ca, certificate and key"
             )
         return None, _OPTIONS
+    _check_files(tls)
     credentials = grpc.ssl_channel_credentials(
         _read(tls.server_ca), _read(tls.key), _read(tls.certificate)
     )
@@ -55,8 +57,16 @@ def _credentials(address: str, tls: PdpTls) -> tuple[Any, tuple[tuple[str, Any],
     return credentials, (*_OPTIONS, ("grpc.ssl_target_name_override", tls.server_name))
 
 
-def _read(file: str) -> bytes:
+def _check_files(tls: PdpTls) -> None:
+    """What gRPC would refuse without a word; raises `StartError`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise StartError(f"[pep.pdp_tls]: cannot read {file}: {error.strerror}") from error
+        context.load_cert_chain(tls.certificate, tls.key, password="")  # nobody is here to be asked
+        context.load_verify_locations(tls.server_ca)
+    except (OSError, ssl.SSLError) as error:
+        files = f"{tls.certificate}, {tls.key} or {tls.server_ca}"
+        raise StartError(f"[pep.pdp_tls]: cannot use {files}: {error}") from error
+
+
+def _read(file: str) -> bytes:
+    return Path(file).read_bytes()

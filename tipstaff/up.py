@@ -49,6 +49,11 @@ def command(arguments: argparse.Namespace) -> int:
             f"{arguments.config}: no server is registered: add a section "
             '[servers.NAME] with url = "http://…/mcp"'
         )
+    if bool(config.pdp.tls.certificate) != bool(config.pep.pdp_tls.server_ca):
+        return console.fail(
+            f"{arguments.config}: the proxy and the decision service would not understand each other: "
+            "write both [pdp.tls] and [pep.pdp_tls]"
+        )
     holder = Holder(os.getpid(), "tipstaff up", str(config.source))
     with state_lock.held(config.state_dir, holder) as lock:
         try:

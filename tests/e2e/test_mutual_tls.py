@@ -123,7 +123,7 @@ async def test_the_proxy_and_the_commands_ask_with_their_certificates(site: Site
     text = site.gate.config.read_text()
     site.gate.config.write_text(text.replace('server_ca = "', 'server_ca = "/nowhere'))
     code, said = await run(site.gate, "decide", "s", "read")
-    assert (code, "[pep.pdp_tls]: cannot read /nowhere" in said) == (2, True), said
+    assert (code, "[pep.pdp_tls]: cannot use" in said) == (2, True), said
 
 
 @pytest.mark.parametrize("command", ["up", "pdp", "check"])
@@ -154,3 +154,29 @@ async def test_each_side_needs_its_own_half(tmp_path: Path) -> None:
         assert (code, "write [pep.pdp_tls] with server_ca" in said) == (2, True), said
     code, said = await run(serves, "decide", "s", "read", "--address", "10.0.0.1:1")
     assert (code, "is not on this machine" in said) == (2, True), said
+
+
+async def test_up_wants_both_halves_also_on_this_machine(tmp_path: Path) -> None:
+    """One half would speak TLS to a plain one, and every call would be denied."""
+    ours = Authority(tmp_path / "ours")
+    pdp, pep = settings(ours, free_port(), "[]")
+    listen = f'[pdp]\nlisten = "127.0.0.1:{free_port()}"\n'
+    for halves in ((pdp.replace("0.0.0.0", "127.0.0.1"), ""), (listen, pep)):
+        gate = Gateway(tmp_path, {"s": "http://127.0.0.1:9/mcp"}, *halves)
+        code, said = await run(gate, "up")
+        assert (code, "write both [pdp.tls] and [pep.pdp_tls]" in said) == (2, True), said
+
+
+async def test_certificates_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    """Not taken for a port in use."""
+    ours = Authority(tmp_path / "ours")
+    pdp, pep = settings(ours, free_port())
+    gate = Gateway(tmp_path, {"s": "http://127.0.0.1:9/mcp"}, pdp, pep)
+    gate.rules("s", RULES)
+    other = ours.issue("localhost").key
+    text = gate.config.read_text()
+    first = text.index('key = "')
+    end = text.index("\n", first)
+    gate.config.write_text(f'{text[:first]}key = "{other}"{text[end:]}')
+    code, said = await run(gate, "pdp")
+    assert (code, "[pdp.tls]: cannot use" in said) == (2, True), said

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -149,3 +152,44 @@ def test_a_name_that_is_taken_is_no_backup(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "mcp.json.now.bak").symlink_to(victim)
     assert replace(find(path), "new") == tmp_path / "mcp.json.now-2.bak"
     assert not victim.exists()
+
+
+def test_of_two_who_have_read_the_same_text_one_is_told_to_try_again(tmp_path: Path) -> None:
+    """Between its look and its step nobody else of us writes: the folder is locked."""
+    path = tmp_path / "mcp.json"
+    path.write_text("old")
+    first, second = find(path), find(path)
+    ends: list[str] = []
+
+    def change() -> None:
+        try:
+            replace(second, "second")
+        except ConfigError as error:
+            ends.append(str(error))
+
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    waiting = threading.Thread(target=change)
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    path.write_text("first")
+    os.close(folder)
+    waiting.join(10)
+    assert path.read_text() == "first"
+    assert "has changed meanwhile" in ends[0]
+    with pytest.raises(ConfigError, match="has changed meanwhile"):
+        replace(first, "third")
+
+
+def test_a_folder_that_cannot_be_locked_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As some network file systems are; the look has to do."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    replace(find(tmp_path / "mcp.json"), "new")
+    assert (tmp_path / "mcp.json").read_text() == "new"
