@@ -67,8 +67,9 @@ def inspect(message: bytes) -> Finding | Created | Withdrawn | None:
         if not isinstance(value, dict):
             raise ValueError("it is no object")  # noqa: TRY004 - a message that says nothing clear
         check_keys(value, ENVELOPE)
-        said = [name for name in ("method", "result", "error") if value.get(name) is not None]
-        if len(said) > 1:
+        if not isinstance(value.get("method", ""), str):
+            raise ValueError("its method is no string")  # noqa: TRY004 - the same
+        if sum(value.get(name) is not None for name in ("method", "result", "error")) > 1:
             raise ValueError("it is a request and an answer, or a result and an error")
         return _found(message, value)
     except (strict_json.StrictJsonError, msgspec.DecodeError, ValueError) as error:

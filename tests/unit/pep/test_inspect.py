@@ -196,6 +196,7 @@ def test_a_task_that_a_result_names_is_found(result: dict[str, Any]) -> None:
         b'{"id":1,"result":{"task_id":"t"}}',
         b'{"id":1,"result":{"input_requests":{"a":{"method":"roots/list"}}}}',
         b'{"id":1,"method":"ping","result":{"tools":[{"name":"x"}]}}',
+        b'{"method":null,"result":{"tools":[{"name":"x"}]}}',
         b'{"id":1,"error":{"code":1},"result":{"tools":[{"name":"x"}]}}',
         b'{"id":1,"result":{"tools":{"0":{"name":"x"}}}}',
         b'{"id":1,"result":{"result":{"tools":[{"name":"x"}]}}}',
