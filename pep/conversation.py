@@ -25,7 +25,7 @@ from pep.child import Child, Pace
 from pep.errors import InvalidRequest, MethodNotFound
 from pep.jsonrpc import Id, render_error
 from pep.methods import MODERN
-from pep.ports import BusyError, LostError, NeverReachedError
+from pep.ports import BusyError, LostError, NeverReachedError, NeverSentCancelledError
 from pep.stream import Storage, Stream
 
 ABANDONED_SECONDS = 60.0
@@ -93,7 +93,8 @@ class Conversation:
         """Send a request; the stream of what comes of it, which has one reader.
 
         `keeps` is for a client that may come back. `is_ours` when no client has asked, so that no
-        notification is meant for it. Raises `InvalidRequest`, `BusyError` or `LostError`.
+        notification is meant for it. Raises `InvalidRequest`, `BusyError` or `LostError`, and
+        `NeverSentCancelledError` when the client leaves before the child has seen it.
         """
         self._numbers += 1
         number = self._numbers
@@ -107,7 +108,10 @@ class Conversation:
         line = addressing.numbered_request(message, number) if self._era == MODERN else message
         try:
             await self._write(line)
-        except BaseException:  # also a client that leaves: the child has not seen it
+        except asyncio.CancelledError as error:
+            self._under_way.pop(key, None)
+            raise NeverSentCancelledError from error
+        except Exception:
             self._under_way.pop(key, None)
             raise
         return stream

@@ -17,7 +17,7 @@ from pep import child
 from pep.child import Child
 from pep.config import Server
 from pep.conversation import Conversation
-from pep.ports import BusyError, LostError
+from pep.ports import BusyError, LostError, NeverSentCancelledError
 from pep.shares import ChildKey, Held, NoRoomError, leaving
 from pep.stream import Storage
 
@@ -78,7 +78,10 @@ class Pool:
         Raises `BusyError` when there is no room for it, `NeverReachedError` when it cannot start.
         """
         place = self._places.get(key) or self._take_place(key, server)
-        conversation = await asyncio.shield(place.opening)
+        try:
+            conversation = await asyncio.shield(place.opening)
+        except asyncio.CancelledError as error:
+            raise NeverSentCancelledError from error
         conversation.used_at = self._now()
         return conversation
 

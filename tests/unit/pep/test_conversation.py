@@ -14,7 +14,7 @@ from pep import conversation as module
 from pep.addressing import SUBSCRIPTION_KEY, read
 from pep.conversation import ABANDONED_SECONDS, Conversation
 from pep.errors import InvalidRequest
-from pep.ports import BusyError, LostError
+from pep.ports import BusyError, LostError, NeverSentCancelledError
 from pep.stream import Storage, Stream
 from tests.scripted_child import Clock, ScriptedChild, notification, request, result, settle
 
@@ -321,3 +321,15 @@ async def test_a_list_that_changed_is_asked_for_again() -> None:
         one.it.mirrored = {}
         await one.say(notification("notifications/tools/list_changed"))
         assert one.it.mirrored is None
+
+
+async def test_a_client_that_leaves_before_the_child_has_seen_its_call_made_none() -> None:
+    """So what its decision took is given back."""
+    async with talk("modern") as one:
+        one.child.is_deaf = True
+        asking = asyncio.ensure_future(one.ask("tools/call", "x"))
+        await settle()
+        asking.cancel()
+        with pytest.raises(NeverSentCancelledError):
+            await asking
+        assert one.it.is_idle
