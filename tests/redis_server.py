@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,15 +26,15 @@ class Server:
 @contextlib.contextmanager
 def running(kind: str, folder: Path) -> Iterator[Server]:
     """Run one until the block ends; nothing is kept on disk."""
-    socket = folder / "redis.sock"
-    command = [str(_binary(kind)), "--port", "0", "--unixsocket", str(socket), "--save", ""]
+    place = folder / "redis.sock"
+    command = [str(_binary(kind)), "--port", "0", "--unixsocket", str(place), "--save", ""]
     with (folder / "redis.log").open("wb") as log:
         process = subprocess.Popen(
             [*command, "--appendonly", "no", "--dir", str(folder)], stdout=log, stderr=log
         )
     try:
         deadline = time.monotonic() + 10
-        while not socket.exists():
+        while not _answers(place):
             assert process.poll() is None, (folder / "redis.log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -41,6 +42,12 @@ def running(kind: str, folder: Path) -> Iterator[Server]:
     finally:
         process.kill()
         process.wait()
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody listens there: the file is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _binary(kind: str) -> Path:
