@@ -34,7 +34,7 @@ async def tipstaff(tmp_path: Path) -> AsyncIterator[Gateway]:
     rule = tmp_path / "policy" / "site" / "slow" / "slow.rego"
     rule.parent.mkdir(parents=True)
     rule.write_text(SLOW)
-    settings = "[opa]\ntimeout_ms = 500"
+    settings = "[opa]\ntimeout_ms = 800"
     async with gateway(tmp_path, {"s": "http://127.0.0.1:9/mcp"}, {"s": RULES}, settings) as one:
         yield one
 
@@ -46,7 +46,7 @@ async def service(tipstaff: Gateway) -> AsyncIterator[Service]:
 
 
 async def test_a_call_that_takes_too_long_is_refused_alone(service: Service) -> None:
-    """Those of its batch are asked again, within the time that a proxy waits for them."""
+    """Those of its batch are asked again, all at once, so that it is waited for only once more."""
     requests = [question("s", "read", f"r{number}") for number in range(10)]
     requests.insert(4, question("s", "slow", "slow"))
     began = time.monotonic()
@@ -55,7 +55,7 @@ async def test_a_call_that_takes_too_long_is_refused_alone(service: Service) -> 
     effects = [one.decision.effect for one in reply.responses]
     assert effects == [ALLOW] * 4 + [DENY] + [ALLOW] * 6
     assert reply.responses[4].decision.reason.code == "policy_unavailable"
-    assert took < 2
+    assert took < 3
 
 
 async def test_small_calls_are_judged_while_large_ones_are(service: Service) -> None:
@@ -79,7 +79,7 @@ async def test_small_calls_are_judged_while_large_ones_are(service: Service) -> 
         answer = await service.Decide(question("s", "drop", f"small{number}"), timeout=5)
         slowest = max(slowest, time.monotonic() - began)
         assert answer.decision.reason.code == "denied_by_rule"
-    assert slowest < 0.5
+    assert slowest < 1
     answers = await asyncio.gather(*bulky)
     assert {answer.decision.reason.code for answer in answers} <= {"allowed", "policy_unavailable"}
 
