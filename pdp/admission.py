@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import inspect
 import os
-import ssl
 from collections.abc import Awaitable, Callable, Collection
-from pathlib import Path
 from typing import Any
 
 import grpc
 from grpc import aio
 
+from pdp import certificates
 from pdp.api.address import CONFIGURATION_KEY, is_local
-from pdp.config import PdpConfig, ServiceTls
+from pdp.config import PdpConfig
 from pdp.errors import ConfigError
 
 _NAMES = "x509_subject_alternative_name"
@@ -35,11 +34,13 @@ def server_credentials(config: PdpConfig) -> grpc.ServerCredentials | None:
                 "127.0.0.1 or a unix socket"
             )
         return None
-    _check_files(tls)
+    try:
+        files = certificates.read(tls.certificate, tls.key, tls.client_ca)
+    except ValueError as error:
+        raise ConfigError(f"[pdp.tls]: {error}") from error
+    pair = (files.key, files.chain)
     return grpc.ssl_server_credentials(
-        [(_read(tls.key), _read(tls.certificate))],
-        root_certificates=_read(tls.client_ca),
-        require_client_auth=True,
+        [pair], root_certificates=files.authorities, require_client_auth=True
     )
 
 
@@ -108,18 +109,3 @@ def _guarded(handler: Any, check: Callable[[Any], Awaitable[None]]) -> Any:
     return getattr(grpc, f"{kind}_rpc_method_handler")(
         guarded, handler.request_deserializer, handler.response_serializer
     )
-
-
-def _check_files(tls: ServiceTls) -> None:
-    """What gRPC would refuse without a word; raises `ConfigError`."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(tls.certificate, tls.key, password="")  # nobody is here to be asked
-        context.load_verify_locations(tls.client_ca)
-    except (OSError, ssl.SSLError) as error:
-        files = f"{tls.certificate}, {tls.key} or {tls.client_ca}"
-        raise ConfigError(f"[pdp.tls]: cannot use {files}: {error}") from error
-
-
-def _read(file: str) -> bytes:
-    return Path(file).read_bytes()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
-from pathlib import Path
 from typing import Any
 
 import grpc
 from grpc import aio
 
+from pdp import certificates
 from pdp.api.address import host_of, is_local
 from pep.config import PdpTls
 from pep.errors import StartError
@@ -48,25 +47,11 @@ def _credentials(address: str, tls: PdpTls) -> tuple[Any, tuple[tuple[str, Any],
                 "certificates: write [pep.pdp_tls] with server_ca, certificate and key"
             )
         return None, _OPTIONS
-    _check_files(tls)
-    credentials = grpc.ssl_channel_credentials(
-        _read(tls.server_ca), _read(tls.key), _read(tls.certificate)
-    )
+    try:
+        files = certificates.read(tls.certificate, tls.key, tls.server_ca)
+    except ValueError as error:
+        raise StartError(f"[pep.pdp_tls]: {error}") from error
+    credentials = grpc.ssl_channel_credentials(files.authorities, files.key, files.chain)
     if not tls.server_name:
         return credentials, _OPTIONS
     return credentials, (*_OPTIONS, ("grpc.ssl_target_name_override", tls.server_name))
-
-
-def _check_files(tls: PdpTls) -> None:
-    """What gRPC would refuse without a word; raises `StartError`."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_cert_chain(tls.certificate, tls.key, password="")  # nobody is here to be asked
-        context.load_verify_locations(tls.server_ca)
-    except (OSError, ssl.SSLError) as error:
-        files = f"{tls.certificate}, {tls.key} or {tls.server_ca}"
-        raise StartError(f"[pep.pdp_tls]: cannot use {files}: {error}") from error
-
-
-def _read(file: str) -> bytes:
-    return Path(file).read_bytes()

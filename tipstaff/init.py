@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pdp.errors import ConfigError
 from pdp.rules import starter_rules
-from tipstaff import console
+from tipstaff import console, user_file
 from tipstaff.config import starter
 
 
@@ -21,11 +21,11 @@ def command(arguments: argparse.Namespace) -> int:
     if (folder / "tipstaff.toml").exists():
         raise ConfigError(f"{folder / 'tipstaff.toml'} exists already; nothing was written")
     for path, text in wanted.items():
-        if path.exists():
+        old = user_file.find(path)
+        if old.status is not None:
             console.out.print(f"kept   {path}", markup=False)
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        user_file.replace(old, text, keeps_copy=False)
         console.out.print(f"wrote  {path}", markup=False)
     console.out.print("next:  tipstaff check, then tipstaff up", markup=False)
     return 0
