@@ -108,11 +108,10 @@ class Conversation:
         line = addressing.numbered_request(message, number) if self._era == MODERN else message
         try:
             await self._write(line)
-        except asyncio.CancelledError as error:
+        except BaseException as error:
             self._under_way.pop(key, None)
-            raise NeverSentCancelledError from error
-        except Exception:
-            self._under_way.pop(key, None)
+            if isinstance(error, asyncio.CancelledError):
+                raise NeverSentCancelledError from error
             raise
         return stream
 

@@ -281,7 +281,7 @@ async def test_a_link_that_would_not_be_followed_is_refused(tmp_path: Path, plac
     elsewhere.mkdir()
     (policy / place).parent.mkdir(parents=True)
     (policy / place).symlink_to(elsewhere)
-    with pytest.raises(PolicyTextError, match="leads to a file"):
+    with pytest.raises(PolicyTextError, match=r"links to folders are not followed|is no file"):
         read_policy(policy, LIBRARY)
 
 

@@ -289,7 +289,7 @@ async def test_an_allow_that_arrives_as_its_caller_leaves_is_given_back_once(
     service.script = lambda one: decided(one.request_id, limits=(LEASE,))
     async with grpc_service(service, address):
         asking = DecisionClient(address, 2000)
-        asking.start()
+        running = asyncio.ensure_future(asking.run())
         assert await asking.wait_connected(5)
         deciding = asyncio.ensure_future(asking.decide(call("r1")))
         settle = asking._settle
@@ -303,6 +303,8 @@ async def test_an_allow_that_arrives_as_its_caller_leaves_is_given_back_once(
             await deciding
         await asyncio.sleep(0.2)
         assert service.refunds == (["r1"] if decided is allow else [])
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         await asking.close()
 
 
@@ -311,7 +313,7 @@ async def test_a_flood_of_reports_never_pushes_out_a_refund(tmp_path: Any) -> No
     service, address = ScriptedService(), f"unix:{tmp_path / 'pdp.sock'}"
     async with grpc_service(service, address):
         asking = DecisionClient(address, 2000)
-        asking.start()
+        running = asyncio.ensure_future(asking.run())
         assert await asking.wait_connected(5)
         for number in range(2000):
             asking.report_soon(call(f"r{number}"), Reason("credential_missing", ""))
@@ -319,6 +321,8 @@ async def test_a_flood_of_reports_never_pushes_out_a_refund(tmp_path: Any) -> No
             asking.refund_soon(allow(f"d{number}", limits=(LEASE,)))
         await until(lambda: len(service.refunds) == 300)
         assert len(service.reports) < 2000
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         await asking.close()
 
 

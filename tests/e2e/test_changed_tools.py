@@ -214,7 +214,7 @@ async def test_a_file_of_changed_tools_that_cannot_be_read_stops_the_start(tmp_p
     gate = Gateway(tmp_path, {"s": "http://127.0.0.1:9/mcp"})
     gate.rules("s", {"default": "allow"})
     path = tmp_path / "state" / "changed.json"
-    path.parent.mkdir()
+    path.parent.mkdir(mode=0o700)
     path.write_text(json.dumps({"changed": [{"server": "s"}]})[:-3])
     with pytest.raises(AssertionError, match=r"cannot read .*changed\.json") as failed:
         await gate.start()

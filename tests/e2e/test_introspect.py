@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 from mcp.client import session
 
-from pep import bridge
+from pep import pool
 from pep.config import Server
 from tests import paged_server, real_servers
 from tests.certificates import Authority
@@ -463,7 +463,7 @@ async def test_a_server_finds_the_environment_that_it_has_behind_the_proxy(
     (line,) = [line for line in str(caught.value).splitlines() if line.endswith("!x")]
     names = set(line.removeprefix("  | ").removesuffix("!x").split())
     assert {"PATH", "OWN", "TZ"} <= names
-    assert names <= {*bridge.INHERITED, "OWN", "LC_CTYPE"}
+    assert names <= {*pool.INHERITED, "OWN", "LC_CTYPE"}
 
 
 # Where the tests run in the background, SIGINT is ignored from birth; at a terminal it is not.

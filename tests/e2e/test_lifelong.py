@@ -67,10 +67,13 @@ def test_a_service_that_hangs_while_it_starts_is_not_waited_for_for_ever(
 ) -> None:
     """It is ended, which is a failed start; one that cannot be made leaves no descriptor open."""
     from tipstaff import up
+    from tipstaff.config import load
 
     monkeypatch.setattr(up, "_READY_SECONDS", 0.3)
     monkeypatch.setattr(up, "_STOP_SECONDS", 0.3)
-    one = up.Child("pdp", tmp_path / "tipstaff.toml", tmp_path / "opa")
+    source = tmp_path / "tipstaff.toml"
+    source.write_text("")
+    one = up.Child("pdp", load(source), tmp_path / "opa")
     one._command = [sys.executable, "-c", "import time; time.sleep(60)"]
     descriptors = open_descriptors()
     with pytest.raises(up.ChildFailed):

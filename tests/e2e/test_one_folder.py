@@ -322,11 +322,13 @@ async def test_a_service_refuses_a_wrapper_of_another_configuration(site: Site) 
     from tests.calls import call
 
     client = DecisionClient(site.gate.address, 2000, configuration="/elsewhere/tipstaff.toml")
-    client.start()
+    running = asyncio.ensure_future(client.run())
     try:
         assert not await client.wait_connected(1.5)
         assert (await client.decide(call(server="s", target="read"))).effect.value == "deny"
     finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         await client.close()
 
 
