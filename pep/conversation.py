@@ -4,8 +4,7 @@ A line that answers a request is that request's, and so is one that names its pr
 subscription. What else it says goes to the call under way, since most servers speak of that, else to
 the client's own stream, and waits when there is none.
 
-A call is *abandoned* when its client has gone and has not come back for a minute. Abandoned calls
-keep no child in use: a child with nothing else is idle, and may be ended.
+A call is *abandoned* when its client has been gone for a minute. A child with no other is idle.
 """
 
 from __future__ import annotations
@@ -93,8 +92,8 @@ class Conversation:
         """Send a request; the stream of what comes of it, which has one reader.
 
         `keeps` is for a client that may come back. `is_ours` when no client has asked, so that no
-        notification is meant for it. Raises `InvalidRequest`, `BusyError` or `LostError`, and
-        `NeverSentCancelledError` when the client leaves before the child has seen it.
+        notification is meant for it. Raises `InvalidRequest`, `BusyError`, `LostError`, or
+        `NeverSentCancelledError` when the client leaves first.
         """
         self._numbers += 1
         number = self._numbers

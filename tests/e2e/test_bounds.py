@@ -162,7 +162,7 @@ async def test_a_client_that_does_not_read_is_cut_off(upstream: Recorder) -> Non
     async def endless(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
         while True:
-            writer.write(b"data: " + b"x" * 100_000 + b"\n\n")
+            writer.write(b'data: {"text":"' + b"x" * 100_000 + b'"}\n\n')
             await writer.drain()
 
     upstream.answer = endless
