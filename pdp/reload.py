@@ -24,6 +24,8 @@ from pdp.opa import OpaEngine
 from pdp.sidecar import BUNDLE
 
 _ACTIVATION_SECONDS = 20.0
+# OPA is asked this often when it decides by what is wanted; every answer names its revision as well.
+_SETTLED_SECONDS = 2.0
 _POLL_SECONDS = 0.02
 # What failed for another reason than the text is tried again after so long.
 _AGAIN_SECONDS = 5.0
@@ -89,6 +91,7 @@ class Reloader:
         """Reload whenever a file changes, and follow OPA, until cancelled."""
         loop = asyncio.get_running_loop()
         pause = every_seconds
+        look_at = 0.0
         while True:
             await asyncio.sleep(pause)
             began = loop.time()
@@ -98,7 +101,9 @@ class Reloader:
                 self._seen = seen
                 await self._reload()
             is_new = loop.time() < self._published_at + _ACTIVATION_SECONDS
-            await self._until_active(every_seconds if is_new else 0.0)
+            if self.state.revision != self._wanted or loop.time() >= look_at:
+                await self._until_active(every_seconds if is_new else 0.0)
+                look_at = loop.time() + _SETTLED_SECONDS
 
     async def _reload(self) -> None:
         self._again_at = math.inf

@@ -113,8 +113,7 @@ def _length(values: dict[bytes, list[bytes]]) -> int:
 
 def _check_characters(lines: Lines) -> None:
     """Refuse lines that some reader might cut elsewhere, and more of them than anybody needs."""
-    names = b" ".join([name for name, _ in lines])
-    values = b" ".join([value for _, value in lines])
+    names, values = map(b" ".join, zip(*lines, strict=True)) if lines else (b"", b"")
     if len(names) + len(values) > MAX_BYTES:
         raise AnswerUnreadable(f"the server's header lines are longer than {MAX_BYTES} bytes")
     if not _NAMES.fullmatch(names) or _CONTROLS.search(values):
