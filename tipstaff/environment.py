@@ -21,17 +21,20 @@ _PLAIN = frozenset(
         *"COLORTERM SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF".split(),
     )
 )
+# Threads that do large work would each keep an arena of glibc's allocator as large as its largest piece.
+_FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 _PLAIN_BEGINNINGS = ("LC_", "PYTHON", "LD_", "DYLD_", "GRPC_", "MALLOC_")
 
 
 def environment(service: Service, config: Config, around: Mapping[str, str]) -> dict[str, str]:
     """The variables of `around` for a service as a child process."""
     own, others = set(_named(service, config)), set(_named(_OTHER[service], config))
-    return {
+    given = {
         name: value
         for name, value in around.items()
         if name in own or (_is_plain(name) and name not in others)
     }
+    return {**_FEW_ARENAS, **given}
 
 
 _OTHER: Mapping[Service, Service] = {"pdp": "pep", "pep": "pdp"}

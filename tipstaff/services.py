@@ -24,7 +24,7 @@ from tipstaff.secret import resolved_pdp, resolved_pep, secrets_of
 
 # Objects that are new since the last look of the garbage collector, before the next; Python's own
 # 700 means one look in every few calls.
-_COLLECT_AFTER = 10_000
+_COLLECT_AFTER = 3000
 
 
 def pdp_command(arguments: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ url = "http://127.0.0.1:9/mcp"
 bearer = "env:BEARER"
 headers = {X-Key = "env:KEY", X-Grpc = "env:GRPC_TOKEN"}
 """
-PLAIN = {"PATH", "HOME", "LC_CTYPE", "PYTHONPATH"}
+PLAIN = {"PATH", "HOME", "LC_CTYPE", "PYTHONPATH", "MALLOC_ARENA_MAX"}
 
 
 @pytest.mark.parametrize(
