@@ -255,13 +255,18 @@ def stubborn(site: Site) -> set[int]:
     return {pid for pid, line in site.gate.descendants().items() if "stubborn" in line or "time.sleep" in line}  # fmt: skip
 
 
+async def has_family(site: Site, size: int) -> bool:
+    """Whether the servers have started all that they start, which may take them a moment."""
+    return len(stubborn(site)) == size
+
+
 async def test_every_session_has_a_process_of_its_own_and_its_end_ends_it(site: Site) -> None:
     """With all that it has started."""
     async with httpx.AsyncClient(timeout=20) as client:
         first, second = [await begin(site, client) for _ in range(2)]
         assert first.headers["mcp-session-id"] != second.headers["mcp-session-id"]
+        await eventually(lambda: has_family(site, 4))
         family = stubborn(site)
-        assert len(family) == 4
         for answer in (first, second):
             lines = {"Mcp-Session-Id": answer.headers["mcp-session-id"]}
             ended = await client.delete(site.gate.url("stubborn"), headers=lines)
