@@ -86,15 +86,6 @@ class OpaEngine:
         except (aiohttp.ClientError, OSError, TimeoutError, *policy.UNREADABLE):
             return None
 
-    async def wait_until_ready(self, seconds: float) -> bool:
-        """Wait for OPA and its bundle, at most `seconds`."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        while asyncio.get_running_loop().time() < deadline:
-            if await self.ready():
-                return True
-            await asyncio.sleep(0.02)
-        return False
-
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()

@@ -185,8 +185,3 @@ def returned_notification(line: bytes, asked: Addressed) -> bytes:
     if not asked.raw_token:
         return line
     return raw.replaced(line, ("params", "progressToken"), asked.raw_token)
-
-
-def on_one_line(message: bytes) -> bytes:
-    """JSON has line ends only between its tokens, where a blank does as well."""
-    return message.replace(b"\r", b" ").replace(b"\n", b" ")

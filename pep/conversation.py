@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from pdp.api.strict_json import without_line_ends
 from pdp.lifelong import heard
 from pep import addressing
 from pep.addressing import CANCELLED, PROGRESS, Addressed
@@ -89,11 +90,10 @@ class Conversation:
     async def ask(
         self, message: bytes, asked: Addressed, *, keeps: bool = False, is_ours: bool = False
     ) -> Stream:
-        """Send a request; the stream of what comes of it, which has one reader.
+        """Send a request; the stream of what comes of it, with one reader.
 
-        `keeps` is for a client that may come back. `is_ours` when no client has asked, so that no
-        notification is meant for it. Raises `InvalidRequest`, `BusyError`, `LostError`, or
-        `NeverSentCancelledError` when the client leaves first.
+        `keeps` is for a client that may come back. `is_ours` when no client has asked: no
+        notification is meant for it. Raises `InvalidRequest`, `BusyError`, `LostError`, `NeverSentCancelledError`.
         """
         self._numbers += 1
         number = self._numbers
@@ -202,7 +202,7 @@ class Conversation:
         self._untaken += len(message)
         try:
             async with asyncio.timeout(_TAKING_SECONDS):
-                await self.child.write(addressing.on_one_line(message))
+                await self.child.write(without_line_ends(message))
         except TimeoutError as error:
             raise BusyError("it does not read what it is sent") from error
         finally:

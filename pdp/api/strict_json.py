@@ -51,12 +51,14 @@ def loads(data: bytes, max_values: int = MAX_VALUES) -> Any:
 
 
 def on_one_line(data: bytes) -> bytes:
-    """Strict JSON `data` without line ends, and without blanks around it: the same value.
-
-    A line end can stand between the tokens of a document only, where a blank means the same.
-    """
+    """Strict JSON `data` without line ends, and without blanks around it: the same value."""
     if data[-1:] != b"}" or data[:1] != b"{":
         data = data.strip(b" \t\r\n")
+    return without_line_ends(data)
+
+
+def without_line_ends(data: bytes) -> bytes:
+    """Strict JSON `data` with blanks for its line ends, which stand between tokens only."""
     if b"\n" in data or b"\r" in data:
         return data.replace(b"\n", b" ").replace(b"\r", b" ")
     return data

@@ -12,7 +12,6 @@ from pep.addressing import (
     cancellation,
     numbered_notification,
     numbered_request,
-    on_one_line,
     read,
     read_line,
     returned_answer,
@@ -102,8 +101,3 @@ def test_a_notification_names_the_number_that_the_child_knows() -> None:
     numbered = json.loads(numbered_notification(line, 5))["params"]
     assert numbered == {"requestId": 5, "progressToken": 5, "_meta": {SUBSCRIPTION_KEY: 5}, "x": "a"}  # fmt: skip
     assert json.loads(cancellation(5))["params"] == {"requestId": 5}
-
-
-def test_a_message_on_several_lines_becomes_one() -> None:
-    """The line ends stood between its tokens."""
-    assert on_one_line(b'{\r\n"a":\n1}') == b'{  "a": 1}'

@@ -17,6 +17,7 @@ from pdp.api.strict_json import (
     StrictJsonError,
     loads,
     on_one_line,
+    without_line_ends,
 )
 
 WHOLE = st.text(st.characters(exclude_categories=("Cs",)))
@@ -209,3 +210,8 @@ def test_a_document_on_one_line_has_the_same_value(data: bytes, line: bytes) -> 
     """A line end stands between tokens only; one in a string is escaped."""
     assert on_one_line(data) == line
     assert loads(line) == loads(data)
+
+
+def test_a_message_on_several_lines_becomes_one() -> None:
+    """The line ends stood between its tokens."""
+    assert without_line_ends(b'{\r\n"a":\n1}') == b'{  "a": 1}'
