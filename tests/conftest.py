@@ -7,11 +7,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 # A test says what is right, not how long it takes: the machine may be busy.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# Counts as set up, so that a command run inside a test leaves no logger behind that keeps the
+# stream which pytest closes after that test.
+structlog.configure(cache_logger_on_first_use=False)
 
 _made: list[str] = []
 

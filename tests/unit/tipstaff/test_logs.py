@@ -23,14 +23,14 @@ SECRET = "planted-9f31c7"
 @pytest.fixture(params=[True, False], ids=["for people", "for programs"])
 def said(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
     """What was logged, by either renderer."""
-    file = io.StringIO()
+    file, before = io.StringIO(), structlog.get_config()
     structlog.configure(
         processors=logs.processors(for_people=request.param),
         logger_factory=structlog.PrintLoggerFactory(file),
         cache_logger_on_first_use=False,
     )
     yield file.getvalue
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 @pytest.fixture
