@@ -48,7 +48,6 @@ from pdp.opa import OpaEngine
 from pdp.policy_service import PolicyService
 from pdp.ports import StateStore
 from pdp.private_files import make_folder, write_private
-from pdp.redis_store import RedisStore
 from pdp.reload import Reloader
 from pdp.service import DecisionService
 from pdp.sidecar import Sidecar, supervise
@@ -129,6 +128,9 @@ async def _store(config: PdpConfig, clock: SystemClock, stack: AsyncExitStack) -
     if limits.store == "memory":
         return MemoryStore()
     if limits.store == "redis":
+        # Its library, only where it is used.
+        from pdp.redis_store import RedisStore  # noqa: PLC0415
+
         shared = RedisStore(limits.url, limits.timeout_ms)
         stack.push_async_callback(shared.close)
         await shared.reach()

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
-
-from mcp.shared.inbound import validate_mcp_param_headers
 
 from pep.addressing import Addressed
 from pep.conversation import Conversation
@@ -30,9 +29,17 @@ async def check_parameters(conversation: Conversation, body: bytes, lines: dict[
     schema = schemas.get(params.get("name"))
     if schema is None:
         return
-    mismatch = validate_mcp_param_headers(schema, params.get("arguments") or {}, lines)
+    validate = await asyncio.to_thread(_validator)
+    mismatch = validate(schema, params.get("arguments") or {}, lines)
     if mismatch is not None:
         raise HeaderMismatch(mismatch.message)
+
+
+def _validator() -> Callable[..., Any]:
+    """The SDK's own check. The SDK takes half a second to load, and few proxies ever need it."""
+    from mcp.shared.inbound import validate_mcp_param_headers  # noqa: PLC0415
+
+    return validate_mcp_param_headers
 
 
 async def _schemas(conversation: Conversation, meta: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,10 @@ class ScriptedChild:
     def heard(self) -> list[Any]:
         return [json.loads(line) for line in self.written]
 
+    def called(self, method: str) -> list[Any]:
+        """The ids of the requests of this method."""
+        return [line["id"] for line in self.heard if line.get("method") == method]
+
     async def write(self, line: bytes) -> None:
         if self.is_deaf:
             await asyncio.sleep(600)
