@@ -149,6 +149,15 @@ async def test_a_session_begins_once_and_with_initialize() -> None:
         assert (await one.post(b"[]", session)).status == 400
 
 
+async def test_a_refusal_names_the_request_and_no_id_where_there_is_none() -> None:
+    """A client that gets an error without the id waits for its answer until it gives up."""
+    async with site() as one:
+        for body, named in ((request("tools/list", "a"), {"id": "a"}), (notification("n"), {})):
+            refused = json.loads(await read(await one.send(body, **LEGACY)))
+            assert refused.pop("error")["code"] == -32600
+            assert refused == {"jsonrpc": "2.0", **named}
+
+
 async def test_a_new_session_ends_the_callers_own_idle_child() -> None:
     """Never more processes than configured: the old one has ended before the new one starts."""
     async with site(max_processes=2) as one:
