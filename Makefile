@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OPA := .tools/opa-1.22.2/opa
 LIBRARY_CHECK := --strict --capabilities rego/capabilities.json --schema rego/schemas
 T ?= tests
-INTEROP := mcp1 fastmcp langchain
+INTEROP := mcp1 fastmcp langchain go
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
@@ -50,6 +50,10 @@ hostile: dev ## five minutes of a hostile server and hostile callers (SECONDS=30
 .tools/interop/%/.made: tests/interop/%.lock
 	@mkdir -p .tools/interop && tools/python-venv $(PYTHON) .tools/interop/$* $<
 	@touch $@
+
+.tools/interop/go/.made: tests/interop/go/main.go tests/interop/go/go.mod tests/interop/go/go.sum
+	@tools/go-program tests/interop/go $(@D)/client
+	@[ ! -x $(@D)/client ] || touch $@
 
 interop: dev .tools/node/.made $(INTEROP:%=.tools/interop/%/.made) ## real clients of both eras, as a matrix
 	$(BIN)/python -m tests.interop

@@ -24,7 +24,6 @@ from pep.methods import (
     Method,
     Target,
     Treatment,
-    check_arguments,
     check_types,
     look_up,
     reference_of,
@@ -40,7 +39,10 @@ _NAMED = frozenset({Target.NAME, Target.REF})
 
 
 class Admitted(Struct, frozen=True):
-    """A message that may be judged, or passed. `arguments` is JSON as it stands in the body."""
+    """A message that may be judged, or passed.
+
+    `arguments` is JSON as it stands in the body, empty where there are none or they are null.
+    """
 
     message: Message
     era: str
@@ -111,9 +113,9 @@ def _line_era(meta: dict[str, Any]) -> str:
 
 
 def _arguments(row: Method, message: Request | Notification) -> bytes:
-    if not row.arguments:
+    """As they stand in the body. Clients that write `null` where they have none mean none."""
+    if not row.arguments or message.params.get(row.arguments) is None:
         return b""
-    check_arguments(row, message.params)
     return raw_param(message.body, row.arguments)
 
 
@@ -146,10 +148,13 @@ def _admit_response(front: Front, message: Response) -> Admitted:
     return Admitted(message, LEGACY)
 
 
-def status_of(fault: Exception, status: int, era: str) -> int:
+def status_of(fault: Exception, status: int, era: str, *, has_id: bool) -> int:
     """The HTTP status of a refusal: a legacy server answers what it does not know with 200.
 
-    A legacy client takes 404 for the end of its session.
+    A legacy client takes 404 for the end of its session. What has no id to answer under is never
+    answered with 200 (MCP 2025-11-25, transports: sending messages).
     """
-    unknown = isinstance(fault, MethodNotFound | InvalidParams)
-    return 200 if era == LEGACY and unknown else status
+    is_unknown = isinstance(fault, MethodNotFound | InvalidParams)
+    if era == LEGACY and is_unknown:
+        return 200 if has_id else 400
+    return status

@@ -19,6 +19,7 @@ from pep.config import Server
 from pep.conversation import Conversation
 from pep.errors import HeaderMismatch, InvalidRequest, Refusal, SessionNotFound, VerbNotAllowed
 from pep.headers import HANDSHAKE_VERSIONS, Lines
+from pep.jsonrpc import NO_REPLY, ReplyTo
 from pep.methods import LEGACY, MODERN
 from pep.mirrored import check_parameters
 from pep.pool import Pool, Start
@@ -60,6 +61,7 @@ class Bridge:
     ) -> Answer:
         """The answer to one HTTP request; raises `NeverReachedError` or `LostError`."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in lines}
+        reply_to: ReplyTo = None
         try:
             _check_once(lines)
             if method == "GET":
@@ -67,11 +69,12 @@ class Bridge:
             if method == "DELETE":
                 return await self._delete(server, headers, caller)
             posted = _Posted(server, _read(body or b""), body or b"", headers)
+            reply_to = posted.addressed.id if posted.addressed.is_request else NO_REPLY
             if is_modern(headers):
                 return await self._modern(posted, caller)
             return await self._legacy(posted, caller)
         except Refusal as fault:
-            return refused(fault)
+            return refused(reply_to, fault)
 
     async def close(self) -> None:
         """End every child."""

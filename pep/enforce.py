@@ -23,13 +23,14 @@ from pep.errors import (
     Denial,
     InvalidParams,
     LimitReached,
+    MethodNotFound,
     PolicyDenied,
     Refusal,
     TooManyUnderWay,
     VerbNotAllowed,
 )
 from pep.headers import Lines
-from pep.jsonrpc import Id, Request, render_error, render_result
+from pep.jsonrpc import NO_REPLY, ReplyTo, Request, render_error, render_result
 from pep.methods import LEGACY, MODERN
 
 DECISION_KEY = "tipstaff/decision"
@@ -112,12 +113,19 @@ def is_fault(decision: Decision) -> bool:
 
 
 def refuse(
-    request_id: Id | None, fault: Refusal, *, era: str = LEGACY, decision: Decision | None = None
+    reply_to: ReplyTo, fault: Refusal, *, era: str = LEGACY, decision: Decision | None = None
 ) -> Refuse:
-    """A JSON-RPC error with the status that belongs to it."""
-    status = status_of(fault, WIRE[type(fault)].status, era)
+    """A JSON-RPC error with the status that belongs to it.
+
+    A notification of an unknown method is taken and dropped, as servers do (202): some clients end
+    the session over a status of failure, and the receiver of a notification may ignore it.
+    """
+    if reply_to is NO_REPLY and isinstance(fault, MethodNotFound):
+        return Refuse(202, [(b"content-length", b"0")], b"")
+    has_id = reply_to is not None and reply_to is not NO_REPLY
+    status = status_of(fault, WIRE[type(fault)].status, era, has_id=has_id)
     headers = _retry_after(decision) if decision else _EXTRA_LINES.get(type(fault), [])
-    return _refuse(status, [*headers, *fault.lines], render_error(request_id, fault))
+    return _refuse(status, [*headers, *fault.lines], render_error(reply_to, fault))
 
 
 def _refuse(status: int, headers: Lines, body: bytes) -> Refuse:

@@ -27,7 +27,7 @@ from pep.errors import (
     VerbNotAllowed,
 )
 from pep.intake import until_gone
-from pep.jsonrpc import Id, Request, Response
+from pep.jsonrpc import NO_REPLY, Id, ReplyTo, Request, Response
 from pep.methods import LEGACY, MODERN, Target
 from pep.ports import (
     Answer,
@@ -60,7 +60,7 @@ class Exchange:
         self._client = ClientAnswer(send, parts.room.unread)
         self._front = headers.Front()
         self._visitor = Visitor(parts, server, scope)
-        self._request_id: Id | None = None
+        self._reply_to: ReplyTo = None
         self._era = LEGACY
         self._under_way: Decision | None = None
         self._answered: Id | None = None
@@ -103,7 +103,7 @@ class Exchange:
     async def refuse(self, fault: Refusal) -> None:
         """Answer with an error."""
         log.info("refused", server=self._server.name, code=fault.code, reason=fault.message)
-        await self._answer(refuse(self._request_id, fault, era=self._era))
+        await self._answer(refuse(self._reply_to, fault, era=self._era))
 
     async def _post(self, body: RequestBody, data: bytes) -> None:
         plain, admitted = await body.read(data, self._read)
@@ -131,9 +131,9 @@ class Exchange:
 
     def _read(self, plain: bytes) -> Admitted:
         """The message that may be judged; raises a `ClientFault`."""
-        message = jsonrpc.parse(plain)
-        if isinstance(message, Request):
-            self._request_id = message.id
+        envelope = jsonrpc.open_envelope(plain)
+        self._reply_to = envelope.reply_to
+        message = jsonrpc.read(envelope)
         admitted = admit(self._front, message)
         check_name(admitted, self._server.tool_names)
         return admitted
@@ -280,7 +280,8 @@ class Exchange:
     async def _relay(self, answer: Answer, screen: Screen, more: headers.Lines) -> None:
         """Hand the answer on; `more` lines tell of budgets."""
         to = self._client
-        client = relay.Client(to.begin, to.part, to.last, self._request_id)
+        request_id = None if self._reply_to is NO_REPLY else self._reply_to
+        client = relay.Client(to.begin, to.part, to.last, request_id)
         try:
             await relay.relay(answer, screen.message, client, more)
         except (LostError, Refusal) as error:

@@ -9,7 +9,8 @@ look like the keys of the protocol (`Params`, or `params` with a long s), becaus
 from __future__ import annotations
 
 import json
-from typing import Any
+from enum import Enum
+from typing import Any, Literal, TypeAlias, TypeGuard
 
 import msgspec
 from msgspec import Raw, Struct
@@ -20,6 +21,16 @@ from pep.errors import WIRE, InvalidRequest, ParseError, Refusal
 from pep.lookalike import Keys, keys
 
 Id = str | int
+
+
+class _Reply(Enum):
+    NONE = "none"
+
+
+NO_REPLY = _Reply.NONE
+"""Stands where an id would: for a notification or a response, which get no response."""
+ReplyTo: TypeAlias = Id | Literal[_Reply.NONE] | None
+"""Under which id a message is answered; `None` when that cannot be told (JSON-RPC 2.0 section 5)."""
 
 ENVELOPE = keys("jsonrpc", "id", "method", "params", "result", "error")
 _PARAMS = keys(
@@ -74,8 +85,19 @@ class Response(Struct, frozen=True):
 Message = Request | Notification | Response
 
 
-def parse(body: bytes) -> Message:
-    """Read one message; raises `ParseError` or `InvalidRequest`."""
+class Envelope(Struct, frozen=True):
+    """An object whose keys all parsers read alike; `read` tells whether it is a message.
+
+    So the refusal of one that is none can be answered under its id, or not at all.
+    """
+
+    body: bytes
+    members: dict[str, Any]
+    reply_to: ReplyTo
+
+
+def open_envelope(body: bytes) -> Envelope:
+    """The first half of `parse`; raises `ParseError` or `InvalidRequest`."""
     try:
         value = strict_json.loads(body)
     except strict_json.StrictJsonError as error:
@@ -83,11 +105,22 @@ def parse(body: bytes) -> Message:
     if not isinstance(value, dict):
         raise InvalidRequest("Body must be a single JSON-RPC message object")
     _refuse_lookalikes(value, ENVELOPE)
+    return Envelope(body, value, _reply_to(value))
+
+
+def read(envelope: Envelope) -> Message:
+    """The message; raises `InvalidRequest`, or `InvalidParams` for too many of something."""
+    body, value = envelope.body, envelope.members
     if value.get("jsonrpc") != "2.0":
         raise InvalidRequest('jsonrpc must be "2.0"')
     if "method" not in value:
         return _response(body, value)
     return _call(body, value)
+
+
+def parse(body: bytes) -> Message:
+    """Read one message; raises what `open_envelope` and `read` raise."""
+    return read(open_envelope(body))
 
 
 def meta_of(message: Request | Notification) -> dict[str, Any]:
@@ -107,12 +140,16 @@ def render_result(request_id: Id, result: dict[str, Any]) -> bytes:
     return _render({"jsonrpc": "2.0", "id": request_id, "result": result})
 
 
-def render_error(request_id: Id | None, error: Refusal) -> bytes:
-    """A response with an error, its code taken from `pep.errors.WIRE`."""
+def render_error(reply_to: ReplyTo, error: Refusal) -> bytes:
+    """A response with an error, its code taken from `pep.errors.WIRE`.
+
+    Where there is nothing to reply to, the error has no id (MCP 2026-07-28, Streamable HTTP).
+    """
     body: dict[str, Any] = {"code": WIRE[type(error)].code, "message": error.message}
     if error.data is not None:
         body["data"] = error.data
-    return _render({"jsonrpc": "2.0", "id": request_id, "error": body})
+    named = {} if reply_to is NO_REPLY else {"id": reply_to}
+    return _render({"jsonrpc": "2.0", **named, "error": body})
 
 
 class _RawEnvelope(Struct):
@@ -138,6 +175,14 @@ def _call(body: bytes, value: dict[str, Any]) -> Request | Notification:
     return Request(body, _id(value), method, params)
 
 
+def _reply_to(value: dict[str, Any]) -> ReplyTo:
+    is_call, is_response = "method" in value, "result" in value or "error" in value
+    if "id" not in value if is_call else is_response:
+        return NO_REPLY
+    request_id = value.get("id")
+    return request_id if _is_id(request_id) else None
+
+
 def _response(body: bytes, value: dict[str, Any]) -> Response:
     if ("result" in value) == ("error" in value):
         raise InvalidRequest("a message without a method has either a result or an error")
@@ -146,9 +191,13 @@ def _response(body: bytes, value: dict[str, Any]) -> Response:
 
 def _id(value: dict[str, Any]) -> Id:
     request_id = value.get("id")
-    if isinstance(request_id, bool) or not isinstance(request_id, str | int):
+    if not _is_id(request_id):
         raise InvalidRequest("id must be a string or an integer")
     return request_id
+
+
+def _is_id(value: Any) -> TypeGuard[Id]:
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _check_params(params: dict[str, Any]) -> None:

@@ -148,6 +148,8 @@ def server_method(name: str) -> Method:
 # What the judge, the rules or the way on read of the parameters: each has one type in all methods.
 _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = MappingProxyType(
     {
+        # A nil map of Go, and servers take it for none; all other values would be nobody's members.
+        "arguments": ((dict, type(None)), "an object"),
         "notifications": (dict, "an object"),
         "inputResponses": (dict, "an object"),
         "requestState": (str, "a string"),
@@ -167,7 +169,8 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = MappingProxyType(
 def check_types(params: dict[str, Any]) -> None:
     """Raises `InvalidParams` for a known parameter of another type than the protocol gives it.
 
-    A rule that looks into it would find nothing there, and so nothing to deny.
+    A rule that looks into it would find nothing there, and so nothing to deny; and a schema for an
+    object's members says nothing about other values, so it would let them pass.
     """
     for name, value in params.items():
         known = _TYPES.get(name)
@@ -202,15 +205,6 @@ def target_of(row: Method, params: dict[str, Any]) -> str:
 def reference_of(row: Method, params: dict[str, Any]) -> Reference:
     """The kind of what a completion is for; only after `target_of` has found it to be one."""
     return _REFERENCES[params["ref"]["type"]] if row.target is Target.REF else Reference.NONE
-
-
-def check_arguments(row: Method, params: dict[str, Any]) -> None:
-    """Raises `InvalidParams` for arguments that are no object.
-
-    A schema for an object's members says nothing about other values, so it would let them pass.
-    """
-    if not isinstance(params.get(row.arguments, {}), dict):
-        raise InvalidParams(f"{row.arguments} must be an object")
 
 
 def _referenced(ref: Any) -> str:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from pep.conversation import Conversation
 from pep.enforce import refuse
 from pep.errors import Refusal
+from pep.jsonrpc import ReplyTo
 from pep.stream import Stream
 
 _PING_SECONDS = 15.0
@@ -45,9 +46,9 @@ def head_status(message: bytes) -> int:
     return _STATUS.get(error.code, 200) if error else 200
 
 
-def refused(fault: Refusal) -> WholeAnswer:
-    """The answer of a server that refuses the request."""
-    answer = refuse(None, fault)
+def refused(reply_to: ReplyTo, fault: Refusal) -> WholeAnswer:
+    """The answer of a server that refuses the message."""
+    answer = refuse(reply_to, fault)
     return WholeAnswer(answer.status, tuple(answer.headers), answer.body)
 
 

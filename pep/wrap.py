@@ -23,7 +23,17 @@ from pep.admit import Admitted, ToolNames, admit_line, check_name
 from pep.enforce import DenialStyle, Forward, enforce
 from pep.errors import BodyTooLarge, InvalidRequest, Refusal
 from pep.headers import VERSION_KEY, Front
-from pep.jsonrpc import Id, Notification, Request, Response, parse, render_error
+from pep.jsonrpc import (
+    NO_REPLY,
+    Id,
+    Notification,
+    ReplyTo,
+    Request,
+    Response,
+    open_envelope,
+    read,
+    render_error,
+)
 from pep.lines import MAX_LINE, is_one
 from pep.methods import LEGACY, Target
 from pep.ports import LostError
@@ -75,20 +85,22 @@ class Wrap:
 
     async def from_client(self, line: bytes | None) -> None:
         """One line of the client, `None` for one that was too long."""
-        request_id: Id | None = None
+        reply_to: ReplyTo = None
         try:
             if line is None:
                 raise BodyTooLarge(f"The line is longer than {MAX_LINE} bytes")
             if not is_one(line):
                 raise InvalidRequest("a message is one line: no CR in it")
-            message = parse(line)
-            request_id = message.id if isinstance(message, Request) else None
+            envelope = open_envelope(line)
+            reply_to = envelope.reply_to
+            message = read(envelope)
             admitted = admit_line(message)
             check_name(admitted, self._place.tool_names)
             await self._admitted(line, admitted)
         except Refusal as fault:
             log.info("refused", server=self._place.server, code=fault.code, reason=fault.message)
-            await self._to_client(render_error(request_id, fault))
+            if reply_to is not NO_REPLY:
+                await self._to_client(render_error(reply_to, fault))
 
     async def from_server(self, line: bytes | None) -> None:
         """One line of the server."""

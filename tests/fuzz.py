@@ -8,6 +8,7 @@ the pool of processes (`fuzz_pool`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import sys
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pep import jsonrpc
+from pep.admit import admit_line
 from pep.errors import AnswerUnreadable, Refusal
 from pep.events import Splitter
 from pep.inspect import Finding, Kind, inspect, kept
@@ -50,6 +52,8 @@ def whole(dice: random.Random) -> bytes:
     names = [dice.choice(["a", "secret", "b"]) for _ in range(dice.randrange(4))]
     good = dice.choice([
         {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "a", "arguments": {}}},
+        {"jsonrpc": "2.0", "id": 1, "method": "prompts/get", "params": {"name": "a", "arguments": None}},
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": None},
         {"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": name} for name in names]}},
         {"jsonrpc": "2.0", "id": 1, "result": {"inputRequests": {"x": {"method": "roots/list"}}}},
     ])  # fmt: skip
@@ -64,15 +68,29 @@ def message(dice: random.Random) -> None:
     """The client's side: what is accepted is what every strict reader reads."""
     data = whole(dice) if dice.random() < 0.7 else b"".join(dice.choices(_SCRAPS, k=12))
     try:
-        parsed = jsonrpc.parse(data)
+        envelope = jsonrpc.open_envelope(data)
     except Refusal:
         return
     value = json.loads(data.decode("utf-8"), object_pairs_hook=no_duplicates)
+    if envelope.reply_to is jsonrpc.NO_REPLY:
+        assert "id" not in value or "method" not in value
+    elif envelope.reply_to is not None:
+        assert (type(envelope.reply_to), envelope.reply_to) == (type(value["id"]), value["id"])
+    try:
+        parsed = jsonrpc.read(envelope)
+    except Refusal:
+        return
     assert value["jsonrpc"] == "2.0"
     if not isinstance(parsed, jsonrpc.Response):
         assert (parsed.method, parsed.params) == (value["method"], value.get("params", {}))
     if isinstance(parsed, jsonrpc.Request | jsonrpc.Response):
         assert (type(parsed.id), parsed.id) == (type(value["id"]), value["id"])
+    with contextlib.suppress(Refusal):
+        admitted = admit_line(parsed)
+        if admitted.row is not None and admitted.row.arguments:
+            # Null, absent and empty are one to a server, and so to the judge.
+            judged = json.loads(admitted.arguments or b"{}")
+            assert judged == (value["params"].get(admitted.row.arguments) or {})
 
 
 def hide(data: bytes) -> bytes:

@@ -171,13 +171,41 @@ def envelope_attempts() -> Iterator[Attempt]:
     yield Attempt(18, "a call as a notification", http(silent), 400, -32600)
     silent = {key: value for key, value in legacy_call().items() if key != "id"}
     yield Attempt(18, "a call as a notification, legacy", legacy(silent), 400, -32600)
+    silent = {**silent, "method": "vendor/run"}
+    yield Attempt(18, "an unknown notification, legacy", legacy(silent), 202, EMPTY)
+    silent = {**silent, "params": {"_meta": META}}
+    told = lines(method="vendor/run", Mcp_Name=None)
+    yield Attempt(18, "an unknown notification", http(silent, told), 202, EMPTY)
+    typed = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"task": 1}}
+    yield Attempt(18, "a notification of a wrong type, legacy", legacy(typed), 400, -32602)
+    many = {**legacy_call(), "id": None}
+    many["params"] = {"inputResponses": {str(number): {} for number in range(200)}}
+    yield Attempt(18, "too many of something under no id, legacy", legacy(many), 400, -32602)
     listed = {**call(), "params": ["delete_file"]}
     yield Attempt(19, "params as an array", http(listed), 400, -32600)
     yield Attempt(19, "several calls in one body", http([call("echo"), call()]), 400, -32600)
-    for given in ('{"path": "/"}', [], None, 1):
+    for where in ("params", "_meta"):
+        null = {**call("echo")["params"], "_meta": None} if where == "_meta" else None
+        yield Attempt(19, f"{where} as null", http({**call("echo"), "params": null}, lines("echo")), 400, -32600)  # fmt: skip
+        yield Attempt(19, f"{where} as null, legacy", legacy({**legacy_call(), "params": null}), 400, -32600)  # fmt: skip
+    yield from null_attempts()
+    for given in ('{"path": "/"}', [], 1):
         body = {**call("echo"), "params": {**call("echo")["params"], "arguments": given}}
         title = f"arguments as {json.dumps(given)}"
         yield Attempt(20, title, http(body, lines("echo")), 400, -32602)
+
+
+def null_attempts() -> Iterator[Attempt]:
+    """Row 20: null stands for no arguments, and meets no rule that their absence does not meet."""
+    for name, code in (("echo", PASSED), ("delete_file", DENIED), ("pay", DENIED), ("bare", PASSED)):  # fmt: skip
+        for given in (None, {}, ...):
+            params = {"name": name} | ({} if given is ... else {"arguments": given})
+            title = f"arguments of {name} {'absent' if given is ... else json.dumps(given)}"
+            body = {**call(), "params": {**params, "_meta": META}}
+            yield Attempt(20, title, http(body, lines(name)), 200, code)
+            yield Attempt(20, f"{title}, legacy", legacy({**call(), "params": params}), 200, code)
+    inner = call("bare", path=None)
+    yield Attempt(20, "a null argument is there", http(inner, lines("bare")), 200, DENIED)
 
 
 def type_attempts() -> Iterator[Attempt]:

@@ -1,6 +1,6 @@
 """No way of writing a message gets a call past the rule that denies it.
 
-A policy denies `delete_file`, lets `echo` through, and `pay` up to 100; a recorder stands where the
+A policy denies `delete_file`, lets `echo` through, `pay` up to 100, and `bare` without a path; a recorder stands where the
 server would, so that every case can say what arrived: nothing, or the very bytes that were judged.
 """
 
@@ -26,6 +26,7 @@ POLICY = {
         "echo": {},
         "delete_file": {"action": "deny"},
         "wipe": {"action": "require_approval"},
+        "bare": {"arguments": {"properties": {"path": False}}},
         "pay": {
             "arguments": {
                 "properties": {"amount": {"type": "integer", "maximum": 100}},
@@ -120,6 +121,19 @@ async def test_an_attempt_ends_as_it_must(site: Site, attempt: Attempt) -> None:
             await asyncio.sleep(0.01)
     # A body that turns out to be none may be refused by the parser and by the application.
     assert site.told() <= before + 2
+
+
+async def test_a_refusal_before_the_judgement_names_its_request(site: Site) -> None:
+    """What is unlike a message but has an id gets it back; a notification gets an error without."""
+    for message, reply in (
+        ({"jsonrpc": "2.0", "id": "7", "method": "tools/call", "params": None}, {"id": "7"}),
+        ({"jsonrpc": "2.0", "id": 7, "method": "ping", "params": {"_meta": None}}, {"id": 7}),
+        ({"jsonrpc": "2.0", "method": "tools/call", "params": None}, {}),
+    ):
+        status, body = await site.say(legacy(message))
+        answered = json.loads(body)
+        assert (status, answered.pop("error")["code"]) == (400, -32600)
+        assert answered == {"jsonrpc": "2.0", **reply}
 
 
 async def test_an_id_under_way_is_not_taken_again(site: Site) -> None:

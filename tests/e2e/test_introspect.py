@@ -20,7 +20,7 @@ from mcp.client import session
 
 from pep import pool
 from pep.config import Server
-from tests import paged_server, real_servers
+from tests import asking_server, paged_server, real_servers
 from tests.certificates import Authority
 from tests.gateway import below, eventually, processes
 from tests.proxy_rig import META, Recorder, asgi_upstream, free_port
@@ -74,12 +74,13 @@ async def raw(server: Server, era: str) -> list[dict[str, Any]]:
         while True:
             line = await process.stdout.readline()  # type: ignore[union-attr]
             answer = json.loads(line)
-            if answer.get("id") == number:
+            if answer.get("id") == number and "method" not in answer:
                 return dict(answer["result"])
 
     if era == "legacy":
         client = {"name": "raw", "version": "1"}
-        await ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=client)
+        asked = {"roots": {}, "sampling": {}, "elicitation": {"form": {}, "url": {}}}
+        await ask("initialize", protocolVersion="2025-11-25", capabilities=asked, clientInfo=client)
         process.stdin.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
     tools: list[dict[str, Any]] = []
     more: dict[str, Any] = {"_meta": META} if era == "modern" else {}
@@ -114,6 +115,21 @@ async def test_a_real_server_tells_its_tools_as_they_are(name: str, folder: Path
     assert equal(list(listing.tools), await raw(server, listing.era))
 
 
+async def test_a_server_shows_what_it_shows_to_a_client_that_can_be_asked(folder: Path) -> None:
+    """Four of its tools are there only for clients with roots, sampling and elicitation."""
+    listing = await introspect(real_servers.over_stdio(folder)["everything"])
+    names = {tool["name"] for tool in listing.tools}
+    assert len(names) == 17
+    assert {"get-roots-list", "trigger-sampling-request", "trigger-url-elicitation"} <= names
+
+
+async def test_a_server_of_files_without_a_folder_is_listed(folder: Path) -> None:
+    """It waits for the client's folders, and ends where there is no such client."""
+    *command, _ = real_servers.over_stdio(folder)["filesystem"].command
+    listing = await introspect(Server("files", command=tuple(command)))
+    assert "read_text_file" in {tool["name"] for tool in listing.tools}
+
+
 async def test_the_real_servers_speak_both_eras(folder: Path) -> None:
     """Else the tests above would show less than they seem to."""
     servers = real_servers.over_stdio(folder)
@@ -132,6 +148,29 @@ async def test_a_real_server_tells_the_same_over_http(name: str, folder: Path) -
     for tool in by_command.tools:
         assert equal(told[tool["name"]], tool)
     assert by_url.server_info["name"] == by_command.server_info["name"]
+
+
+# One that asks.
+
+
+def inquisitive(rounds: int) -> Server:
+    return Server("asking", command=(PYTHON, str(asking_server.__file__), str(rounds)))
+
+
+async def test_what_a_server_asks_meanwhile_is_answered_with_nothing() -> None:
+    """No folder, no completion, no word of a user; and then its list comes."""
+    (tool,) = (await introspect(inquisitive(1))).tools
+    answers = {answer["id"].split()[0]: answer for answer in json.loads(tool["description"])}
+    assert answers["roots/list"]["result"] == {"roots": []}
+    assert answers["sampling/createMessage"]["error"]["code"] == -1
+    assert answers["elicitation/create"]["result"] == {"action": "decline"}
+
+
+async def test_a_server_that_asks_without_end_is_given_up() -> None:
+    """It is answered 64 times, whatever it asks, and nothing is taken from it."""
+    with pytest.raises(IntrospectionError, match="it asks its client more than 64 things"):
+        await introspect(inquisitive(22))
+    assert (await introspect(inquisitive(21))).tools
 
 
 # One that sends what no model knows.

@@ -15,11 +15,14 @@ import pytest
 import yaml
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
+from mcp.types import ListRootsResult, Root
+from pydantic import FileUrl
 
 from tests import real_servers
-from tests.gateway import MODERN, Gateway
+from tests.gateway import MODERN, Gateway, eventually
 from tests.proxy_rig import asgi_upstream, free_port
 from tests.stdio_servers import ROOT
+from tipstaff.survey.answering import no_elicitation, no_sampling
 
 OPA = ROOT / ".tools" / "opa-1.22.2" / "opa"
 # Beyond what the server itself takes to start and to answer; the issue promises ten.
@@ -53,6 +56,18 @@ def place(server: Any) -> Sequence[str]:
     return [*given, server.name, *([server.url] if server.url else ["--", *server.command])]
 
 
+def answering(url: str, *folders: Path) -> Client:
+    """A client that can be asked what servers ask, and says no but to the question for folders."""
+
+    async def roots(_context: Any) -> ListRootsResult:
+        return ListRootsResult(roots=[Root(uri=FileUrl(folder.as_uri())) for folder in folders])
+
+    return Client(
+        url, list_roots_callback=roots,
+        sampling_callback=no_sampling, elicitation_callback=no_elicitation,
+    )  # fmt: skip
+
+
 @pytest.mark.timeout(300)
 async def test_ten_real_servers_are_registered_checked_tested_and_served(tmp_path: Path) -> None:
     """Over stdio: pins, rules that load and hold their tests, and the gateway in front of all of them."""
@@ -72,7 +87,7 @@ async def test_ten_real_servers_are_registered_checked_tested_and_served(tmp_pat
     await gate.start()
     try:
         for name in servers:
-            async with Client(gate.url(name)) as client:
+            async with answering(gate.url(name)) as client:
                 pinned = read(tmp_path, "catalog", name, "data.json")["tools"]
                 assert {tool.name for tool in (await client.list_tools()).tools} == set(pinned)
         async with Client(gate.url("memory")) as client:
@@ -80,6 +95,37 @@ async def test_ten_real_servers_are_registered_checked_tested_and_served(tmp_pat
             refused = await client.call_tool("delete_entities", {"entityNames": ["x"]})
             assert refused.meta is not None
             assert refused.meta["tipstaff/decision"]["code"] == "approval_required"
+    finally:
+        await gate.stop()
+
+
+@pytest.mark.parametrize(("preset", "effect"), [("recommended", "allow"), ("strict", "deny")])
+async def test_a_server_without_a_folder_works_in_those_of_the_client(
+    tmp_path: Path, preset: str, effect: str
+) -> None:
+    """The starter rules let it ask for them; the strict ones do not, and say how."""
+    home = tmp_path / "home"
+    home.mkdir()
+    *command, _ = real_servers.over_stdio(tmp_path)["filesystem"].command
+    await tipstaff(tmp_path, "register", "--preset", preset, "files", "--", *command)
+    gate = Gateway.registered(tmp_path)
+    await gate.start()
+
+    async def works_there() -> bool:
+        answer = await client.call_tool("list_allowed_directories", {})
+        return str(home) in answer.content[0].text
+
+    async def has_asked() -> bool:
+        return bool([record for record in gate.records() if record["method"] == "roots/list"])
+
+    try:
+        async with answering(gate.url("files"), home) as client:
+            await eventually(has_asked, 10)
+            if effect == "allow":
+                await eventually(works_there, 10)
+            assert await works_there() == (effect == "allow")
+        (asked,) = [record for record in gate.records() if record["method"] == "roots/list"]
+        assert asked["effect"] == effect
     finally:
         await gate.stop()
 

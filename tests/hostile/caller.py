@@ -167,6 +167,15 @@ def _denied(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
             lambda server=server, name=name: hostile.post(server, call(name)),
         )
     yield "hidden", lambda: hostile.post("desk", call(HIDDEN_TOOL))
+    for server, name in itertools.product(("desk", "pipe"), (DENIED_TOOL, HIDDEN_TOOL)):
+        null = call(name)
+        null["params"] = {**null["params"], "arguments": None}
+        silent = {key: value for key, value in null.items() if key != "id"}
+        for title, message in (("null arguments", null), ("no id", silent)):
+            yield (
+                f"{name} with {title} at {server}",
+                lambda server=server, message=message: hostile.post(server, message),
+            )
     good = json.dumps(call("echo"))
     for member in ('"name ": "%s", "name"', '"name": "%s", "name"', '"NAME": "%s", "name"', '"na\\u006de": "%s", "name"'):  # fmt: skip
         body = good.replace('"name"', member % DENIED_TOOL, 1).encode()

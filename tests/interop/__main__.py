@@ -17,6 +17,9 @@ async def main() -> int:
     good = True
     async with site() as gate:
         for library in LIBRARIES:
+            if library.missing:
+                print(library.missing)
+                continue
             for era in library.eras:
                 held = await run(library, era, gate)
                 good &= all(held.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -20,17 +21,29 @@ HERE = Path(__file__).parent
 TOOLS = HERE.parents[1] / ".tools"
 NODE = TOOLS / "node"
 RULES = {
-    "tools": {"add": {}, "delete_everything": {"action": "deny", "reason": "Nothing is deleted."}}
+    "tools": {
+        "add": {},
+        "rest": {},
+        "delete_everything": {"action": "deny", "reason": "Nothing is deleted."},
+    }
 }
 LEGACY, MODERN = "legacy", "modern"
 
 
 class Library(Struct, frozen=True):
-    """One client library: how it is run, and the eras it speaks."""
+    """One client library: how it is run, the eras it speaks, and a program that it is made with."""
 
     name: str
     command: tuple[str, ...]
     eras: tuple[str, ...]
+    made_with: str = ""
+
+    @property
+    def missing(self) -> str:
+        """Why it cannot be run on this machine; "" where it can."""
+        if self.made_with and shutil.which(self.made_with) is None:
+            return f"{self.name} is left out: there is no {self.made_with} on this machine"
+        return ""
 
 
 def _python(name: str) -> str:
@@ -41,6 +54,7 @@ def _script(name: str) -> str:
     return str(HERE / name)
 
 
+GO = str(TOOLS / "interop" / "go" / "client")
 LIBRARIES = (
     Library("mcp 2.3", (sys.executable, _script("mcp2_client.py")), (LEGACY, MODERN)),
     Library("mcp 1.30", (_python("mcp1"), _script("mcp1_client.py")), (LEGACY,)),
@@ -48,6 +62,10 @@ LIBRARIES = (
     Library("langchain-mcp-adapters 0.3", (_python("langchain"), _script("langchain_client.py")), (LEGACY,)),
     Library("TypeScript SDK 1.32", (str(NODE / "bin/node"), "@modelcontextprotocol/sdk"), (LEGACY,)),
     Library("TypeScript SDK 2.4", (str(NODE / "bin/node"), "@modelcontextprotocol/client"), (LEGACY, MODERN)),
+    Library("Go SDK 1.8", (GO, "go-sdk"), (LEGACY, MODERN), made_with="go"),
+    Library("mcp-go 1.2", (GO, "mcp-go"), (LEGACY, MODERN), made_with="go"),
+    Library("mcp-remote 0.15", (sys.executable, _script("remote_client.py")), (LEGACY, MODERN)),
+    Library("Inspector CLI 2.12", (sys.executable, _script("inspector_client.py")), (LEGACY, MODERN)),
 )  # fmt: skip
 CHECKS: dict[str, Callable[[dict[str, object]], bool]] = {
     "lists": lambda seen: {"add", "delete_everything"} <= set(seen["tools"]),  # type: ignore[call-overload]
@@ -61,9 +79,11 @@ CHECKS: dict[str, Callable[[dict[str, object]], bool]] = {
 @contextlib.asynccontextmanager
 async def site() -> AsyncIterator[Gateway]:
     """A gateway in front of a server that speaks both eras."""
+    server = sdk_server()
+    server.add_tool(lambda: "rested", name="rest", description="Needs no arguments.")
     with tempfile.TemporaryDirectory(prefix="interop") as folder:
         async with (
-            asgi_upstream(sdk_server().streamable_http_app()) as url,
+            asgi_upstream(server.streamable_http_app()) as url,
             gateway(Path(folder), {"s": url}, {"s": RULES}) as one,
         ):
             yield one

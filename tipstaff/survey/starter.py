@@ -204,6 +204,21 @@ default: allow
 """
 
 
+_METHODS = """\
+# What the server may ask of the client. Roots are the folders that the client works in, and some
+# servers have no others. A completion by the client's model (sampling/createMessage) and a question
+# to its user (elicitation/create) fall under `default` until they stand here.
+methods:
+  roots/list: {}
+"""
+_STRICT_METHODS = """\
+# What the server may ask of the client: nothing. One that is started without a folder and works in
+# those of the client needs `roots/list: {}` here; others ask its model (sampling/createMessage) or
+# its user (elicitation/create).
+methods: {}
+"""
+
+
 def _tail(preset: Preset) -> str:
     most = EVERYTHING[preset]
     return f"""\
@@ -213,6 +228,7 @@ resources: {{}}
 # By name: summarize: {{}}
 prompts: {{}}
 
+{_STRICT_METHODS if preset is Preset.STRICT else _METHODS}
 # Whatever the tool, and whatever session the caller says it is in.
 limits:
   - {{name: everything, scope: {most.scope}, max: {most.max}, window: {most.window}}}

@@ -23,6 +23,7 @@ from mcp.types import (
     PARSE_ERROR,
     REQUEST_TIMEOUT,
     Implementation,
+    JSONRPCRequest,
     JSONRPCResponse,
     ListToolsRequest,
     PaginatedRequestParams,
@@ -31,6 +32,7 @@ from mcp.types import (
 from pydantic import ValidationError
 
 from tipstaff.errors import ListingError
+from tipstaff.survey.answering import no_elicitation, no_roots, no_sampling
 from tipstaff.survey.complaint import Complaint
 from tipstaff.survey.listing import Listing, described, follow
 from tipstaff.survey.streams import Heard, Reading
@@ -39,6 +41,8 @@ Mode = Literal["auto", "legacy"]
 
 MOST_BYTES = 64 * 1024 * 1024
 """Bytes that are read of a server in all."""
+MOST_ASKED = 64
+"""Requests of a server that are answered in all."""
 # What the SDK says where an HTTP answer held no error of MCP.
 _STAND_INS = (
     "Server returned an error response",
@@ -59,21 +63,30 @@ async def visit(
 ) -> Listing:
     """What the server lists; the results that it gives are added to `answers` as they came.
 
+    What it asks meanwhile is answered by `answering`, so that it shows what it shows to clients.
     A server that leaves the question of the era unanswered is asked to begin the old way after 10 s,
     which is the SDK's choice. Raises `TimeoutError`, `ListingError`, and what the SDK and the transport raise, in groups.
     """
     found: Listing | None = None
+    asked = _Asked()
     with anyio.move_on_after(seconds):
         try:
             async with Client(
-                _overheard(transport, answers),
+                _overheard(transport, answers, asked),
                 mode=mode,
                 client_info=Implementation(name="tipstaff", version=metadata.version("tipstaff")),
                 cache=None,
+                list_roots_callback=no_roots,
+                sampling_callback=no_sampling,
+                elicitation_callback=no_elicitation,
             ) as client:
                 found = await _listing(client, answers)
-        except Exception:
+        except Exception as problem:
             if found is None:  # else it has told all, and only the leave-taking went wrong
+                if asked.is_too_much:
+                    raise ListingError(
+                        f"it asks its client more than {MOST_ASKED} things"
+                    ) from problem
                 raise
     if found is None:
         raise TimeoutError
@@ -100,16 +113,33 @@ async def _page(
     return answers[-1]
 
 
+class _Asked:
+    """How much a server has asked of its client."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @property
+    def is_too_much(self) -> bool:
+        return self.count > MOST_ASKED
+
+
 @contextlib.asynccontextmanager
 async def _overheard(
-    transport: Transport, answers: list[dict[str, Any]]
+    transport: Transport, answers: list[dict[str, Any]], asked: _Asked
 ) -> AsyncIterator[tuple[Reading, Any]]:
+    """The transport: what the server answers is taken down, and what it asks is counted."""
     async with transport as (read, write):
 
         async def receive() -> Heard:
             heard = await read.receive()
-            if isinstance(heard, SessionMessage) and isinstance(heard.message, JSONRPCResponse):
-                answers.append(heard.message.result)
+            message = heard.message if isinstance(heard, SessionMessage) else None
+            if isinstance(message, JSONRPCResponse):
+                answers.append(message.result)
+            elif isinstance(message, JSONRPCRequest):
+                asked.count += 1
+                if asked.is_too_much:
+                    raise anyio.EndOfStream
             return heard
 
         yield Reading(receive), write

@@ -149,6 +149,15 @@ async def test_a_session_begins_once_and_with_initialize() -> None:
         assert (await one.post(b"[]", session)).status == 400
 
 
+async def test_a_refusal_names_the_request_and_no_id_where_there_is_none() -> None:
+    """A client that gets an error without the id waits for its answer until it gives up."""
+    async with site() as one:
+        for body, named in ((request("tools/list", "a"), {"id": "a"}), (notification("n"), {})):
+            refused = json.loads(await read(await one.send(body, **LEGACY)))
+            assert refused.pop("error")["code"] == -32600
+            assert refused == {"jsonrpc": "2.0", **named}
+
+
 async def test_a_new_session_ends_the_callers_own_idle_child() -> None:
     """Never more processes than configured: the old one has ended before the new one starts."""
     async with site(max_processes=2) as one:
@@ -318,9 +327,11 @@ class Listing:
     def __init__(self, one: Site) -> None:
         self.one = one
 
-    async def call(self, **headers: str) -> asyncio.Future[Answer]:
+    async def call(self, region: str | None = "eu", **headers: str) -> asyncio.Future[Answer]:
         lines = {name.lower(): value for name, value in call_headers("run").items()} | headers
-        body = json.dumps(tool_call("run", {"region": "eu"})).encode()
+        message = tool_call("run")
+        message["params"]["arguments"] = {"region": region} if region else None
+        body = json.dumps(message).encode()
         waiting = asyncio.ensure_future(self.one.send(body, **lines))
         await settle()
         return waiting
@@ -363,6 +374,19 @@ async def test_what_is_mirrored_is_asked_for_once_and_only_its_answer_counts() -
         again = await listing.call()
         assert (await again).status == 400
         assert len(listing.asked) == 2
+
+
+async def test_null_arguments_mirror_nothing_and_reach_the_child_as_they_came() -> None:
+    """A header line for one of them says what the body does not."""
+    async with site() as one:
+        listing = Listing(one)
+        waiting = [await listing.call(None, **more) for more in ({}, {"mcp_param_region": "eu"})]
+        listing.child.say(result(listing.asked[0]["id"], tools=[TOOL]))
+        await settle()
+        (called,) = [line for line in listing.child.heard if line["method"] == "tools/call"]
+        assert called["params"]["arguments"] is None
+        listing.child.say(result(called["id"]))
+        assert [(await answer).status for answer in waiting] == [200, 400]
 
 
 @pytest.mark.parametrize(

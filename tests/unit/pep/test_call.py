@@ -70,6 +70,13 @@ def test_a_legacy_call_has_the_client_that_its_session_began_with() -> None:
     assert found.arguments == b"{}"
 
 
+@pytest.mark.parametrize("more", [{}, {"arguments": None}, {"arguments": {}}])
+def test_no_arguments_are_one_call_however_they_are_written(more: dict[str, Any]) -> None:
+    """So a rule about an argument's absence says the same of all three."""
+    assert modern(**more) == modern()
+    assert modern(**more).arguments == b"{}"
+
+
 def test_initialize_proposes_its_version_and_its_client() -> None:
     """There is no header yet."""
     params = {"protocolVersion": "2025-06-18", "clientInfo": {"name": "new", "version": "3"}}

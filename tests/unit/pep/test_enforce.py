@@ -10,8 +10,16 @@ import pytest
 from pdp.api.model import Appearance, Decision, Effect, LimitResult, Obligation, Reason
 from pdp.api.reasons import REASONS
 from pep.enforce import Forward, Refuse, enforce, is_shown, refuse
-from pep.errors import WIRE, BodyTooLarge, Refusal, VerbNotAllowed
-from pep.jsonrpc import Request
+from pep.errors import (
+    WIRE,
+    BodyTooLarge,
+    InvalidParams,
+    InvalidRequest,
+    MethodNotFound,
+    Refusal,
+    VerbNotAllowed,
+)
+from pep.jsonrpc import NO_REPLY, Request
 from pep.methods import LEGACY, MODERN
 
 CALL = Request(b"", 7, "tools/call", {"name": "drop"})
@@ -207,6 +215,23 @@ def test_every_refusal_has_an_answer(kind: type[Refusal]) -> None:
     body = json.loads(answer.body)
     assert (answer.status, body["error"]["code"]) == (WIRE[kind].status, WIRE[kind].code)
     assert body["id"] == "x"
+
+
+@pytest.mark.parametrize("era", [LEGACY, MODERN])
+def test_a_refused_notification_gets_a_failure_without_an_id(era: str) -> None:
+    """MCP, Streamable HTTP, sending messages: a status of failure, and an error that has no id."""
+    for fault in (InvalidParams("x"), InvalidRequest("x")):
+        answer = refuse(NO_REPLY, fault, era=era)
+        assert answer.status == 400
+        assert json.loads(answer.body)["error"]["message"] == "x"
+        assert "id" not in json.loads(answer.body)
+
+
+@pytest.mark.parametrize("era", [LEGACY, MODERN])
+def test_a_notification_that_nobody_knows_is_taken_and_dropped(era: str) -> None:
+    """Some clients give up a session for which a notification of theirs has failed."""
+    answer = refuse(NO_REPLY, MethodNotFound("x", "m"), era=era)
+    assert (answer.status, answer.headers, answer.body) == (202, [(b"content-length", b"0")], b"")
 
 
 def test_statuses_that_must_say_more_do() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pep import jsonrpc
 from pep.errors import InvalidRequest, ParseError, PolicyDenied, Refusal
-from pep.jsonrpc import Notification, Request, Response, parse
+from pep.jsonrpc import NO_REPLY, Notification, Request, Response, parse
 
 GOOD: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x"}}
 
@@ -235,6 +235,36 @@ def test_meta_is_empty_when_there_is_none() -> None:
     assert jsonrpc.meta_of(Request(b"", 1, "m", {})) == {}
 
 
+@pytest.mark.parametrize(
+    ("changes", "reply_to"),
+    [
+        ({"params": None}, 1),
+        ({"params": {"_meta": None}}, 1),
+        ({"params": {"Name": "x"}}, 1),
+        ({"jsonrpc": "1.0"}, 1),
+        ({"result": {}}, 1),
+        ({"method": ...}, 1),
+        ({"id": "0", "params": []}, "0"),
+        ({"id": None}, None),
+        ({"id": 1.5}, None),
+        ({"id": True}, None),
+        ({"id": ..., "params": None}, NO_REPLY),
+        ({"id": ..., "jsonrpc": ...}, NO_REPLY),
+        ({"method": ..., "result": {}, "error": {}}, NO_REPLY),
+        ({"method": ..., "result": {}, "id": None}, NO_REPLY),
+    ],
+)
+def test_what_is_refused_is_answered_under_its_id_or_not_at_all(
+    changes: dict[str, Any], reply_to: jsonrpc.ReplyTo
+) -> None:
+    """A client that gets an error without the id waits for its answer until it gives up."""
+    envelope = jsonrpc.open_envelope(body(**changes))
+    assert envelope.reply_to == reply_to
+    assert type(envelope.reply_to) is type(reply_to)
+    with pytest.raises(InvalidRequest):
+        jsonrpc.read(envelope)
+
+
 @pytest.mark.parametrize("request_id", [0, -1, 10**30, "0", "é", ""])
 def test_an_answer_echoes_the_id_with_its_type(request_id: jsonrpc.Id) -> None:
     """0 stays 0 and "0" stays "0", also beyond 64 bits."""
@@ -254,3 +284,5 @@ def test_an_error_carries_its_code_and_its_data(fault: Refusal, error: dict[str,
     """Data only where there is some."""
     answer = json.loads(jsonrpc.render_error(None, fault))
     assert answer == {"jsonrpc": "2.0", "id": None, "error": error}
+    answer = json.loads(jsonrpc.render_error(NO_REPLY, fault))
+    assert answer == {"jsonrpc": "2.0", "error": error}

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from pdp.api.model import Call, Decision, Effect, Principal, Reason, Session
 from pep.screen import Bench
@@ -111,7 +112,6 @@ async def test_an_allowed_line_goes_on_as_it_came_and_a_denied_one_is_answered(
         (call("add").replace(b'"name"', b'"name":"delete","name"'), -32700),
         (b"[" + call("delete") + b"]", -32600),
         (call("add").replace(b"tools/call", b"tools/Call"), -32601),
-        (call("delete").replace(b'"id": 1, ', b""), -32600),
         (call("add").decode().encode("utf-16"), -32700),
         (call("add", modern=True).replace(b"2026-07-28", b"2025-11-25"), -32602),
         (b"", -32700),
@@ -126,6 +126,35 @@ async def test_what_two_readers_could_read_differently_does_not_go_on(
     await rig.say(line)
     assert rig.server == []
     assert [answer["error"]["code"] for answer in rig.answers()] == [code]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        call("delete").replace(b'"id": 1, ', b""),
+        notice("notifications/unknown"),
+        notice("notifications/cancelled", requestId=1, Name="x"),
+        notice("notifications/cancelled").replace(b"{}", b"null"),
+        b'{"jsonrpc":"2.0","id":1,"result":{},"error":{}}',
+    ],
+)
+async def test_a_refused_line_that_wants_no_answer_gets_none(line: bytes) -> None:
+    """JSON-RPC 2.0 section 4.1: no response to a notification. The log tells of it."""
+    rig = Rig()
+    with capture_logs() as logged:
+        await rig.say(line)
+    assert (rig.server, rig.client) == ([], [])
+    assert [entry["event"] for entry in logged] == ["refused"]
+
+
+async def test_null_arguments_go_on_as_they_came_and_null_parameters_do_not() -> None:
+    """The refusal names the request."""
+    rig = Rig()
+    null = call("add").replace(b'"arguments": {}', b'"arguments":  null')
+    await rig.say(null, b'{"jsonrpc":"2.0","id":"a","method":"tools/call","params":null}')
+    assert rig.server == [null]
+    assert [one.arguments for one in rig.judge.calls] == [b"{}"]
+    assert [(one["id"], one["error"]["code"]) for one in rig.answers()] == [("a", -32600)]
 
 
 async def test_a_line_that_is_too_long_is_an_error_and_the_next_one_is_read() -> None:

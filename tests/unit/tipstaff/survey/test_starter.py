@@ -78,6 +78,14 @@ def test_what_is_observed_is_only_recorded() -> None:
     assert APPROVALS not in comments(rules("files", FILES, Preset.OBSERVE))
 
 
+def test_a_server_may_ask_for_the_clients_folders_and_for_nothing_else() -> None:
+    """A server of files that is started without a folder has none else; the strict rules say so."""
+    for preset in (Preset.RECOMMENDED, Preset.OBSERVE):
+        assert loaded(FILES, preset)["methods"] == {"roots/list": {}}
+    assert loaded(FILES, Preset.STRICT)["methods"] == {}
+    assert "needs `roots/list: {}` here" in comments(rules("files", FILES, Preset.STRICT))
+
+
 @pytest.mark.parametrize("preset", Preset)
 def test_a_server_without_tools_has_rules_that_load(preset: Preset) -> None:
     """Also one whose only tool cannot be named."""
@@ -185,7 +193,8 @@ def test_whatever_a_server_calls_its_tools_the_rules_load_and_say_the_preset(
     text = rules("files", tools, preset)
     text.encode()
     found = validate(text, "data.yaml", catalogue(tools))
-    assert set(found) - {"shadow"} == {"default", "tools", "resources", "prompts", "limits"}
+    sections = {"default", "tools", "resources", "prompts", "methods", "limits"}
+    assert set(found) - {"shadow"} == sections
     assert set(found["tools"]) == {one.name for one in tools if key(one.name)}
     for one in ordered(tools):
         if key(one.name):
