@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from msgspec import Struct, structs
 from pdp.api.address import is_local
 from pdp.config import Batching, Journal, Limits, Opa, PdpConfig, Policy
 from pdp.errors import ConfigError
-from pdp.rules import nearest
 from pep.config import Jwt, PdpTls, PepConfig, Server, Tls
 from tipstaff.run_folder import run_folder_of
 from tipstaff.secret import shown
+from tipstaff.setting_faults import fault_of, key_in, unknown_key
+from tipstaff.toml_lines import TomlLines
 from tipstaff.toml_value import toml_value
 
 _PARTS: dict[str, type[Struct]] = {
@@ -37,6 +38,14 @@ _OWN_KEYS = {
     "pdp": set(PdpConfig.__struct_fields__) - set(_PARTS),
     "pep": set(PepConfig.__struct_fields__) - {"servers", *_PEP_PARTS},
 }
+_SECTIONS_OF = {"state_dir": ["at the top, before every section"]}
+for _section, _keys in (
+    *_OWN_KEYS.items(),
+    *((name, kind.__struct_fields__) for name, kind in {**_PARTS, **_PEP_PARTS}.items()),
+    ("servers.NAME", Server.__struct_fields__),
+):
+    for _key in _keys:
+        _SECTIONS_OF.setdefault(_key, []).append(f"in [{_section}]")
 _SECTIONS = ("state_dir", "pdp", "pep", "servers", *_PARTS, *_PEP_PARTS)
 
 
@@ -142,7 +151,7 @@ class _Reader:
 
     def __init__(self, source: Path, text: str) -> None:
         self._source = source
-        self._lines = text.splitlines()
+        self._lines = TomlLines(text)
         self._folder = source.resolve().parent
 
     def read(self, data: dict[str, Any]) -> Config:
@@ -226,19 +235,22 @@ class _Reader:
     ) -> Any:
         if not isinstance(section, dict):
             raise self._error(where, "", f"must be a section: [{where}]")
-        self._known(section, where, sorted(allowed or kind.__struct_fields__))
+        self._known(section, where, allowed or kind.__struct_fields__)
+        if fault := fault_of(kind, section):
+            path, message = fault
+            raise self._error(where, ".".join(path), message)
         try:
             return msgspec.convert(section, kind)
         except (msgspec.ValidationError, ValueError) as error:
-            message, _, key = str(error).partition(" - at `$.")
-            key = key.rstrip("`").partition("[")[0]
-            raise self._error(where, key, message) from error
+            message, _, inner = str(error).partition(" - at `$.")
+            key = inner.rstrip("`").partition("[")[0]
+            raise self._error(where, key or key_in(message, section), message) from error
 
-    def _known(self, section: dict[str, Any], where: str, known: Sequence[str]) -> None:
+    def _known(self, section: dict[str, Any], where: str, known: Iterable[str]) -> None:
+        allowed = sorted(set(known) - ({"name"} if where.startswith("servers.") else set()))
         for key in section:
             if key not in known:
-                what = "section or key" if not where else "key"
-                raise self._error(where, key, f"there is no such {what}; {nearest(key, known)}")
+                raise self._error(where, key, unknown_key(key, allowed, _SECTIONS_OF.get(key, ())))
 
     def _path(self, value: Any, key: str) -> Path:
         if not isinstance(value, str) or not value:
@@ -271,16 +283,5 @@ class _Reader:
 
     def _error(self, where: str, key: str, message: str) -> ConfigError:
         name = ".".join(part for part in (where, key) if part)
-        return ConfigError(f"{self._source}:{self._line(where, key)}: {name}: {message}")
-
-    def _line(self, where: str, key: str) -> int:
-        """The line at which the key, else its section, stands; a guess good enough for a person."""
-        start = 0
-        if where:
-            title = re.compile(rf"\s*\[\s*{re.escape(where)}\s*[\].]")
-            start = next((i for i, line in enumerate(self._lines) if title.match(line)), 0)
-        wanted = re.compile(rf"\s*(\[\s*)?[\"']?{re.escape(key or where)}[\"']?\s*[=.\]]")
-        for index in range(start, len(self._lines)):
-            if wanted.match(self._lines[index]):
-                return index + 1
-        return start + 1
+        line = self._lines.of(name.split("."))
+        return ConfigError(f"{self._source}:{line}: {name}: {message}")
