@@ -6,6 +6,7 @@ relative to the file's folder. `state_dir` holds what must survive: records, lim
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
@@ -57,6 +58,10 @@ class Config(Struct, frozen=True):
     run_folder: Path
     pdp: PdpConfig
     pep: PepConfig
+    lines: TomlLines
+    """Where in the file each key stands."""
+    digest: str
+    """The SHA-256 of the file's text, by which it is told from another."""
 
 
 def load(source: Path) -> Config:
@@ -151,6 +156,7 @@ class _Reader:
 
     def __init__(self, source: Path, text: str) -> None:
         self._source = source
+        self._digest = hashlib.sha256(text.encode()).hexdigest()
         self._lines = TomlLines(text)
         self._folder = source.resolve().parent
 
@@ -172,7 +178,8 @@ class _Reader:
         self._check_listen(pdp, pep_tls)
         pep = structs.replace(pep, pdp_tls=pep_tls)
         pep = self._rebuilt(pep, servers, self._pep_parts(data, pep, state))
-        return Config(self._source.resolve(), state, run_folder, pdp, pep)
+        source, lines = self._source.resolve(), self._lines
+        return Config(source, state, run_folder, pdp, pep, lines, self._digest)
 
     def _resolved(self, parts: dict[str, Any], state: Path) -> dict[str, Any]:
         limits, journal, policy = parts["limits"], parts["journal"], parts["policy"]
