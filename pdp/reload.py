@@ -81,6 +81,10 @@ class Reloader:
         self._seen = await asyncio.to_thread(fingerprint, self._folder)
         await self._publish(await self._build())
 
+    def look_again(self) -> None:
+        """Have the files built again with the next look, changed or not."""
+        self._again_at = 0.0
+
     async def confirm(self) -> None:
         """Wait until OPA decides by what was loaded; raises `PolicyTextError`."""
         await self._until_active(_ACTIVATION_SECONDS, gives_up=True)

@@ -64,6 +64,8 @@ _SERVICES = (
     limits_pb2.DESCRIPTOR.services_by_name["LimitService"].full_name,
 )
 
+TakeOver = Callable[[PdpConfig], None]
+
 log = structlog.get_logger("pdp")
 
 
@@ -75,10 +77,12 @@ async def serve(
     holder: Holder,
     stop: asyncio.Event,
     ready: Callable[[], None],
+    offer: Callable[[TakeOver], None],
 ) -> None:
     """Run until `stop` is set. `ready` is called once calls can be judged.
 
-    `holder` is who holds the lock on the state folder. Raises `ConfigError`, `PolicyTextError`,
+    `offer` is told how another configuration is taken over, of which only the labels and the principal's
+    factor count; the rules are then built again. `holder` is who holds the lock on the state folder. Raises `ConfigError`, `PolicyTextError`,
     `SidecarError`, `StoreError` or `JournalError` when it cannot start.
     """
     # What is closed last comes first: the parts outlive the work on them, and that the callers.
@@ -88,6 +92,7 @@ async def serve(
         clock = SystemClock()
         kept = await _kept(config, clock, stack)
         parts, reloader = await _policy(config, opa, run_folder, clock, kept, stack, work)
+        offer(partial(_take_over, parts=parts, reloader=reloader))
         batcher = Batcher(
             lambda calls: judge(calls, parts),
             max_calls=config.batching.max_calls,
@@ -101,6 +106,12 @@ async def serve(
         await _listen(server, config, desk, reloader, parts, callers, work)
         ready()
         await stop.wait()
+
+
+def _take_over(config: PdpConfig, *, parts: Parts, reloader: Reloader) -> None:
+    parts.labels = dict(config.labels)
+    parts.principal_factor = config.limits.principal_factor
+    reloader.look_again()
 
 
 def new_decision_id() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pep.bridge import Bridge
 from pep.config import Server
 from pep.headers import Lines
@@ -23,6 +25,10 @@ class Routes:
         """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`."""
         way = self._bridge if server.command else self._upstream
         return await way.send(method, server, lines, body, caller)
+
+    def take_over(self, servers: Sequence[Server]) -> None:
+        """There are these servers from now on."""
+        self._bridge.take_over(servers)
 
     async def close(self) -> None:
         """Close every connection, end every process."""

@@ -56,6 +56,15 @@ def _add_wrap(commands: Commands) -> None:
     parser.add_command("server_command", "COMMAND", "how it is started")
 
 
+def _add_status(commands: Commands) -> None:
+    from tipstaff import status
+
+    parser = add(commands, "status", status.command, "ask the running services how they are")
+    parser.epilog = "Exit code 1: something is not as it should be."
+    add_config(parser)
+    add_json(parser)
+
+
 def _add_check(commands: Commands) -> None:
     from tipstaff import policy
 
@@ -160,6 +169,7 @@ def _add_opa(commands: Commands) -> None:
 ALL = (
     _add_init,
     _add_services,
+    _add_status,
     _add_wrap,
     _add_check,
     _add_test,

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pdp.bundle import PolicyText, check, library_folder, read_policy
 from pdp.errors import ConfigError
-from tipstaff import config_checks, console
+from tipstaff import config_checks, console, running
 from tipstaff.config import Config, as_json, load, show
 from tipstaff.services import opa_binary
 
@@ -44,6 +44,8 @@ def check_command(arguments: argparse.Namespace) -> int:
     )
     for finding in settings:
         console.warn(finding.told(config))
+    if advice := running.outdated(config):
+        console.warn(f"{config.source}: {advice}")
     for name in _without_rules(config, text):
         _note(
             f"{name} has no rules, so every call to it is denied: "

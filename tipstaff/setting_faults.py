@@ -71,7 +71,7 @@ def _of_bool(_: Any, value: Any) -> Fault | None:
 def _of_number(kind: Any, value: Any) -> Fault | None:
     is_whole = isinstance(kind, inspect.IntType)
     allowed = int if is_whole else int | float
-    bounds = (
+    bounds: tuple[tuple[Any, str, Callable[[Any], bool]], ...] = (
         (kind.ge, "at least", lambda bound: value >= bound),
         (kind.gt, "above", lambda bound: value > bound),
         (kind.le, "at most", lambda bound: value <= bound),
