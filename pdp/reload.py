@@ -178,5 +178,7 @@ class Reloader:
         error = self._text_error or self._opa_error
         if error and error != self.state.last_error:
             log.error("policy not loaded; the old one goes on deciding", error=error)
+        if self.state.last_error and not error:
+            log.info("nothing is wrong with the policy any more", revision=self.state.revision)
         self.state.last_error = error
         self.state.is_stale = bool(error) or self.state.revision != self._wanted

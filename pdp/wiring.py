@@ -40,6 +40,7 @@ from pdp.config import PdpConfig
 from pdp.decide import Parts, judge, report
 from pdp.desk import Desk
 from pdp.fallback import FallbackStore
+from pdp.fault_log import LoggedEngine
 from pdp.journal import FileJournal
 from pdp.lifelong import Lifelong
 from pdp.limit_service import LimitService
@@ -178,7 +179,7 @@ async def _policy(
     queries = config.batching.in_flight + LARGE_AT_ONCE
     engine = OpaEngine(sidecar.socket, config.opa.timeout_ms, queries)
     stack.push_async_callback(engine.close)
-    parts = _parts(config, engine, clock, kept)
+    parts = _parts(config, LoggedEngine(engine), clock, kept)
     reloader = Reloader(
         folder=Path(config.policy.dir),
         library=library_folder(),
@@ -194,7 +195,7 @@ async def _policy(
     return parts, reloader
 
 
-def _parts(config: PdpConfig, engine: OpaEngine, clock: SystemClock, kept: _Kept) -> Parts:
+def _parts(config: PdpConfig, engine: LoggedEngine, clock: SystemClock, kept: _Kept) -> Parts:
     """What calls are judged with."""
     return Parts(
         engine=engine,
@@ -242,19 +243,21 @@ async def _listen(
     await server.start()
     stack.push_async_callback(server.stop, _GRACE_SECONDS)
     engine = parts.engine
-    assert isinstance(engine, OpaEngine)  # noqa: S101 - made a few lines up
+    assert isinstance(engine, LoggedEngine)  # noqa: S101 - made a few lines up
     await _watch_health_once(engine, health, serving)
     work.start("the health", _watch_health(engine, health, serving))
 
 
-async def _watch_health(engine: OpaEngine, health: HealthServicer, serving: asyncio.Event) -> None:
+async def _watch_health(
+    engine: LoggedEngine, health: HealthServicer, serving: asyncio.Event
+) -> None:
     while True:
         await asyncio.sleep(_HEALTH_EVERY_SECONDS)
         await _watch_health_once(engine, health, serving)
 
 
 async def _watch_health_once(
-    engine: OpaEngine, health: HealthServicer, serving: asyncio.Event
+    engine: LoggedEngine, health: HealthServicer, serving: asyncio.Event
 ) -> None:
     """SERVING only while OPA answers and its bundle is active."""
     is_ready = await engine.ready()

@@ -178,8 +178,15 @@ class Pool:
         finally:
             place = self._places.get(key)
             if place is not None and place.conversation is conversation:
-                log.warning("server ended by itself", server=key.server, pid=conversation.child.pid)
+                self._tell_end(key, conversation.child)
                 self.retire(key)
+
+    @staticmethod
+    def _tell_end(key: ChildKey, ended: Child) -> None:
+        """A server that ends with exit code 0 has come to an ordinary end."""
+        code = ended.exit_code
+        tell = log.info if code == 0 else log.warning
+        tell("server ended by itself", server=key.server, pid=ended.pid, exit_code=code)
 
     async def _end(self, place: _Place | None) -> None:
         """End what was started, if it was."""

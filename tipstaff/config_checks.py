@@ -8,7 +8,6 @@ services run and not where the configuration is checked: so only secrets in clea
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from msgspec import Struct
 
 from pdp.errors import ConfigError
 from pdp.masking import masked, masked_text
+from pep.child import missing_program
 from pep.config import Server
 from tipstaff.config import Config
 from tipstaff.secret import has_password, is_in_clear, is_reference, secret
@@ -107,15 +107,6 @@ def _command(config: Config, server: Server, path: tuple[str, ...]) -> Iterator[
     fault = missing_program(words[0], server.environment.get("PATH"))
     if fault:
         yield _finding(config, path, fault)
-
-
-def missing_program(program: str, path: str | None) -> str:
-    """Why a program cannot be started, found along `path` or else the PATH of this process; or ""."""
-    if shutil.which(program, path=path or os.environ.get("PATH", os.defpath)):
-        return ""
-    if os.sep in program and Path(program).exists():
-        return f"{program} cannot be run: is it the right file, and executable?"
-    return f"there is no program {program}: is it installed, and on the PATH?"
 
 
 def _reference(config: Config, path: tuple[str, ...], value: str) -> Iterator[Finding]:
