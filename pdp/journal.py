@@ -14,9 +14,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import structlog
+
 from pdp.errors import JournalError
 
 _LOOK_EVERY_SECONDS = 1.0
+
+log = structlog.get_logger("pdp.journal")
 
 
 class FileJournal:
@@ -28,10 +32,23 @@ class FileJournal:
         self._descriptor = -1
         self._may_be_torn = True
         self._looked = 0.0
+        self._is_failing = False
         self._open()
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Append `lines`, all or none; raises `JournalError`."""
+        try:
+            self._write(lines)
+        except JournalError as error:
+            if not self._is_failing:
+                log.error("records cannot be written; every call is denied", error=str(error))
+            self._is_failing = True
+            raise
+        if self._is_failing and lines:
+            log.info("records can be written again", path=str(self._path))
+            self._is_failing = False
+
+    def _write(self, lines: Sequence[bytes]) -> None:
         data = b"".join(lines)
         if not data:
             return

@@ -81,6 +81,10 @@ class Reloader:
         self._seen = await asyncio.to_thread(fingerprint, self._folder)
         await self._publish(await self._build())
 
+    def look_again(self) -> None:
+        """Have the files built again with the next look, changed or not."""
+        self._again_at = 0.0
+
     async def confirm(self) -> None:
         """Wait until OPA decides by what was loaded; raises `PolicyTextError`."""
         await self._until_active(_ACTIVATION_SECONDS, gives_up=True)
@@ -174,5 +178,7 @@ class Reloader:
         error = self._text_error or self._opa_error
         if error and error != self.state.last_error:
             log.error("policy not loaded; the old one goes on deciding", error=error)
+        if self.state.last_error and not error:
+            log.info("nothing is wrong with the policy any more", revision=self.state.revision)
         self.state.last_error = error
         self.state.is_stale = bool(error) or self.state.revision != self._wanted

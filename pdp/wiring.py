@@ -40,6 +40,7 @@ from pdp.config import PdpConfig
 from pdp.decide import Parts, judge, report
 from pdp.desk import Desk
 from pdp.fallback import FallbackStore
+from pdp.fault_log import LoggedEngine
 from pdp.journal import FileJournal
 from pdp.lifelong import Lifelong
 from pdp.limit_service import LimitService
@@ -63,6 +64,8 @@ _SERVICES = (
     limits_pb2.DESCRIPTOR.services_by_name["LimitService"].full_name,
 )
 
+TakeOver = Callable[[PdpConfig], None]
+
 log = structlog.get_logger("pdp")
 
 
@@ -74,10 +77,12 @@ async def serve(
     holder: Holder,
     stop: asyncio.Event,
     ready: Callable[[], None],
+    offer: Callable[[TakeOver], None],
 ) -> None:
     """Run until `stop` is set. `ready` is called once calls can be judged.
 
-    `holder` is who holds the lock on the state folder. Raises `ConfigError`, `PolicyTextError`,
+    `offer` is told how another configuration is taken over, of which only the labels and the principal's
+    factor count; the rules are then built again. `holder` is who holds the lock on the state folder. Raises `ConfigError`, `PolicyTextError`,
     `SidecarError`, `StoreError` or `JournalError` when it cannot start.
     """
     # What is closed last comes first: the parts outlive the work on them, and that the callers.
@@ -87,6 +92,7 @@ async def serve(
         clock = SystemClock()
         kept = await _kept(config, clock, stack)
         parts, reloader = await _policy(config, opa, run_folder, clock, kept, stack, work)
+        offer(partial(_take_over, parts=parts, reloader=reloader))
         batcher = Batcher(
             lambda calls: judge(calls, parts),
             max_calls=config.batching.max_calls,
@@ -100,6 +106,12 @@ async def serve(
         await _listen(server, config, desk, reloader, parts, callers, work)
         ready()
         await stop.wait()
+
+
+def _take_over(config: PdpConfig, *, parts: Parts, reloader: Reloader) -> None:
+    parts.labels = dict(config.labels)
+    parts.principal_factor = config.limits.principal_factor
+    reloader.look_again()
 
 
 def new_decision_id() -> str:
@@ -169,7 +181,7 @@ async def _policy(
     queries = config.batching.in_flight + LARGE_AT_ONCE
     engine = OpaEngine(sidecar.socket, config.opa.timeout_ms, queries)
     stack.push_async_callback(engine.close)
-    parts = _parts(config, engine, clock, kept)
+    parts = _parts(config, LoggedEngine(engine), clock, kept)
     reloader = Reloader(
         folder=Path(config.policy.dir),
         library=library_folder(),
@@ -185,7 +197,7 @@ async def _policy(
     return parts, reloader
 
 
-def _parts(config: PdpConfig, engine: OpaEngine, clock: SystemClock, kept: _Kept) -> Parts:
+def _parts(config: PdpConfig, engine: LoggedEngine, clock: SystemClock, kept: _Kept) -> Parts:
     """What calls are judged with."""
     return Parts(
         engine=engine,
@@ -233,19 +245,21 @@ async def _listen(
     await server.start()
     stack.push_async_callback(server.stop, _GRACE_SECONDS)
     engine = parts.engine
-    assert isinstance(engine, OpaEngine)  # noqa: S101 - made a few lines up
+    assert isinstance(engine, LoggedEngine)  # noqa: S101 - made a few lines up
     await _watch_health_once(engine, health, serving)
     work.start("the health", _watch_health(engine, health, serving))
 
 
-async def _watch_health(engine: OpaEngine, health: HealthServicer, serving: asyncio.Event) -> None:
+async def _watch_health(
+    engine: LoggedEngine, health: HealthServicer, serving: asyncio.Event
+) -> None:
     while True:
         await asyncio.sleep(_HEALTH_EVERY_SECONDS)
         await _watch_health_once(engine, health, serving)
 
 
 async def _watch_health_once(
-    engine: OpaEngine, health: HealthServicer, serving: asyncio.Event
+    engine: LoggedEngine, health: HealthServicer, serving: asyncio.Event
 ) -> None:
     """SERVING only while OPA answers and its bundle is active."""
     is_ready = await engine.ready()

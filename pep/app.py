@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from pep import metadata
+from pep.config import PepConfig
 from pep.enforce import refuse
 from pep.errors import PathNotFound, Refusal, Unexpected, VerbNotAllowed
 from pep.exchange import Exchange
@@ -29,8 +31,15 @@ class App:
 
     def __init__(self, parts: Parts, *, health: Callable[[], tuple[int, bytes]]) -> None:
         """Serve the servers of the configuration; `health` gives status and body of `/healthz`."""
-        self._parts = parts
         self._health = health
+        self._serve(parts)
+
+    def take_over(self, config: PepConfig) -> None:
+        """Serve by `config` from now on; a request that is under way ends by the one it began with."""
+        self._serve(structs.replace(self._parts, config=config))
+
+    def _serve(self, parts: Parts) -> None:
+        self._parts = parts
         self._routes = {
             f"/{server.name}/mcp{slash}".encode(): server
             for server in parts.config.servers

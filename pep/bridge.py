@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -75,6 +75,10 @@ class Bridge:
             return await self._legacy(posted, caller)
         except Refusal as fault:
             return refused(reply_to, fault)
+
+    def take_over(self, servers: Sequence[Server]) -> None:
+        """There are these servers from now on."""
+        self._pool.take_over(servers)
 
     async def close(self) -> None:
         """End every child."""

@@ -46,9 +46,21 @@ class Callers:
         """`wall` tells seconds since the epoch, `clock` counts seconds and never goes back."""
         self._config = config
         self._wall = wall
+        self._clock = clock
         self._keys = IssuerKeys(config.jwt.jwks, config.jwt.algorithms, clock)
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._tokens = _TokensOnDisk(config.tokens)
+        self._left: list[IssuerKeys] = []
+
+    def take_over(self, config: PepConfig) -> None:
+        """Believe by `config` from now on: whoever was proven by another `[jwt]` is asked again."""
+        if config.jwt != self._config.jwt:
+            self._left.append(self._keys)
+            self._keys = IssuerKeys(config.jwt.jwks, config.jwt.algorithms, self._clock)
+            self._known.clear()
+        if config.tokens != self._config.tokens:
+            self._tokens = _TokensOnDisk(config.tokens)
+        self._config = config
 
     async def principal(self, server: Server, scope: dict[str, Any], credential: str) -> Principal:
         """Who makes the request; raises `CredentialMissing`, `CredentialInvalid` or `KeysAway`."""
@@ -63,8 +75,9 @@ class Callers:
         raise CredentialMissing("Authentication is required")
 
     async def close(self) -> None:
-        """Ask the issuer nothing more."""
-        await self._keys.close()
+        """Ask no issuer anything more."""
+        for keys in (*self._left, self._keys):
+            await keys.close()
 
     async def _bearer(
         self, server: Server, accepted: tuple[str, ...], credential: str

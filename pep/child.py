@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
 
 import structlog
 
@@ -72,6 +74,11 @@ class Child:
     def pid(self) -> int:
         """Its process id, which is also its group's."""
         return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code, once it has ended."""
+        return self._process.returncode
 
     async def write(self, line: bytes) -> None:
         """Hand it one line, when it has taken those before; raises `LostError` when it is gone.
@@ -159,10 +166,24 @@ class Child:
             await pace.end()
 
 
+def missing_program(program: str, path: str | None) -> str:
+    """Why a program cannot be started that is looked for along `path`; "" when it can."""
+    if shutil.which(program, path=path or os.environ.get("PATH", os.defpath)):
+        return ""
+    if os.sep in program and Path(program).exists():
+        return f"{program} cannot be run: is it the right file, and executable?"
+    return f"there is no program {program}: is it installed, and on the PATH?"
+
+
 async def start(
     name: str, command: Sequence[str], environment: Mapping[str, str], *, keep_stderr: bool
 ) -> Child:
     """Start a server; raises `NeverReachedError`. `keep_stderr` puts what it says into our log."""
+    fault = missing_program(command[0], environment.get("PATH"))
+    if (
+        fault
+    ):  # what starts it is an interpreter of ours, so that would look like the server's own end
+        raise NeverReachedError(fault)
     try:
         process = await asyncio.create_subprocess_exec(
             *bound_to_this_process(list(command)),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from pdp.api.private import Private, PrivateBytes
 from pep.admit import ToolNames
 from pep.enforce import DenialStyle
 from pep.jwt_bearer import ALGORITHMS
 
+Positive = Annotated[int, Meta(ge=1)]
+NotNegative = Annotated[int, Meta(ge=0)]
 Proof = Literal["jwt", "token", "mtls", "anonymous"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -40,12 +42,12 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
     environment: dict[str, str] = field(default_factory=dict)
     """What its process finds in its environment beside PATH, HOME and the like: a text, `env:NAME` or
     `file:PATH`."""
-    idle_seconds: int = 600
+    idle_seconds: Positive = 600
     """Seconds after which a process that nobody uses is ended."""
-    max_processes: int = 32
+    max_processes: Positive = 32
     """Processes of it at a time: one per legacy session, one per caller in the modern era. One caller
     has at most three quarters of them."""
-    poll_ms: int = 0
+    poll_ms: NotNegative = 0
     """Milliseconds of silence after which a legacy client is asked to come back for the answer, so
     that no stream is open for long; 0 keeps it open."""
     auth: Literal["strip", "passthrough"] = "strip"
@@ -76,9 +78,6 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
             raise ValueError(
                 f"server {self.name!r}: a command gets no header lines; use its environment"
             )
-        for name in ("idle_seconds", "max_processes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"server {self.name!r}: {name} must be at least 1")
         if self.auth == "passthrough" and (self.bearer or {"jwt", "token"} & set(self.accept)):
             raise ValueError(
                 f'server {self.name!r}: auth = "passthrough" hands the caller\'s Authorization on, '
@@ -116,7 +115,7 @@ class Jwt(Private, frozen=True, forbid_unknown_fields=True):
     """The issuer's keys: an https URL, or the path of a file."""
     algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
     """Signature algorithms that are accepted, among the asymmetric ones."""
-    leeway_seconds: int = 30
+    leeway_seconds: Annotated[int, Meta(ge=0, le=300)] = 30
     """Seconds by which the issuer's clock may differ."""
 
     def __post_init__(self) -> None:
@@ -125,8 +124,6 @@ class Jwt(Private, frozen=True, forbid_unknown_fields=True):
         if unknown or not self.algorithms:
             listed = ", ".join(ALGORITHMS)
             raise ValueError(f"algorithms: {unknown or 'none'} cannot be accepted; known: {listed}")
-        if not 0 <= self.leeway_seconds <= 300:
-            raise ValueError("leeway_seconds must be from 0 to 300")
         host = urlsplit(self.jwks).hostname
         if self.jwks.startswith("http://") and host not in _LOOPBACK:
             raise ValueError("jwks: keys come over https, or from a file")
@@ -178,25 +175,25 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Values of the Host header that are ours; `name:*` is any port, `*` anything."""
     allowed_origins: tuple[str, ...] = tuple(f"http://{host}" for host in _LOCAL_HOSTS)
     """Values of the Origin header that may use the proxy; a request without one may."""
-    max_body_bytes: int = 4 * 1024 * 1024
+    max_body_bytes: Positive = 4 * 1024 * 1024
     """Bytes of a request that are read; more is answered with 413."""
-    head_timeout_ms: int = 10_000
+    head_timeout_ms: Positive = 10_000
     """Milliseconds in which the header lines of a request must arrive."""
-    body_timeout_ms: int = 30_000
+    body_timeout_ms: Positive = 30_000
     """Milliseconds in which the whole request body must arrive."""
-    write_timeout_ms: int = 60_000
+    write_timeout_ms: Positive = 60_000
     """Milliseconds in which a client that is being answered must read on; else it is cut off."""
-    max_under_way: int = 256
+    max_under_way: Positive = 256
     """Requests of one caller that are under way; more are answered with 429."""
-    max_held_bytes: int = 32 * 1024 * 1024
+    max_held_bytes: Positive = 32 * 1024 * 1024
     """Bytes of large request bodies held at a time, a fourth of them of one caller; more must wait."""
-    decision_timeout_ms: int = 2000
+    decision_timeout_ms: Positive = 2000
     """Milliseconds to wait for a decision before the call is refused."""
-    upstream_connect_timeout_ms: int = 5000
+    upstream_connect_timeout_ms: Positive = 5000
     """Milliseconds to wait for a connection to a server. There is no limit on its answer."""
-    list_ttl_ms: int = 60_000
+    list_ttl_ms: NotNegative = 60_000
     """Milliseconds for which a client may keep a list at most (`ttlMs`): rules may change."""
-    shutdown_grace_ms: int = 2000
+    shutdown_grace_ms: Positive = 2000
     """Milliseconds that open streams get to end when the proxy stops."""
     public_url: str = ""
     """How clients reach the proxy, without a path. Empty: `listen`, over http."""
@@ -214,11 +211,6 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
         listen_address(self.listen)
-        for name in ("max_body_bytes", "head_timeout_ms", "body_timeout_ms", "decision_timeout_ms",
-                      "upstream_connect_timeout_ms", "shutdown_grace_ms", "write_timeout_ms",
-                      "max_under_way", "max_held_bytes"):  # fmt: skip
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1")
         names = [server.name for server in self.servers]
         for name in names:
             if names.count(name) > 1:

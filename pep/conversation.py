@@ -82,7 +82,7 @@ class Conversation:
         finally:
             self._is_over = True
             for stream in (*self._under_way.values(), *self._done, self.own):
-                stream.finish(is_lost=not stream.is_done)
+                stream.finish(is_lost=not stream.is_done and stream is not self.own)
                 stream.release()
             self._under_way.clear()
             self._done.clear()

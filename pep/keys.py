@@ -96,7 +96,7 @@ class IssuerKeys:
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._accept(path.read_bytes())
-                self._fault = ""
+                self._mended()
         except (OSError, ValueError) as error:
             self._keys = {}
             if isinstance(error, OSError):
@@ -111,6 +111,11 @@ class IssuerKeys:
             log.error(event, source=self._source, error=fault)
         self._fault = fault
 
+    def _mended(self) -> None:
+        if self._fault:
+            log.info("keys can be had again", source=self._source)
+        self._fault = ""
+
     def _renew(self) -> None:
         """Begin a request to the issuer, unless there is one or was one just now."""
         now = self._clock()
@@ -123,7 +128,8 @@ class IssuerKeys:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 data = await self._fetch(self._source)
             self._accept(data)
-            self._fetched_at, self._fault = self._clock(), ""
+            self._fetched_at = self._clock()
+            self._mended()
         except TimeoutError:
             self._complain("keys cannot be fetched", f"no answer in {DEADLINE_SECONDS:.0f} s")
         except Exception as error:  # noqa: BLE001 - whatever it was, the keys there are go on

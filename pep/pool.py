@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -17,6 +17,7 @@ from pep import child
 from pep.child import Child
 from pep.config import Server
 from pep.conversation import Conversation
+from pep.methods import MODERN
 from pep.ports import BusyError, LostError, NeverSentCancelledError
 from pep.shares import ChildKey, Held, NoRoomError, leaving
 from pep.stream import Storage
@@ -77,7 +78,11 @@ class Pool:
 
         Raises `BusyError` when there is no room for it, `NeverReachedError` when it cannot start.
         """
-        place = self._places.get(key) or self._take_place(key, server)
+        place = self._places.get(key)
+        if place is not None and self._is_outdated(key, place, server):
+            self._retire_outdated(key)
+            place = None
+        place = place or self._take_place(key, server)
         try:
             conversation = await asyncio.shield(place.opening)
         except asyncio.CancelledError as error:
@@ -92,6 +97,26 @@ class Pool:
         if conversation is not None:
             conversation.used_at = self._now()
         return conversation
+
+    def take_over(self, servers: Sequence[Server]) -> None:
+        """There are these servers from now on: processes of others end, and idle ones of changed ones.
+
+        A legacy session whose server has changed goes on with its process, which holds its state.
+        """
+        wanted = {server.name: server for server in servers}
+        for key, place in list(self._places.items()):
+            server = wanted.get(key.server)
+            if server is None or self._is_outdated(key, place, server):
+                self._retire_outdated(key)
+
+    def _is_outdated(self, key: ChildKey, place: _Place, server: Server) -> bool:
+        """Whether a process was started by other settings, and nobody loses anything by its end."""
+        is_idle = place.conversation is not None and place.conversation.is_idle
+        return key.era == MODERN and place.server != server and is_idle
+
+    def _retire_outdated(self, key: ChildKey) -> None:
+        log.info("server ended, since its settings have changed", server=key.server)
+        self.retire(key)
 
     def retire(self, key: ChildKey, *, makes_room: bool = False) -> asyncio.Task[None]:
         """End that child, if it runs. It keeps its place until then, unless it has to make room."""
@@ -153,8 +178,15 @@ class Pool:
         finally:
             place = self._places.get(key)
             if place is not None and place.conversation is conversation:
-                log.warning("server ended by itself", server=key.server, pid=conversation.child.pid)
+                self._tell_end(key, conversation.child)
                 self.retire(key)
+
+    @staticmethod
+    def _tell_end(key: ChildKey, ended: Child) -> None:
+        """A server that ends with exit code 0 has come to an ordinary end."""
+        code = ended.exit_code
+        tell = log.info if code == 0 else log.warning
+        tell("server ended by itself", server=key.server, pid=ended.pid, exit_code=code)
 
     async def _end(self, place: _Place | None) -> None:
         """End what was started, if it was."""

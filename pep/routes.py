@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import structlog
+
 from pep.bridge import Bridge
 from pep.config import Server
 from pep.headers import Lines
-from pep.ports import Answer
+from pep.ports import Answer, BusyError, NeverReachedError
 from pep.upstream import Upstream
+
+log = structlog.get_logger("pep")
 
 
 class Routes:
@@ -16,13 +22,28 @@ class Routes:
         """Take both ways."""
         self._upstream = upstream
         self._bridge = bridge
+        self._away: set[str] = set()
 
     async def send(
         self, method: str, server: Server, lines: Lines, body: bytes | None, caller: str
     ) -> Answer:
         """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`."""
         way = self._bridge if server.command else self._upstream
-        return await way.send(method, server, lines, body, caller)
+        try:
+            answer = await way.send(method, server, lines, body, caller)
+        except BusyError:
+            raise
+        except NeverReachedError:
+            self._away.add(server.name)
+            raise
+        if server.name in self._away:
+            self._away.discard(server.name)
+            log.info("upstream reached again", server=server.name)
+        return answer
+
+    def take_over(self, servers: Sequence[Server]) -> None:
+        """There are these servers from now on."""
+        self._bridge.take_over(servers)
 
     async def close(self) -> None:
         """Close every connection, end every process."""

@@ -41,6 +41,8 @@ _PATIENCE_SECONDS = 5.0
 _CERTIFICATE_SECONDS = 1.0
 _PARTING_SECONDS = 0.5
 
+TakeOver = Callable[[PepConfig], None]
+
 log = structlog.get_logger("pep")
 
 
@@ -50,10 +52,12 @@ async def serve(
     pdp_address: str,
     stop: asyncio.Event,
     ready: Callable[[], None] | None = None,
+    offer: Callable[[TakeOver], None] | None = None,
 ) -> None:
     """Run until `stop` is set. `ready` is called once clients can connect.
 
-    `pdp_address` is `unix:/path` or `host:port`. Raises `StartError` when it cannot listen. Open
+    `offer` is told how another configuration is taken over: of it only what is read with each request
+    counts, all else must be as it was. `pdp_address` is `unix:/path` or `host:port`. Raises `StartError` when it cannot listen. Open
     streams get `shutdown_grace_ms` to end, then they are cut.
     """
     listener = _listen(config.listen)
@@ -62,6 +66,14 @@ async def serve(
     parts = _parts(config, decisions, upstream)
     health = Health(lambda: decisions.is_connected, decisions.policy_status)
     app = App(parts, health=health.answer)
+
+    def take_over(changed: PepConfig) -> None:
+        parts.callers.take_over(changed)
+        upstream.take_over(changed.servers)
+        app.take_over(changed)
+
+    if offer is not None:
+        offer(take_over)
     server = _Server(_uvicorn_config(app, config), ready or _nothing)
     try:
         server.config.load()

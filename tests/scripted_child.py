@@ -13,6 +13,7 @@ class ScriptedChild:
 
     def __init__(self, pid: int = 1) -> None:
         self.pid = pid
+        self.exit_code: int | None = None
         self.written: list[bytes] = []
         self.is_deaf = False
         self.is_ended = False

@@ -7,6 +7,7 @@ configuration, with one message that says what to do.
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
@@ -14,8 +15,9 @@ from collections.abc import Sequence
 from pdp.errors import PdpError
 from pep.errors import PepError
 from tipstaff import commands, console, logs, survey_commands
-from tipstaff.arguments import Command
+from tipstaff.arguments import Command, CommandParser, shows_help
 from tipstaff.errors import TipstaffError
+from tipstaff.opa_digests import OPA_VERSION
 
 # Children are started with exec, so gRPC need not keep itself usable across a fork.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -33,7 +35,7 @@ start here:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     logs.configure()
     try:
         return _run(arguments)
@@ -50,17 +52,24 @@ def _run(arguments: argparse.Namespace) -> int:
     return command(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> CommandParser:
+    """What the command line may hold."""
+    whole = CommandParser(
         prog="tipstaff",
         description="Decides, for every call an agent makes over MCP, whether it may be made.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    listed = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    whole.add_argument("--version", action="version", version=_version())
+    whole.set_defaults(command=shows_help(whole))
+    listed = whole.add_subparsers(title="commands", metavar="COMMAND")
     for add in (*survey_commands.ALL, *commands.ALL):
         add(listed)
-    return parser
+    return whole
+
+
+def _version() -> str:
+    return f"tipstaff {importlib.metadata.version('tipstaff')} (OPA {OPA_VERSION})"
 
 
 if __name__ == "__main__":

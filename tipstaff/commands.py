@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tipstaff.arguments import Commands, add, add_config, add_json
+from tipstaff.arguments import Commands, add, add_config, add_group, add_json
 
 
 def _add_init(commands: Commands) -> None:
@@ -53,7 +53,16 @@ def _add_wrap(commands: Commands) -> None:
     add_config(parser)
     parser.add_argument("--agent", help="who calls: the principal is local:NAME (default: you)")
     parser.add_argument("name", help="what the server is called in rules")
-    parser.add_argument("server_command", nargs="*", metavar="COMMAND", help="how it is started")
+    parser.add_command("server_command", "COMMAND", "how it is started")
+
+
+def _add_status(commands: Commands) -> None:
+    from tipstaff import status
+
+    parser = add(commands, "status", status.command, "ask the running services how they are")
+    parser.epilog = "Exit code 1: something is not as it should be."
+    add_config(parser)
+    add_json(parser)
 
 
 def _add_check(commands: Commands) -> None:
@@ -120,8 +129,7 @@ def _add_log(commands: Commands) -> None:
 def _add_token(commands: Commands) -> None:
     from tipstaff import token
 
-    parser = commands.add_parser("token", help="make, list and revoke API tokens of callers")
-    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    actions = add_group(commands, "token", "make, list and revoke API tokens of callers")
     create = add(actions, "create", token.create_command, "make a token and show it, once")
     create.add_argument("name", help="who calls with it: the principal is token:NAME")
     create.add_argument("--expires", metavar="TIME", help="for example 12h or 90d (default: never)")
@@ -137,8 +145,7 @@ def _add_token(commands: Commands) -> None:
 def _add_limits(commands: Commands) -> None:
     from tipstaff import limits
 
-    parser = commands.add_parser("limits", help="show what limits have counted, or begin anew")
-    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    actions = add_group(commands, "limits", "show what limits have counted, or begin anew")
     listing = add(actions, "list", limits.list_command, "show the counters in use, fullest first")
     add_json(listing)
     reset = add(actions, "reset", limits.reset_command, "empty counters")
@@ -154,8 +161,7 @@ def _add_limits(commands: Commands) -> None:
 def _add_opa(commands: Commands) -> None:
     from tipstaff import services
 
-    parser = commands.add_parser("opa", help="manage the OPA binary")
-    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    actions = add_group(commands, "opa", "manage the OPA binary")
     install = add(actions, "install", services.install_command, "find or get the pinned opa binary")
     install.add_argument("--opa", metavar="PATH", help="use this binary (default: $TIPSTAFF_OPA)")
 
@@ -163,6 +169,7 @@ def _add_opa(commands: Commands) -> None:
 ALL = (
     _add_init,
     _add_services,
+    _add_status,
     _add_wrap,
     _add_check,
     _add_test,

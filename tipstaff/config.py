@@ -6,9 +6,10 @@ relative to the file's folder. `state_dir` holds what must survive: records, lim
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from msgspec import Struct, structs
 from pdp.api.address import is_local
 from pdp.config import Batching, Journal, Limits, Opa, PdpConfig, Policy
 from pdp.errors import ConfigError
-from pdp.rules import nearest
 from pep.config import Jwt, PdpTls, PepConfig, Server, Tls
 from tipstaff.run_folder import run_folder_of
 from tipstaff.secret import shown
+from tipstaff.setting_faults import fault_of, key_in, unknown_key
+from tipstaff.toml_lines import TomlLines
 from tipstaff.toml_value import toml_value
 
 _PARTS: dict[str, type[Struct]] = {
@@ -37,6 +39,14 @@ _OWN_KEYS = {
     "pdp": set(PdpConfig.__struct_fields__) - set(_PARTS),
     "pep": set(PepConfig.__struct_fields__) - {"servers", *_PEP_PARTS},
 }
+_SECTIONS_OF = {"state_dir": ["at the top, before every section"]}
+for _section, _keys in (
+    *_OWN_KEYS.items(),
+    *((name, kind.__struct_fields__) for name, kind in {**_PARTS, **_PEP_PARTS}.items()),
+    ("servers.NAME", Server.__struct_fields__),
+):
+    for _key in _keys:
+        _SECTIONS_OF.setdefault(_key, []).append(f"in [{_section}]")
 _SECTIONS = ("state_dir", "pdp", "pep", "servers", *_PARTS, *_PEP_PARTS)
 
 
@@ -48,6 +58,10 @@ class Config(Struct, frozen=True):
     run_folder: Path
     pdp: PdpConfig
     pep: PepConfig
+    lines: TomlLines
+    """Where in the file each key stands."""
+    digest: str
+    """The SHA-256 of the file's text, by which it is told from another."""
 
 
 def load(source: Path) -> Config:
@@ -142,7 +156,8 @@ class _Reader:
 
     def __init__(self, source: Path, text: str) -> None:
         self._source = source
-        self._lines = text.splitlines()
+        self._digest = hashlib.sha256(text.encode()).hexdigest()
+        self._lines = TomlLines(text)
         self._folder = source.resolve().parent
 
     def read(self, data: dict[str, Any]) -> Config:
@@ -163,7 +178,8 @@ class _Reader:
         self._check_listen(pdp, pep_tls)
         pep = structs.replace(pep, pdp_tls=pep_tls)
         pep = self._rebuilt(pep, servers, self._pep_parts(data, pep, state))
-        return Config(self._source.resolve(), state, run_folder, pdp, pep)
+        source, lines = self._source.resolve(), self._lines
+        return Config(source, state, run_folder, pdp, pep, lines, self._digest)
 
     def _resolved(self, parts: dict[str, Any], state: Path) -> dict[str, Any]:
         limits, journal, policy = parts["limits"], parts["journal"], parts["policy"]
@@ -226,19 +242,22 @@ class _Reader:
     ) -> Any:
         if not isinstance(section, dict):
             raise self._error(where, "", f"must be a section: [{where}]")
-        self._known(section, where, sorted(allowed or kind.__struct_fields__))
+        self._known(section, where, allowed or kind.__struct_fields__)
+        if fault := fault_of(kind, section):
+            path, message = fault
+            raise self._error(where, ".".join(path), message)
         try:
             return msgspec.convert(section, kind)
         except (msgspec.ValidationError, ValueError) as error:
-            message, _, key = str(error).partition(" - at `$.")
-            key = key.rstrip("`").partition("[")[0]
-            raise self._error(where, key, message) from error
+            message, _, inner = str(error).partition(" - at `$.")
+            key = inner.rstrip("`").partition("[")[0]
+            raise self._error(where, key or key_in(message, section), message) from error
 
-    def _known(self, section: dict[str, Any], where: str, known: Sequence[str]) -> None:
+    def _known(self, section: dict[str, Any], where: str, known: Iterable[str]) -> None:
+        allowed = sorted(set(known) - ({"name"} if where.startswith("servers.") else set()))
         for key in section:
             if key not in known:
-                what = "section or key" if not where else "key"
-                raise self._error(where, key, f"there is no such {what}; {nearest(key, known)}")
+                raise self._error(where, key, unknown_key(key, allowed, _SECTIONS_OF.get(key, ())))
 
     def _path(self, value: Any, key: str) -> Path:
         if not isinstance(value, str) or not value:
@@ -271,16 +290,5 @@ class _Reader:
 
     def _error(self, where: str, key: str, message: str) -> ConfigError:
         name = ".".join(part for part in (where, key) if part)
-        return ConfigError(f"{self._source}:{self._line(where, key)}: {name}: {message}")
-
-    def _line(self, where: str, key: str) -> int:
-        """The line at which the key, else its section, stands; a guess good enough for a person."""
-        start = 0
-        if where:
-            title = re.compile(rf"\s*\[\s*{re.escape(where)}\s*[\].]")
-            start = next((i for i, line in enumerate(self._lines) if title.match(line)), 0)
-        wanted = re.compile(rf"\s*(\[\s*)?[\"']?{re.escape(key or where)}[\"']?\s*[=.\]]")
-        for index in range(start, len(self._lines)):
-            if wanted.match(self._lines[index]):
-                return index + 1
-        return start + 1
+        line = self._lines.of(name.split("."))
+        return ConfigError(f"{self._source}:{line}: {name}: {message}")

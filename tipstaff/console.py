@@ -70,6 +70,15 @@ def print_diff(text: str) -> None:
 
 def fail(message: str) -> int:
     """Say what is wrong, and give the exit code for bad input."""
-    err.print("[bold red]error[/]:", end=" ")
-    err.print(without_secrets(message), markup=False)
+    _say("error", "bold red", message)
     return 2
+
+
+def warn(message: str) -> None:
+    """Say what may be wrong, though the work goes on."""
+    _say("warning", "bold yellow", message)
+
+
+def _say(word: str, style: str, message: str) -> None:
+    err.print(Text(f"{word}:", style), end=" ")
+    err.print(without_secrets(message), markup=False)

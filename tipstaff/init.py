@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pdp.errors import ConfigError
 from pdp.rules import starter_rules
-from tipstaff import console, user_file
+from tipstaff import console, sources, user_file
 from tipstaff.config import starter
 
 
@@ -37,4 +37,4 @@ def _server(text: str) -> tuple[str, str]:
         raise ConfigError(
             f"--server {text}: write NAME=URL, for example files=http://127.0.0.1:9000/mcp"
         )
-    return name, url
+    return name, sources.url_of(url) or url

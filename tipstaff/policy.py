@@ -11,7 +11,8 @@ from pathlib import Path
 from rich.text import Text
 
 from pdp.bundle import PolicyText, check, library_folder, read_policy
-from tipstaff import console
+from pdp.errors import ConfigError
+from tipstaff import config_checks, console, running
 from tipstaff.config import Config, as_json, load, show
 from tipstaff.services import opa_binary
 
@@ -19,6 +20,9 @@ from tipstaff.services import opa_binary
 def check_command(arguments: argparse.Namespace) -> int:
     """`tipstaff check`."""
     config = load(arguments.config)
+    settings = config_checks.findings(config)
+    if any(finding.is_error for finding in settings):
+        raise ConfigError("\n".join(one.told(config) for one in settings if one.is_error))
     opa = opa_binary(config, arguments.opa)
     text = _checked(config, opa)
     shadow = _in_shadow(text)
@@ -29,6 +33,7 @@ def check_command(arguments: argparse.Namespace) -> int:
                 "revision": text.revision,
                 "servers": list(text.servers),
                 "shadow": shadow,
+                "config_warnings": [finding.told(config) for finding in settings],
             }
         )
         return 0
@@ -37,6 +42,10 @@ def check_command(arguments: argparse.Namespace) -> int:
     console.out.print(
         Text.assemble(("ok", "green"), f" policy {text.revision}: rules for {served}")
     )
+    for finding in settings:
+        console.warn(finding.told(config))
+    if advice := running.outdated(config):
+        console.warn(f"{config.source}: {advice}")
     for name in _without_rules(config, text):
         _note(
             f"{name} has no rules, so every call to it is denied: "

@@ -17,10 +17,10 @@ from msgspec import Struct
 
 from pdp import rules
 from pdp.errors import ConfigError
-from pdp.masking import masked, masked_text
 from pep.config import Server
 from tipstaff import config, console, registry, sources, user_file
 from tipstaff.registry import Site
+from tipstaff.secret import is_in_clear
 from tipstaff.survey import attacks, merge, pins, starter, starter_tests, table
 from tipstaff.survey.glyphs import visible
 from tipstaff.survey.merge import Merged
@@ -75,7 +75,7 @@ def _server(where: Site, arguments: argparse.Namespace) -> Server:
         return registry.registered(where, arguments.name)
     wanted = registry.described(arguments.name, arguments)
     for name, value in wanted.environment.items():
-        if _is_secret(name, value):
+        if is_in_clear(name, value):
             raise ConfigError(
                 f"--env {name}: a secret stands in no configuration: write --env {name}=env:{name}, "
                 "or file:PATH"
@@ -86,12 +86,6 @@ def _server(where: Site, arguments: argparse.Namespace) -> Server:
             "section if it has moved, or register the other server under another name"
         )
     return known or wanted
-
-
-def _is_secret(name: str, value: str) -> bool:
-    """Whether a variable's value should rather be a reference; a path or URL may have any name."""
-    is_place = value.startswith(("env:", "file:", "/", "./", "~", "http://", "https://"))
-    return masked_text(value) != value or (not is_place and masked({name: value}) != {name: value})
 
 
 def _files(where: Site, name: str) -> dict[Path, UserFile]:

@@ -21,7 +21,7 @@ from pdp.catalogue import Pin
 from pdp.errors import ConfigError
 from pdp.rules import nearest
 from pep.config import Server
-from tipstaff import config, console, user_file
+from tipstaff import config, console, sources, user_file
 from tipstaff.config import Config
 from tipstaff.secret import resolved_server
 from tipstaff.survey.introspect import introspect
@@ -121,9 +121,8 @@ def ask(server: Server, seconds: float) -> Listing:
 
 def place(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """What was given as URL or command: one of the two, the other empty."""
-    if len(words) == 1 and "://" in words[0]:
-        return words[0], ()
-    return "", tuple(words)
+    url = sources.url_of(words[0]) if len(words) == 1 and not Path(words[0]).is_file() else ""
+    return (url, ()) if url else ("", tuple(words))
 
 
 def described(name: str, arguments: argparse.Namespace) -> Server:

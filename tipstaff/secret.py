@@ -83,23 +83,35 @@ def _shown_server(server: dict[str, Any]) -> dict[str, Any]:
         "bearer": _shown_reference(server["bearer"]),
         "headers": {name: _shown_reference(value) for name, value in server["headers"].items()},
         "environment": {
-            name: value if _is_reference(value) else masked({name: value})[name]
+            name: value if is_reference(value) else masked({name: value})[name]
             for name, value in environment.items()
         },
     }
 
 
-def _is_reference(value: str) -> bool:
+def is_reference(value: str) -> bool:
+    """Whether a value names where a secret is."""
     return value.startswith(("env:", "file:"))
 
 
+def is_in_clear(name: str, value: str) -> bool:
+    """Whether a variable's value should rather be a reference; a path or URL may have any name."""
+    is_place = value.startswith(("env:", "file:", "/", "./", "~", "http://", "https://"))
+    return masked_text(value) != value or (not is_place and masked({name: value}) != {name: value})
+
+
+def has_password(url: str) -> bool:
+    """Whether the URL of a store holds a password."""
+    return _shown_store(url) != url
+
+
 def _shown_reference(value: str) -> str:
-    return value if _is_reference(value) or not value else MASK
+    return value if is_reference(value) or not value else MASK
 
 
 def _only_secret(value: str, key: str) -> str:
     """What a setting refers to that must be a reference, and can be sent in a header line."""
-    if not _is_reference(value):
+    if not is_reference(value):
         raise ConfigError(
             f"{key}: a secret stands in no configuration: write env:NAME or file:PATH"
         )

@@ -17,10 +17,10 @@ from pdp import state_lock
 from pdp.errors import ConfigError
 from pdp.state_lock import Holder
 from pdp.wiring import serve as serve_pdp
-from tipstaff import console, logs
+from tipstaff import console, running
 from tipstaff.config import Config, load
 from tipstaff.install import OpaInstallError, find_opa, install_opa
-from tipstaff.secret import resolved_pdp, resolved_pep, secrets_of
+from tipstaff.reload import PDP, PEP, Reload, watch
 
 # Objects that are new since the last look of the garbage collector, before the next; Python's own
 # 700 means one look in every few calls.
@@ -31,23 +31,23 @@ def pdp_command(arguments: argparse.Namespace) -> int:
     """`tipstaff pdp`."""
     config = load(arguments.config)
     opa = opa_binary(config, arguments.opa)
-    settings = resolved_pdp(config.pdp)
-    logs.hide(secrets_of(settings))
+    reload = Reload(PDP, config)
 
     holder = Holder(os.getpid(), "tipstaff pdp", str(config.source))
     with state_lock.held(config.state_dir, holder, arguments.lock_fd) as lock:
 
         async def run(stop: asyncio.Event) -> None:
             await serve_pdp(
-                settings,
+                reload.settings,
                 opa=opa,
                 run_folder=config.run_folder,
                 holder=lock.holder,
                 stop=stop,
                 ready=_announcer(arguments.ready_fd),
+                offer=reload.offer,
             )
 
-        return _until_stopped(run)
+        return _until_stopped(run, reload, is_alone=arguments.ready_fd is None)
 
 
 def pep_command(arguments: argparse.Namespace) -> int:
@@ -55,18 +55,18 @@ def pep_command(arguments: argparse.Namespace) -> int:
     from pep.wiring import serve as serve_pep
 
     config = load(arguments.config)
-    settings = resolved_pep(config.pep)
-    logs.hide(secrets_of(settings))
+    reload = Reload(PEP, config)
 
     async def run(stop: asyncio.Event) -> None:
         await serve_pep(
-            settings,
+            reload.settings,
             pdp_address=config.pdp.listen,
             stop=stop,
             ready=_announcer(arguments.ready_fd),
+            offer=reload.offer,
         )
 
-    return _until_stopped(run)
+    return _until_stopped(run, reload, is_alone=arguments.ready_fd is None)
 
 
 def install_command(arguments: argparse.Namespace) -> int:
@@ -96,15 +96,27 @@ def opa_binary(config: Config, explicit: str | None) -> Path:
     return found
 
 
-def _until_stopped(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> int:
-    """Run until SIGTERM or SIGINT."""
+def _until_stopped(
+    run: Callable[[asyncio.Event], Coroutine[Any, Any, None]], reload: Reload, *, is_alone: bool
+) -> int:
+    """Run until SIGTERM or SIGINT; SIGHUP has the configuration read anew.
+
+    Who is alone tells of a changed configuration itself; else `tipstaff up` does.
+    """
 
     async def body() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await run(stop)
+        loop.add_signal_handler(signal.SIGHUP, reload.run)
+        watching = asyncio.ensure_future(watch(lambda: reload.config)) if is_alone else None
+        try:
+            await run(stop)
+        finally:
+            if watching is not None:
+                watching.cancel()
+            running.forget(reload.service, reload.config)
 
     uvloop.run(body())
     return 0

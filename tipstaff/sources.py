@@ -29,7 +29,26 @@ _TOKEN = re.compile(
 )
 _LAUNCHERS = frozenset("npx node bunx bun uvx uv run python python3 pipx deno docker".split())
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*")
+_LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
+# HOST:PORT, or HOST/PATH where the host is that of this machine or a name with a dot.
+_BARE_URL = re.compile(
+    r"(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)"
+    r"(?::[0-9]{1,5}(?:[/?]\S*)?|(?<=localhost)/\S*|(?<=\.[A-Za-z]{2})/\S*|(?<=\.[A-Za-z]{3})/\S*)"
+)
 _PLAIN_WORD = re.compile(r"[@/.\w][@/.\w-]*", re.ASCII)
+
+
+def url_of(word: str) -> str:
+    """The URL that `word` is, also without its scheme, as in `127.0.0.1:9000/mcp`; "" for a program.
+
+    Without one it is http on this machine, and https elsewhere: anybody on the way can read http.
+    """
+    if "://" in word:
+        return word
+    bare = _BARE_URL.fullmatch(word)
+    if bare is None:
+        return ""
+    return f"{'http' if bare['host'] in _LOCAL else 'https'}://{word}"
 
 
 def shown(url: str, command: Sequence[str]) -> str:

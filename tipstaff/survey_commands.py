@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tipstaff.arguments import Commands, add, add_config, add_json
+from tipstaff.arguments import CommandParser, Commands, add, add_config, add_json
 from tipstaff.survey.presets import Preset
 
 
@@ -39,12 +39,7 @@ def _add_scan(commands: Commands) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="show every tool and attack")
     parser.add_argument("-y", "--yes", action="store_true", help="start clients' commands unasked")
     _add_asking(parser)
-    parser.add_argument(
-        "place",
-        nargs="*",
-        metavar="NAME | URL | -- COMMAND…",
-        help="a registered server, or any other",
-    )
+    parser.add_command("place", "NAME | URL | -- COMMAND…", "a registered server, or any other")
 
 
 def _add_register(commands: Commands) -> None:
@@ -137,13 +132,8 @@ def _add_seconds(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "place",
-        nargs="*",
-        metavar="URL | -- COMMAND…",
-        help="where it listens, or how it is started",
-    )
+def _add_place(parser: CommandParser) -> None:
+    parser.add_command("place", "URL | -- COMMAND…", "where it listens, or how it is started")
 
 
 ALL = (_add_scan, _add_register, _add_accept, _add_client_config)

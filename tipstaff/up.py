@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,9 +20,10 @@ from pdp.errors import ConfigError
 from pdp.lifelong import Lifelong
 from pdp.private_files import open_private
 from pdp.state_lock import Holder, StateLock
-from tipstaff import console
+from tipstaff import console, running
 from tipstaff.config import Config, load
 from tipstaff.environment import Service, environment
+from tipstaff.reload import watch
 from tipstaff.services import opa_binary
 
 _READY_SECONDS = 60.0
@@ -69,6 +71,9 @@ async def _run(config: Config, opa: Path, lock: StateLock) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     children = [Child("pdp", config, opa, lock), Child("pep", config, opa)]
+    site = _Site(config, children)
+    loop.add_signal_handler(signal.SIGHUP, site.reload)
+    running.note("up", config)
     try:
         for child in children:
             started = asyncio.create_task(child.start())
@@ -79,10 +84,34 @@ async def _run(config: Config, opa: Path, lock: StateLock) -> None:
         async with Lifelong() as work:
             for child in children:
                 work.start(f"the keeper of {child.name}", child.keep_running())
+            work.start("the watch over the configuration", watch(lambda: site.config))
             await stop.wait()
     finally:
+        running.forget("up", config)
         for child in reversed(children):
             await child.end()
+
+
+class _Site:
+    """What runs here, and by which configuration."""
+
+    def __init__(self, config: Config, children: Sequence[Child]) -> None:
+        self.config = config
+        self._children = children
+
+    def reload(self) -> None:
+        """Have both services take over what they can, unless the configuration cannot be used."""
+        try:
+            config = load(self.config.source)
+            if config.state_dir != self.config.state_dir:
+                raise ConfigError("another state_dir needs a restart")
+            running.note("up", config)
+        except ConfigError as error:
+            log.error("configuration not taken over; the old one goes on", error=str(error))
+            return
+        self.config = config
+        for child in self._children:
+            child.reload(config)
 
 
 async def _first(started: asyncio.Task[None], stop: asyncio.Event) -> None:
@@ -118,9 +147,11 @@ class Child:
         self._environment = environment(name, config, os.environ)
         self._log_file = log_file
         self._process: asyncio.subprocess.Process | None = None
+        self._is_ready = False  # before that SIGHUP would end it, and it reads its files anyway
 
     async def start(self) -> None:
         """Start it and wait until it is ready; raises `ChildFailed`."""
+        self._is_ready = False
         reader, writer = os.pipe()
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, writer)
@@ -144,6 +175,13 @@ class Child:
             except TimeoutError:  # it hangs, and would be waited for in vain
                 await self.end()
             raise ChildFailed(await self._process.wait())
+        self._is_ready = True
+
+    def reload(self, config: Config) -> None:
+        """Have it read the configuration anew; one that is started again finds what that names."""
+        self._environment = environment(self.name, config, os.environ)
+        if self._process is not None and self.is_running and self._is_ready:
+            self._process.send_signal(signal.SIGHUP)
 
     @property
     def is_running(self) -> bool:

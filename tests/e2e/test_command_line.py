@@ -135,11 +135,15 @@ CONFIGURATIONS = {
     "a number that is text": (
         "[opa]\ntimeout_ms = 'x'\n",
         "tipstaff.toml:2: opa.timeout_ms",
-        "int",
+        "a whole number",
     ),
-    "a port that is none": ("[pep]\nlisten = '127.0.0.1'\n", "tipstaff.toml:1: pep", "HOST:PORT"),
+    "a port that is none": (
+        "[pep]\nlisten = '127.0.0.1'\n",
+        "tipstaff.toml:2: pep.listen",
+        "HOST:PORT",
+    ),
     "a bad name": ("[servers.My-S]\nurl = 'http://x/mcp'\n", "tipstaff.toml:1", "lower-case"),
-    "a bad URL": ("[servers.s]\nurl = 'x'\n", "tipstaff.toml:1: servers.s", "http://"),
+    "a bad URL": ("[servers.s]\nurl = 'x'\n", "tipstaff.toml:2: servers.s.url", "http://"),
 }
 
 

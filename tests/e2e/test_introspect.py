@@ -290,6 +290,27 @@ async def test_a_url_that_gives_no_list_says_what_came_back(case: str) -> None:
             await introspect(Server("s", url=url), seconds=5)
 
 
+@pytest.mark.parametrize("status", [404, 405])
+async def test_a_url_of_the_old_transport_is_recognised(status: int) -> None:
+    """Its events go on for ever; what to do instead is told."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        kind = [(b"content-type", b"text/event-stream; charset=utf-8")]
+        is_listening = scope["method"] == "GET"
+        start = {"status": 200 if is_listening else status, "headers": kind if is_listening else []}
+        await send({"type": "http.response.start", **start})
+        event = b"event: endpoint\r\ndata: /messages?session_id=1\r\n\r\n" if is_listening else b""
+        await send({"type": "http.response.body", "body": event, "more_body": is_listening})
+        while is_listening and (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with asgi_upstream(app) as url:
+        bridge = f"register s -- npx -y mcp-remote {url} --transport sse-only"
+        await fails(url, rf"it speaks the HTTP\+SSE transport of MCP 2024-11-05.*{bridge}")
+
+
 async def fails(url: str, said: str, seconds: float = 5) -> None:
     with pytest.raises(IntrospectionError, match=said):
         await introspect(Server("s", url=url), seconds=seconds)

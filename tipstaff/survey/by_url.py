@@ -17,7 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 from pep.config import Server
 from pep.lines import MAX_LINE
 from tipstaff.errors import IntrospectionError, ListingError
-from tipstaff.survey import complaint
+from tipstaff.survey import complaint, old_transport
 from tipstaff.survey.complaint import Complaint, Reply
 from tipstaff.survey.listing import Listing
 from tipstaff.survey.visit import MOST_BYTES, complaint_about, spoken, visit
@@ -47,6 +47,8 @@ async def ask(server: Server, seconds: float) -> Listing:
             return await visit(transport, answers, seconds, "auto")
         except Exception as error:  # noqa: BLE001 - whatever it is, no list has come
             found, advice = _complaint(complaint.leaf(error), server, seconds, watch)
+            if watch.reply and await old_transport.is_old(client, server.url, watch.reply.status):
+                found, advice = old_transport.complaint_about(server.name, _shown_url(server))
     found = complaint.plain(complaint.masked(found, complaint.secrets_of(server)))
     raise IntrospectionError(_tried(server), found, advice)
 
@@ -121,9 +123,13 @@ def _place(response: httpx2.Response) -> str:
 
 
 def _tried(server: Server) -> str:
+    return f"cannot list the tools of {server.name!r} at {_shown_url(server)}"
+
+
+def _shown_url(server: Server) -> str:
     parts = urlsplit(server.url)
     query = "?…" if parts.query else ""
-    return f"cannot list the tools of {server.name!r} at {parts.scheme}://{parts.netloc}{parts.path}{query}"
+    return f"{parts.scheme}://{parts.netloc}{parts.path}{query}"
 
 
 def _complaint(error: BaseException, server: Server, seconds: float, watch: _Watch) -> Complaint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from pdp.errors import JournalError
 from pdp.journal import FileJournal
@@ -139,7 +141,7 @@ for number in (1, 2):
     try:
         journal.write([b'{"n":%d,"long":"xxxxxxxxxxxxxxx"}\\n' % number])
     except JournalError as error:
-        print(error)
+        print("refused:", error)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 journal.write([b'{"n":3}\\n'])
 """
@@ -160,7 +162,7 @@ def test_a_file_system_that_is_full_for_a_while_loses_no_later_record(
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(path), cutting], capture_output=True, text=True, check=True
     )
-    assert done.stdout.count("r.jsonl: ") == 2
+    assert done.stdout.count(f"refused: {path}: ") == 2
     assert path.read_bytes().splitlines() == lines
 
 
@@ -187,3 +189,26 @@ def test_what_a_killed_process_left_of_a_line_spoils_no_other(tmp_path: Path) ->
     assert killed.returncode == -signal.SIGKILL
     FileJournal(path).write([b'{"n":2}\n'])
     assert path.read_bytes().splitlines() == [b'{"n":0}', b'{"n"', b'{"n":2}']
+
+
+def test_that_records_cannot_be_written_is_logged_once_and_so_is_that_they_can_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls are denied meanwhile, and the log is where one looks for the cause."""
+    journal = FileJournal(tmp_path / "d.jsonl")
+    with capture_logs() as lines:
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "write", _full)
+            for _ in range(2):
+                with pytest.raises(JournalError):
+                    journal.write([b"a\n"])
+        journal.write([b"b\n"])
+        journal.write([b"c\n"])
+    journal.close()
+    assert [line["log_level"] for line in lines] == ["error", "info"]
+    assert "No space left" in lines[0]["error"]
+    assert str(tmp_path) in lines[0]["error"]
+
+
+def _full(*_: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from pdp import reload
 from pdp.bundle import Bundle, PolicyText, library_folder
@@ -272,3 +273,25 @@ async def test_a_first_bundle_that_opa_refuses_stops_the_start(
     one.opa.code = "bundle_error"
     with pytest.raises(PolicyTextError, match="OPA refused the bundle: no"):
         await one.reloader.confirm()
+
+
+async def test_that_the_files_are_good_again_is_logged(site: Site) -> None:
+    """Also where they say what they said before, so that no other policy becomes active."""
+    with capture_logs() as lines:
+        site.rules.write_text("tools: [")
+        await site.until(lambda: site.state[0] != "")
+        site.rules.write_text(ALLOW)
+        await site.until(lambda: site.state == ("", False))
+    told = [(line["log_level"], line["event"]) for line in lines]
+    assert told == [
+        ("error", "policy not loaded; the old one goes on deciding"),
+        ("info", "nothing is wrong with the policy any more"),
+    ]
+
+
+async def test_another_look_builds_the_files_again_though_none_has_changed(site: Site) -> None:
+    """What SIGHUP asks for."""
+    before = site.builds
+    site.reloader.look_again()
+    await site.until(lambda: site.builds == before + 1)
+    assert site.state == ("", False)

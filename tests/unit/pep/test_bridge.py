@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
+from structlog.testing import capture_logs
 
 from pep import mirrored
 from pep.bridge import Bridge
@@ -431,3 +433,60 @@ async def test_a_server_without_tools_mirrors_nothing_yet() -> None:
             assert len(listing.asked) == number
             listing.child.say(result(listing.child.heard[-1]["id"]))
             assert (await waiting).status == 200
+
+
+async def test_a_session_that_its_client_ends_is_an_ordinary_end() -> None:
+    """Whoever listens hears the end, and nothing is logged as if it had gone wrong."""
+    async with site() as one:
+        session = await one.begin()
+        listening = await one.send(None, verb="GET", mcp_session_id=session, **LEGACY)
+        hearing = asyncio.ensure_future(read(listening))
+        await settle()
+        with capture_logs() as lines:
+            ended = await one.send(None, verb="DELETE", mcp_session_id=session, **LEGACY)
+            assert ended.status == 200
+            await settle()
+        assert await hearing is not None
+    assert [line for line in lines if line["log_level"] != "info"] == []
+
+
+@pytest.mark.parametrize(("code", "level"), [(0, "info"), (1, "warning"), (-9, "warning")])
+async def test_a_server_that_ends_with_exit_code_0_has_come_to_an_ordinary_end(
+    code: int, level: str
+) -> None:
+    """Any other code is told as a warning, with the code."""
+    async with site() as one:
+        await one.begin()
+        with capture_logs() as lines:
+            one.children[0].exit_code = code
+            one.children[0].crash()
+            await settle()
+    (line,) = [line for line in lines if line["event"] == "server ended by itself"]
+    assert (line["log_level"], line["exit_code"]) == (level, code)
+
+
+async def test_another_command_serves_new_sessions_and_the_open_ones_keep_their_process() -> None:
+    """A modern caller, who has no session, gets the new one with the next request."""
+    async with site() as one:
+        session = await one.begin()
+        message = {**tool_call("run"), "method": "tools/list"}
+        asking = asyncio.ensure_future(one.modern(message))
+        await settle()
+        number = json.loads(one.children[1].written[-1])["id"]
+        one.children[1].say(result(number))
+        await asking
+        one.server = structs.replace(one.server, command=("y",))
+        one.bridge.take_over([one.server])
+        await settle()
+        assert [child.is_ended for child in one.children] == [False, True]
+        hanging = await one.post(request("tools/call", 2), session)
+        assert hanging.status == 200
+        again = asyncio.ensure_future(one.modern(message))
+        await settle()
+        assert len(one.children) == 3
+        one.children[2].crash()
+        with pytest.raises(LostError):
+            await again
+        one.bridge.take_over([])
+        await settle()
+        assert all(child.is_ended for child in one.children)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from pep.config import Jwt, PepConfig, Server, Tls, listen_address
@@ -57,7 +58,7 @@ def test_the_authority_is_what_the_url_says() -> None:
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
     """Zero is never `without a limit`."""
     with pytest.raises(ValueError, match=next(iter(settings))):
-        PepConfig(**settings)
+        msgspec.convert(settings, PepConfig)
 
 
 def test_two_servers_of_one_name_are_refused() -> None:
@@ -112,7 +113,7 @@ def test_a_header_of_our_own_cannot_be_the_protocols(name: str) -> None:
 def test_what_could_accept_a_forged_token_is_refused(settings: dict[str, Any]) -> None:
     """Shared secrets, no signature, no end, keys from anybody on the way."""
     with pytest.raises(ValueError, match=next(iter(settings))):
-        Jwt(**settings)
+        msgspec.convert(settings, Jwt)
 
 
 def test_half_a_certificate_is_refused() -> None:

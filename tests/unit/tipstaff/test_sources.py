@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pep.config import Server
-from tipstaff.sources import name_of, place_name, shown, shown_command, shown_url, unique
+from tipstaff.sources import name_of, place_name, shown, shown_command, shown_url, unique, url_of
 
 SECRETS = (
     "ghp_0123456789abcdefghij",
@@ -116,3 +116,33 @@ def test_a_name_that_is_taken_gets_a_number() -> None:
     """The first that is free."""
     assert unique("a", {"b"}) == "a"
     assert unique("a", {"a", "a_2"}) == "a_3"
+
+
+@pytest.mark.parametrize(
+    ("word", "url"),
+    [
+        ("http://x/mcp", "http://x/mcp"),
+        ("https://x:9/mcp", "https://x:9/mcp"),
+        ("127.0.0.1:9011/mcp", "http://127.0.0.1:9011/mcp"),
+        ("127.0.0.1:9011", "http://127.0.0.1:9011"),
+        ("localhost:9011/mcp?x=1", "http://localhost:9011/mcp?x=1"),
+        ("localhost/mcp", "http://localhost/mcp"),
+        ("[::1]:9011/mcp", "http://[::1]:9011/mcp"),
+        ("mcp.example.com/mcp", "https://mcp.example.com/mcp"),
+        ("mcp.example.com:8443", "https://mcp.example.com:8443"),
+        ("files:9000/mcp", "https://files:9000/mcp"),
+        ("10.0.0.7:9000/mcp", "https://10.0.0.7:9000/mcp"),
+    ],
+)
+def test_an_address_without_a_scheme_is_a_url(word: str, url: str) -> None:
+    """On this machine over http; elsewhere over https, since anybody on the way reads http."""
+    assert url_of(word) == url
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["npx", "./server", "/srv/bin/server.sh", "server.py", "bin/server", "a.b/c", "x:y"],
+)
+def test_a_program_is_no_url(word: str) -> None:
+    """Also one with a dot, a colon or a folder."""
+    assert url_of(word) == ""
