@@ -13,12 +13,21 @@ import pytest
 from mcp import Client
 
 from pep.config import Server
-from tests.gateway import Gateway, gateway
+from tests.gateway import Gateway, decisions, gateway, question
 from tests.proxy_rig import asgi_upstream
 from tests.upstreams import Counting, sdk_server
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+
+
+# Ways round the first rule that the README shows.
+OUTSIDE = (
+    {"path": "/etc/passwd"}, {"path": "/srv/../etc/passwd"}, {"path": "/srv/a/../../etc/passwd"},
+    {"path": "/srv/"}, {"path": "/srv/a\n/etc/passwd"}, {"path": "/srv/.ssh/id"}, {"path": "/srvx/a"},
+    {"path": ["/etc/passwd"]}, {}, {"file_path": "/etc/passwd"},
+    {"path": "/srv/a", "paths": ["/etc/passwd"]},
+)  # fmt: skip
 
 
 def block(language: str, number: int = 0) -> str:
@@ -47,6 +56,20 @@ async def test_its_rules_tests_and_client_do_what_it_says(tmp_path: Path) -> Non
             sys.executable, "-m", "tipstaff", "decide", "files", "read_file", '{"path": "/srv/x"}',
             cwd=tmp_path,
         )  # fmt: skip
+        async with decisions(tipstaff.address) as service:
+            refused = [
+                (
+                    await service.Decide(
+                        question(
+                            "files",
+                            "read_file",
+                            f"outside-{number}",
+                            arguments_json=json.dumps(arguments).encode(),
+                        )
+                    )
+                ).decision.reason.code
+                for number, arguments in enumerate(OUTSIDE)
+            ]
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert "test_deletions_wait_at_night: PASS" in tested.stdout
     assert asked.stdout.split() in (
@@ -54,6 +77,7 @@ async def test_its_rules_tests_and_client_do_what_it_says(tmp_path: Path) -> Non
         ["EFFECT_DENY", "closed"],
     ), asked.stderr
     assert decided.returncode == 0, decided.stdout
+    assert refused == ["arguments_invalid"] * len(OUTSIDE)
 
 
 async def test_its_way_in_front_of_your_own_server_leads_there(tmp_path: Path) -> None:

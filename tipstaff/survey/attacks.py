@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tipstaff.survey.constraint import Chosen, chosen_names, constraint
 from tipstaff.survey.lexicon import lexicon
 from tipstaff.survey.model import Category, Classification, Definition, Mark, Risk
 from tipstaff.survey.quoting import key as yaml_key
@@ -34,10 +35,15 @@ _ARGUMENTS = {
     Mark.FREE_URL: ("url", "webhook"),
     Mark.SECRETS_IN: ("secret",),
 }
-_PLACEHOLDER = re.compile(r"\{(tool|server|argument)\}")
+# Names of an argument that is a path beside one that is called so: the ends of a move.
+_ENDS = {Mark.FILES: frozenset("src dst dest from to source destination target old new".split())}
+_PLACEHOLDER = re.compile(r"\{(tool|server|argument|held)\}")
 _RULE = re.compile(r"`[^`]*`")
 _LONGEST_NAME = 60
-_IN_A_LIST = " {argument} is a list: what its elements must be stands below `items`."
+_TOO_MANY = (
+    "Its arguments of this kind are more than can be shown; until each is named in `arguments`, let a "
+    "person see every call: `tools: {{tool}: {action: require_approval}}`."
+)
 
 
 class Applies(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +75,10 @@ class Applies(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Attack(Struct, frozen=True, forbid_unknown_fields=True):
-    """One attack. `looks_like` and `stops` are templates; the larger `weight` is told first."""
+    """One attack. `looks_like` and `stops` are templates; the larger `weight` is told first.
+
+    `value` is the schema, in YAML, that a dangerous argument must meet; `alone`: no other may be there.
+    """
 
     key: str
     name: str
@@ -79,6 +88,8 @@ class Attack(Struct, frozen=True, forbid_unknown_fields=True):
     stops: str
     references: tuple[str, ...]
     applies: Applies
+    value: str = ""
+    alone: bool = False
 
     @property
     def is_universal(self) -> bool:
@@ -127,36 +138,68 @@ def attacks_on(
 
 
 def argument(definition: Definition, found: Classification, marks: Collection[Mark]) -> str | None:
-    """The argument that the marks are about: what the evidence names, else what is called like one.
+    """The first of the arguments that the marks are about; nothing where the tool declares none."""
+    schema = definition.get("inputSchema")
+    return next(iter(chosen_names(schema, _chosen(schema, found, marks))), None)
 
-    Nothing where the tool declares no argument.
+
+def _chosen(schema: Any, found: Classification, marks: Collection[Mark]) -> Chosen:
+    """Whether an argument is one that the marks are about: by the evidence, or by what it is called.
+
+    Where none is, the first argument stands for it.
     """
-    names = [name for name, _ in properties(definition.get("inputSchema"))]
     own = [mark for mark in marks if mark in found.marks]
-    for mark in own:
-        for one in found.evidence:
-            quoted = one.words.split(", ") if one.says.startswith(f"{mark.value}:") else ()
-            if named := next((name for name in names if name in quoted), None):
-                return named
+    quoted = {
+        name
+        for mark in own
+        for one in found.evidence
+        if one.says.startswith(f"{mark.value}:")
+        for name in one.words.split(", ")
+    }
     called = [lexicon().argument_names[kind] for mark in own for kind in _ARGUMENTS.get(mark, ())]
-    likely = (name for name in names if any(one.fullmatch(name.lower()) for one in called))
-    return next(likely, next(iter(names), None))
+    ends = {end for mark in own for end in _ENDS.get(mark, ())}
+
+    def is_chosen(name: str) -> bool:
+        words = split_name(name)
+        spellings = (name.lower(), "_".join(words))
+        return (
+            name in quoted
+            or any(one.fullmatch(spelling) for one in called for spelling in spellings)
+            or (len(words) == 1 and words[0] in ends)
+        )
+
+    names = [name for name, _ in properties(schema)]
+    if any(map(is_chosen, names)):
+        return is_chosen
+    return lambda name: name in names[:1]
 
 
 def _apply(
     attack: Attack, tool: str, server: str, definition: Definition, found: Classification
 ) -> Applied:
-    name = argument(definition, found, attack.argument_marks) if attack.argument_marks else None
-    words = {"tool": tool, "server": server, "argument": name or ""}
-    schema = dict(properties(definition.get("inputSchema"))).get(name or "", {})
-    is_list = "{argument}" in attack.stops and schema.get("type") == "array"
+    words = {"tool": tool, "server": server, "argument": "", "held": ""}
+    stops = attack.stops
+    if attack.argument_marks:
+        schema = definition.get("inputSchema")
+        chosen = _chosen(schema, found, attack.argument_marks)
+        words["argument"] = next(iter(chosen_names(schema, chosen)), "")
+        held = constraint(schema, chosen, attack.value, lambda name: _quoted(name, "argument"))
+        if held is None and "{held}" in stops:
+            stops = _TOO_MANY
+        words["held"] = _held(attack, held or "")
     return Applied(
         key=attack.key,
         name=attack.name,
         looks_like=_sentence(attack.looks_like, words),
-        stops="".join(_stops(attack.stops + (_IN_A_LIST if is_list else ""), words)),
+        stops="".join(_stops(stops, words)),
         references=tuple(f"{one} {_file().references[one]}" for one in attack.references),
     )
+
+
+def _held(attack: Attack, members: str) -> str:
+    """The schema that the rule demands, by its members; of a tool without arguments, one to fill in."""
+    members = members or f"properties: {{ARGUMENT: {attack.value}}}, required: [ARGUMENT]"
+    return f"{{{members}{', additionalProperties: false' if attack.alone else ''}}}"
 
 
 def _stops(template: str, words: dict[str, str]) -> Iterator[str]:
@@ -164,7 +207,12 @@ def _stops(template: str, words: dict[str, str]) -> Iterator[str]:
     last = 0
     for rule in _RULE.finditer(template):
         yield _sentence(template[last : rule.start()], words)
-        yield _PLACEHOLDER.sub(lambda found: _quoted(words[found[1]], found[1]), rule[0])
+        yield _PLACEHOLDER.sub(
+            lambda found: (
+                words["held"] if found[1] == "held" else _quoted(words[found[1]], found[1])
+            ),
+            rule[0],
+        )
         last = rule.end()
     yield _sentence(template[last:], words)
 
@@ -190,7 +238,12 @@ def _parse(text: str) -> _File:
         unknown = set(attack.references) - set(file.references)
         if unknown or keys.count(attack.key) > 1:
             raise ValueError(f"{attack.key}: {sorted(unknown) or 'is there twice'}")
-        if "{argument}" in attack.looks_like + attack.stops and not attack.argument_marks:
+        if "{held}" in attack.stops and not attack.value:
+            raise ValueError(f"{attack.key}: says that arguments are held, and not to what")
+        if (
+            re.search(r"\{(argument|held)\}", attack.looks_like + attack.stops)
+            and not attack.argument_marks
+        ):
             raise ValueError(f"{attack.key}: names an argument, and demands no mark of one")
     return file
 

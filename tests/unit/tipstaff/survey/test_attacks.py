@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pdp.checks import compile_schema
 from pdp.errors import PolicyTextError
 from pdp.rules import validate
 from tipstaff.survey.attacks import MOST, Applied, argument, attacks_on, load, parse
@@ -199,12 +200,137 @@ def test_a_tool_without_arguments_is_spoken_of_all_the_same(schema: Any) -> None
         validate(rule, "x", None)
 
 
-def test_a_list_is_said_to_be_one() -> None:
-    """The rule that is shown is for a text; held against a list it denies, and a person wants to know."""
-    schema = {"properties": {"paths": {"type": "array"}}}
-    kind = found(Category.WRITE, Mark.FILES)
-    hits = attacks_on("x", "s", {"inputSchema": schema}, kind)
-    assert "`paths` is a list" in next(one.stops for one in hits if one.key == "path_traversal")
+FILE_TOOLS: dict[str, dict[str, Any]] = {
+    "a path": {"path": {"type": "string"}},
+    "a move": {"source": {"type": "string"}, "destination": {"type": "string"}},
+    "a move in camels": {"oldPath": {"type": "string"}, "newPath": {"type": "string"}},
+    "a move from and to": {"path": {"type": "string"}, "to": {"type": "string"}},
+    "a list": {"paths": {"type": "array", "items": {"type": "string"}}},
+    "a list or one": {"path": {"type": ["string", "array"]}},
+    "one or a list": {"path": {"anyOf": [{"type": "string"}, {"type": "array"}]}},
+    "an object": {"target": {"type": "object", "properties": {"path": {"type": "string"}}}},
+    "a list of objects": {
+        "edits": {"type": "array", "items": {"properties": {"file_path": {"type": "string"}}}}
+    },
+    "a path that may be left out": {"path": {"type": "string", "default": "/"}, "n": {}},
+}
+OUTSIDE = (
+    "/etc/passwd", "/srv/../etc/passwd", "/srv/a/../../etc/passwd", "..", "/srv/..", "~/x", "x", "",
+    "/srv", "/srv/", "/srv//etc", "/srv/.ssh/id", "/srvx/a", "\n/srv/a", "/srv/a\n/etc/passwd",
+    "/srv/a/%2e%2e/b", "/srv/a\\..\\b", "/srv/./x", "/srv/a/-rf", "/srv/a\0", "file:///srv/a", 7, None,
+    ["/srv/a", "/etc/passwd"], [["/etc/passwd"]], {"path": "/etc/passwd"}, {},
+)  # fmt: skip
+
+
+def demanded(stops: str) -> Any:
+    """The schema of the last rule that is shown, as the decision service holds it."""
+    rules = validate(rules_in(stops)[-1], "data.yaml", None)
+    (rule,) = rules["tools"].values()
+    return compile_schema(rule["arguments"])
+
+
+def advice(key: str, mark: Mark, properties: Any, **schema: Any) -> str:
+    definition = {"inputSchema": {"type": "object", "properties": properties, **schema}}
+    category = Category.EXECUTE if key == "command_injection" else Category.READ
+    hits = attacks_on("x", "s", definition, found(category, mark))
+    return next(one.stops for one in hits if one.key == key)
+
+
+def filled(part: dict[str, Any], value: Any, *, as_list: bool = True) -> Any:
+    """Arguments of the shape that is declared, with `value` for every text in them."""
+    kinds = part.get("type", "object" if "properties" in part else "string")
+    if kinds == "object":
+        inner = part["properties"].items()
+        return {name: filled(one, value, as_list=as_list) for name, one in inner}
+    if kinds == "array" and as_list:
+        return [filled(part.get("items", {}), value, as_list=as_list)]
+    return value
+
+
+@pytest.mark.parametrize("kind", FILE_TOOLS)
+def test_no_path_gets_round_the_rule_that_is_advised(kind: str) -> None:
+    """Neither end of a move, no element of a list, nothing that lies deeper, and not by absence."""
+    properties = FILE_TOOLS[kind]
+    stops = advice("path_traversal", Mark.FILES, properties)
+    schema = demanded(stops)
+    inside = filled({"properties": properties}, "/srv/a/b c.txt")
+    assert schema.is_valid(inside), stops
+    assert not schema.is_valid({})
+    for outside in OUTSIDE:
+        for name in set(inside) - {"n"}:
+            shaped = filled({"properties": properties}, outside)[name]
+            assert not schema.is_valid(inside | {name: shaped}), (stops, name, outside)
+            assert not schema.is_valid(inside | {name: outside}), (stops, name, outside)
+            assert not schema.is_valid({one: inside[one] for one in inside if one != name})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://docs.example.com/", "https://docs.example.com.evil.example/", "https://evil.example/",
+        "https://docs.example.com@evil.example/", "https://docs.example.com:80@evil.example/",
+        "https://docsXexample.com/", "https://docs.example.com", "https://docs.example.com/\r\nHost: x",
+        "https://169.254.169.254/latest/meta-data/", " https://docs.example.com/", "file:///etc/passwd",
+        "https://docs.example.com/\\@evil.example/", "https://docs.example.com/a https://evil.example/",
+    ],
+)  # fmt: skip
+def test_no_url_gets_round_the_rule_that_is_advised(url: str) -> None:
+    """Only the hosts that are named; a webhook is a URL, too."""
+    properties = {"url": {"type": "string"}, "webhook_url": {"type": "string"}, "depth": {}}
+    schema = demanded(advice("server_side_request_forgery", Mark.FREE_URL, properties))
+    fine = {"url": "https://docs.example.com/a?b=1", "webhook_url": "https://api.example.com/"}
+    assert schema.is_valid(fine | {"depth": 2})
+    for name, other in fine.items():
+        assert not schema.is_valid(fine | {name: url})
+        assert not schema.is_valid({name: other})
+
+
+@pytest.mark.parametrize(
+    "value", ["-o/etc/x", "--output=x", "a\n-b", "a;b", "a|b", "$(b)", "`b`", "a/../b"]
+)
+def test_no_option_gets_round_the_rule_that_is_advised(value: str) -> None:
+    """A dash first, a line break, what a shell reads."""
+    schema = demanded(advice("argument_injection", Mark.FILES, {"path": {"type": "string"}}))
+    for fine in ("a/b c.txt", "/srv/x-1", "https://example.com/a?b=c"):
+        assert schema.is_valid({"path": fine})
+    assert not schema.is_valid({"path": value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("command_injection", "git status"), ("query_injection", "SELECT name FROM customers LIMIT 50")],
+)  # fmt: skip
+def test_no_code_gets_round_the_rule_that_is_advised(key: str, value: str) -> None:
+    """What is named and nothing behind it, nor beside it in another argument."""
+    properties = {"command": {"type": "string"}, "args": {"type": "array"}}
+    schema = demanded(advice(key, Mark.FREE_CODE, properties))
+    assert schema.is_valid({"command": value})
+    for other in (f"{value}; rm -rf /", f"{value} ", value.upper(), "", [value]):
+        assert not schema.is_valid({"command": other})
+    assert not schema.is_valid({"command": value, "args": ["--exec=sh"]})
+    assert not schema.is_valid({})
+
+
+def test_no_secret_gets_round_the_rule_that_is_advised() -> None:
+    """A reference, and nothing behind it."""
+    hits = attacks_on("x", "s", DEFINITION, found(Category.READ, Mark.SECRETS_IN))
+    schema = demanded(next(one.stops for one in hits if one.key == "secret_in_arguments"))
+    assert schema.is_valid({"api_key": "vault:team/mail.key"})
+    for value in ("sk-123", "env:", "env:A sk-123", "env:A\nsk-123"):
+        assert not schema.is_valid({"api_key": value})
+
+
+def test_arguments_that_are_too_many_to_show_leave_the_call_to_a_person() -> None:
+    """A rule that names some of them would look as if it held."""
+    properties = {f"a{number}_path": {"type": "string"} for number in range(20)}
+    for schema in (
+        {},
+        {"$defs": {"n": {"properties": {str(n): {"$ref": "#/$defs/n"} for n in range(30)}}}},
+    ):
+        many = properties if not schema else {"path": {"$ref": "#/$defs/n"}}
+        stops = advice("path_traversal", Mark.FILES, many, **schema)
+        (rule,) = rules_in(stops)
+        assert validate(rule, "x", None)["tools"]["x"] == {"action": "require_approval"}
 
 
 ENTRY = """
@@ -230,6 +356,7 @@ applies = {all_marks = ["bulk"]}
         ("all_marks", "every_mark", "every_mark"),
         ('["MCP03:2025"]', '["MCP13:2025"]', "MCP13"),
         ('"s"', '"{argument}"', "demands no mark"),
+        ('"s"', '"{held}"', "not to what"),
     ],
 )
 def test_a_slip_in_the_catalogue_is_an_error(old: str, new: str, says: str) -> None:

@@ -1,0 +1,1 @@
+"""What loads and is probably not what was meant: warnings about a site's rules."""
