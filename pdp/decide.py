@@ -86,8 +86,7 @@ def report(call: Call, reason: Reason, parts: Parts) -> str:
     decision = Decision(
         decision_id=parts.new_id(), effect=Effect.DENY, reason=reason, rule=ENFORCEMENT_RULE
     )
-    nothing = record.Timings(0, 0)
-    now = parts.clock.wall_ns()
+    now, nothing = parts.clock.wall_ns(), record.Timings(0, 0)
     parts.journal.write(
         [record.line(call, decision, now_ns=now, labels=parts.labels, timings=nothing)]
     )
@@ -182,7 +181,8 @@ def _folded(case: _Case, parts: Parts) -> Decision:
 
 def _fold(case: _Case, decision_id: str) -> Decision:
     answer = case.answer or Fault("policy_undefined", "the policy was not asked")
-    return fold(decision_id, case.revision, answer, case.failure, case.taken)
+    stages = (case.revision, answer, case.failure, case.taken)
+    return fold(decision_id, *stages, case.call.session.kind)
 
 
 def _fail(case: _Case, error: Exception, parts: Parts) -> None:

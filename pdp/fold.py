@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from pdp.api import limit_text
 from pdp.api.model import Decision, Effect, LimitResult, Reason, ShadowFinding
 from pdp.api.reasons import REASONS
 from pdp.checks import CheckFailure
@@ -37,8 +38,12 @@ def fold(
     answer: PolicyAnswer | Fault,
     failure: CheckFailure | None,
     taken: Taken | None,
+    session_kind: str = "",
 ) -> Decision:
-    """The decision. `taken` is what the limits said, `None` when they were not or cannot be asked."""
+    """The decision. `taken` is what the limits said, `None` when they were not or cannot be asked.
+
+    `session_kind` is that of the call's session: it tells whose a limit per session is.
+    """
     reason = refusal(answer, failure)
     if isinstance(answer, Fault):
         return _deny(decision_id, revision, reason or Reason(answer.code, ""))
@@ -54,11 +59,11 @@ def fold(
         )
     if taken is not None and taken.grant is None:
         return structs.replace(
-            _deny(decision_id, revision, _limit_reason(taken)),
+            _deny(decision_id, revision, _limit_reason(taken, session_kind)),
             rule=_limit_rule(answer, taken.failed[0]),
             limits=taken.results,
             retry_after_ms=taken.retry_after_ms,
-            shadow=answer.shadow + _shadow_limits(answer, taken),
+            shadow=answer.shadow + _shadow_limits(answer, taken, session_kind),
         )
     allowed = Decision(
         decision_id=decision_id,
@@ -68,7 +73,7 @@ def fold(
         revision=revision,
         limits=taken.results if taken else (),
         obligations=answer.obligations,
-        shadow=answer.shadow + (_shadow_limits(answer, taken) if taken else ()),
+        shadow=answer.shadow + (_shadow_limits(answer, taken, session_kind) if taken else ()),
     )
     if taken is None and not all(limit.shadow for limit in answer.limits):
         return refuse_with(allowed, "rate_limit_unavailable")
@@ -86,15 +91,16 @@ def _deny(decision_id: str, revision: str, reason: Reason) -> Decision:
     return Decision(decision_id=decision_id, effect=Effect.DENY, reason=reason, revision=revision)
 
 
-def _limit_reason(taken: Taken) -> Reason:
+def _limit_reason(taken: Taken, session_kind: str) -> Reason:
     """Names every limit that failed: whoever waits for one only would be refused by the next."""
-    sentences = "; ".join(map(_sentence, taken.failed))
+    sentences = "; ".join(_sentence(result, session_kind) for result in taken.failed)
     never = ", and this call costs more than that" if taken.retry_after_ms == -1 else ""
     return Reason("rate_limited", f"rate limit reached: {sentences}{never}")
 
 
-def _sentence(result: LimitResult) -> str:
-    return f"{result.name} allows {result.max} per {result.window} s per {result.scope}"
+def _sentence(result: LimitResult, session_kind: str) -> str:
+    whose = limit_text.whose(result.scope, session_kind)
+    return limit_text.allows(result.name, result.max, result.window, whose, result.algorithm)
 
 
 def _limit_rule(answer: PolicyAnswer, failed: LimitResult) -> str:
@@ -104,12 +110,14 @@ def _limit_rule(answer: PolicyAnswer, failed: LimitResult) -> str:
     return next(rules, "") or answer.rule
 
 
-def _shadow_limits(answer: PolicyAnswer, taken: Taken) -> tuple[ShadowFinding, ...]:
+def _shadow_limits(
+    answer: PolicyAnswer, taken: Taken, session_kind: str
+) -> tuple[ShadowFinding, ...]:
     """What the limits that only watch would have refused."""
     return tuple(
         ShadowFinding(
             Effect.DENY,
-            Reason("rate_limited", f"rate limit reached: {_sentence(one)}"),
+            Reason("rate_limited", f"rate limit reached: {_sentence(one, session_kind)}"),
             _limit_rule(answer, one),
         )
         for one in taken.results

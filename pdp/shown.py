@@ -1,4 +1,9 @@
-"""What a record may show of a call and its decision: texts masked, documents masked and bounded. Pure."""
+"""What a record may show of a call and its decision: texts masked, documents masked and bounded. Pure.
+
+Who called is no secret, and a record that hides it is of no use: `jwt:alice` is a name, though it reads
+like a secret behind its key. So the principal, and the session that is the principal itself, lose only
+what has the form of a known credential.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pdp import claims
-from pdp.api.model import Call, Client, Decision, Protocol, Reason, Session
+from pdp.api.model import Call, Client, Decision, Principal, Protocol, Reason, Session
 from pdp.catalogue import Tool
 from pdp.claims import ClaimsRead
-from pdp.masking import Masked, masked_document, masked_text, may_hold_secret
+from pdp.masking import Masked, masked_credentials, masked_document, masked_text, may_hold_secret
 
 NO_MEMBERS = b"{}"
 # Pointers to what is no part of the question.
@@ -70,6 +75,7 @@ def what_may_be_shown(
         unread=() if is_whole else (_CLAIMS,),
     )
     _point(shown)
+    call = _with_identity(shown, call)
     texts = _texts(call)
     said = (decision.reason.message, *(one.reason.message for one in decision.shadow), fault)
     if may_hold_secret("\n".join((*texts.values(), *said))):
@@ -93,18 +99,35 @@ def _point(shown: Shown) -> None:
             shown.omitted += (at,)
 
 
+def _with_identity(shown: Shown, call: Call) -> Call:
+    """Show who called, without a credential that a name may hold."""
+    identity = call.principal.id
+    safe = _masked_identity(identity)
+    if safe == identity:
+        return call
+    principal, session = Principal(safe, call.principal.kind, call.principal.claims), call.session
+    shown.masked += ("/principal/id",)
+    if session.id == identity:
+        shown.masked += ("/session/id",)
+        session = Session(safe, session.kind)
+    shown.call = replace(call, principal=principal, session=session)
+    return shown.call
+
+
 def _texts(call: Call) -> dict[str, str]:
     """Every text that a caller chooses, by its place in the record."""
-    return {
+    texts = {
         "/method": call.method,
         "/target": call.target,
         "/request_id": call.request_id,
         "/trace_id": call.trace_id,
-        "/session/id": call.session.id,
         "/client/name": call.client.name,
         "/client/version": call.client.version,
         "/protocol/version": call.protocol.version,
     }
+    if call.session.id != call.principal.id:
+        texts["/session/id"] = call.session.id
+    return texts
 
 
 def _with(call: Call, texts: dict[str, str]) -> Call:
@@ -115,7 +138,7 @@ def _with(call: Call, texts: dict[str, str]) -> Call:
         target=texts["/target"],
         request_id=texts["/request_id"],
         trace_id=texts["/trace_id"],
-        session=Session(texts["/session/id"], call.session.kind),
+        session=Session(texts.get("/session/id", call.session.id), call.session.kind),
         client=Client(texts["/client/name"], texts["/client/version"]),
         protocol=Protocol(call.protocol.era, texts["/protocol/version"]),
     )
@@ -128,6 +151,12 @@ def _masked_decision(decision: Decision) -> Decision:
 
 def _masked_reason(reason: Reason) -> Reason:
     return replace(reason, message=masked_text(reason.message))
+
+
+@lru_cache(maxsize=4096)
+def _masked_identity(identity: str) -> str:
+    """The name of a caller; one that comes with every call is looked at once."""
+    return masked_credentials(identity)
 
 
 @lru_cache(maxsize=256)

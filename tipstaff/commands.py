@@ -118,12 +118,27 @@ def _add_log(commands: Commands) -> None:
     from tipstaff import logview
 
     parser = add(commands, "log", logview.command, "show the records of decisions")
+    parser.epilog = (
+        "Of --server, --tool, --code and --caller each may hold * for anything. Times are UTC, as in "
+        "the records. On a terminal a line is cut to its width: -v shows the rest, --json everything."
+    )
     add_config(parser)
     add_json(parser)
     parser.add_argument("-f", "--follow", action="store_true", help="go on as records come")
-    parser.add_argument("-n", type=int, default=20, metavar="N", help="how many (default: 20)")
-    parser.add_argument("--effect", choices=("allow", "deny", "hold"), help="only these")
+    parser.add_argument(
+        "-n", type=int, metavar="N", help="how many (default: 20, or with --since all)"
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="below each line also reason, rule, limits, …"
+    )
     parser.add_argument("--server", dest="only_server", metavar="NAME", help="only this server")
+    parser.add_argument("--tool", metavar="NAME", help="only this tool, resource or prompt")
+    parser.add_argument("--effect", choices=("allow", "deny", "hold"), help="only these")
+    parser.add_argument("--code", help="only this reason, for example rate_limited")
+    parser.add_argument("--caller", metavar="WHO", help="only this caller, for example jwt:alice")
+    parser.add_argument(
+        "--since", metavar="WHEN", help="an age (10m, 2h, 7d) or a time (2026-11-26T10:00)"
+    )
 
 
 def _add_token(commands: Commands) -> None:

@@ -1,6 +1,7 @@
 """What can go wrong in the command line itself, as one tree.
 
     TipstaffError
+    ├── FilterError           an option asks for records that cannot be  (whoever typed it)
     ├── ListingError          what should be a list of tools is none     (whoever wrote it)
     └── IntrospectionError    a server did not tell which tools it has   (the server's, or its address)
 
@@ -17,6 +18,12 @@ class TipstaffError(Exception):
     """The root: never raised itself."""
 
     code: ClassVar[str] = "tipstaff_failed"
+
+
+class FilterError(TipstaffError):
+    """An option of `tipstaff log` has a value that cannot be meant; the message says what can."""
+
+    code = "filter_invalid"
 
 
 class ListingError(TipstaffError):

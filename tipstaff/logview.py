@@ -4,95 +4,117 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from rich.text import Text
-
-from tipstaff import console
+from tipstaff import console, log_line
 from tipstaff.config import load
-from tipstaff.survey.glyphs import visible
+from tipstaff.errors import FilterError
+from tipstaff.log_filter import Filter, Unmatched, parse_since
 
 _PAUSE_SECONDS = 0.2
+_SHOWN = 20
+
+_Record = dict[str, Any]
 
 
 def command(arguments: argparse.Namespace) -> int:
     """`tipstaff log`."""
+    wanted, most = _filter(arguments), _most(arguments)
     path = Path(load(arguments.config).pdp.journal.path)
-    if not path.exists() and not arguments.follow:
-        return console.fail(f"there are no records yet: {path} does not exist")
-    recent = deque(_matching(_lines(path), arguments), maxlen=max(arguments.n, 0))
-    for record in recent:
-        _show(record, arguments)
-    if arguments.follow:
-        for record in _matching(_following(path), arguments):
+    if not path.exists():
+        if not arguments.follow:
+            return console.fail(f"there are no records yet: {path} does not exist")
+        while not path.exists():
+            time.sleep(_PAUSE_SECONDS)
+    with path.open(encoding="utf-8", errors="replace") as file:
+        unmatched = Unmatched(wanted)
+        recent = deque(_fitting(_noted(_records(file), unmatched), wanted), maxlen=most)
+        for record in recent:
             _show(record, arguments)
+        if arguments.follow:
+            for record in _fitting(_records(_followed(path, file)), wanted):
+                _show(record, arguments)
+        elif not recent and most != 0:
+            _tell_why(unmatched)
     return 0
 
 
-def summary(record: dict[str, Any]) -> Text:
-    """One record as one line for people; control characters are made visible."""
-    effect = record["effect"]
-    style = console.EFFECT_STYLE.get(effect, "white")
-    session = record["session"]
-    return Text.assemble(
-        (record["timestamp"][11:23] + " ", "dim"),
-        (f"{effect:5} ", f"bold {style}"),
-        (f"{record['reason']['code']:20} ", style),
-        (visible(f"{record['server']} {record['method']} {record['target']} "), "bold"),
-        visible(json.dumps(record.get("arguments"), ensure_ascii=False)[:120] + " "),
-        (visible(f"{session['kind']}:{session['id'][:12]} {record['rule']} "), "dim"),
-        (f"{record['timings']['total_us'] / 1000:.1f} ms", "dim"),
-        *((visible(f" shadow:{_said(one)}"), "magenta") for one in record.get("shadow", ())),
+def _filter(arguments: argparse.Namespace) -> Filter:
+    """What is asked for; raises `FilterError`."""
+    since = parse_since(arguments.since, datetime.now(UTC)) if arguments.since else None
+    return Filter(
+        server=arguments.only_server or "",
+        tool=arguments.tool or "",
+        effect=arguments.effect or "",
+        code=arguments.code or "",
+        caller=arguments.caller or "",
+        since=since,
     )
 
 
-def _said(finding: dict[str, Any]) -> str:
-    """What a rule in shadow would have done."""
-    return f"{finding['effect']}:{finding['reason']['code']}"
+def _most(arguments: argparse.Namespace) -> int | None:
+    """How many records to show of those that are there; whoever says since when wants all."""
+    if arguments.n is None:
+        return None if arguments.since else _SHOWN
+    if arguments.n < 0:
+        raise FilterError(f"-n {arguments.n}: how many is 0 or more")
+    return int(arguments.n)
 
 
-def _show(record: dict[str, Any], arguments: argparse.Namespace) -> None:
+def _tell_why(unmatched: Unmatched) -> None:
+    """Nothing is shown: say so, where programs do not read it."""
+    reasons = list(unmatched.reasons()) or ["no record fits"]
+    for reason in reasons:
+        console.err.print(reason, markup=False)
+
+
+def _show(record: _Record, arguments: argparse.Namespace) -> None:
     if arguments.json:
         console.print_json(record, indent=None)
         return
     try:
-        line = summary(record)
-    except (LookupError, TypeError, AttributeError):
+        lines = [log_line.line(record, _width())]
+        lines += log_line.details(record) if arguments.verbose else ()
+    except (LookupError, TypeError, AttributeError, ValueError):
         return  # no record of a decision
-    console.out.print(line)
+    for line in lines:
+        console.out.print(line)
 
 
-def _matching(lines: Iterator[str], arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _width() -> int | None:
+    """The columns there are. Whoever reads through a pipe wants lines whole."""
+    has_columns = console.out.is_terminal or "COLUMNS" in os.environ
+    return console.out.width if has_columns else None
+
+
+def _records(lines: Iterable[str]) -> Iterator[_Record]:
     for line in lines:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
             continue  # the rest of a line that could not be written whole
-        if not isinstance(record, dict):
-            continue
-        if arguments.effect and record.get("effect") != arguments.effect:
-            continue
-        if arguments.only_server and record.get("server") != arguments.only_server:
-            continue
+        if isinstance(record, dict):
+            yield record
+
+
+def _noted(records: Iterable[_Record], unmatched: Unmatched) -> Iterator[_Record]:
+    for record in records:
+        unmatched.note(record)
         yield record
 
 
-def _lines(path: Path) -> Iterator[str]:
-    if path.exists():
-        with path.open(encoding="utf-8", errors="replace") as file:
-            yield from file
+def _fitting(records: Iterable[_Record], wanted: Filter) -> Iterator[_Record]:
+    return (record for record in records if wanted.fits(record))
 
 
-def _following(path: Path) -> Iterator[str]:
-    """Lines written from now on, also after the file was rotated."""
-    while not path.exists():
-        time.sleep(_PAUSE_SECONDS)
-    file = path.open(encoding="utf-8", errors="replace")
-    file.seek(0, 2)
+def _followed(path: Path, file: TextIO) -> Iterator[str]:
+    """The lines after those of `file` that were read, also after the file was rotated."""
     partial = ""
     while True:
         partial += file.readline()
@@ -100,15 +122,13 @@ def _following(path: Path) -> Iterator[str]:
             yield partial
             partial = ""
         elif _rotated(path, file.fileno()):
-            file.close()
             file = path.open(encoding="utf-8", errors="replace")
+            partial = ""
         else:
             time.sleep(_PAUSE_SECONDS)
 
 
 def _rotated(path: Path, descriptor: int) -> bool:
-    import os
-
     try:
         return path.stat().st_ino != os.fstat(descriptor).st_ino
     except FileNotFoundError:

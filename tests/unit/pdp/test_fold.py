@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -276,3 +277,13 @@ def test_what_is_refused_before_the_limits_is_refused_for_that_reason(
     else:
         assert isinstance(answer, PolicyAnswer)
         assert answer.effect is Effect.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("kind", "whose"),
+    [("principal", "per caller"), ("cooperative", "per session"), ("legacy", "per session")],
+)
+def test_the_text_of_a_limit_says_whose_it_is(kind: str, whose: str) -> None:
+    """A caller that named no session is counted as itself, and is not told of one."""
+    refused = fold("d", "r", LIMITED, None, REFUSED, kind)
+    assert refused.reason.message.endswith(f"files/read allows 3 per 60 s {whose}")
