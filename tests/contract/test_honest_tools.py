@@ -12,7 +12,7 @@ import pytest
 from tipstaff.survey.alike import lookalikes
 from tipstaff.survey.signs import signs
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("TIPSTAFF_DATA", ROOT.parent / "shared" / "data")) / "tools"
 TOOLS = 1390
 
