@@ -7,7 +7,8 @@ Three rules, chosen because honest servers break none of them but the first:
 - Names that look the same: equal once letters of other scripts, hidden characters, `0` and `o`, `1`,
   `l` and `i`, `rn` and `m` are taken for what they look like.
 - Names across servers that differ by one slip of the pen in one word of five letters or more. One letter
-  in a short word (`get`, `set`) and an ending (`event`, `events`) make another honest name, and a
+  in a short word (`get`, `set`), an ending (`event`, `events`) and a name that holds the other one
+  (`psubscribe`, `subscribe`) make another honest name; a last letter that stands twice does not. A
   server gains nothing by imitating itself.
 """
 
@@ -122,7 +123,13 @@ def _is_slip(name: str, other: str) -> bool:
     one, two = sorted(differing[0], key=len)
     if len(one) < _SHORTEST_WORD or one.isdigit() or two.removeprefix(one) in _ENDINGS:
         return False
-    return _distance_is_one(one, two)
+    return not _holds(name, other) and _distance_is_one(one, two)
+
+
+def _holds(name: str, other: str) -> bool:
+    """Whether the longer name merely holds the shorter one."""
+    short, long = sorted((_casual(name), _casual(other)), key=len)
+    return len(short) < len(long) and short in long and long != short + short[-1]
 
 
 def _distance_is_one(short: str, long: str) -> bool:

@@ -58,6 +58,7 @@ _FLAGS = frozenset(
 _FANCY = (  # ranges whose letters are Latin ones in another dress
     (0x2100, 0x214F), (0x2170, 0x217F), (0x24B6, 0x24E9), (0xFF01, 0xFF5E), (0x1D400, 0x1D7FF),
 )  # fmt: skip
+_ACCENTED = ((0xC0, 0x17F), (0x1E00, 0x1EFF))  # ranges of Latin letters with marks
 
 
 class Plain(Struct, frozen=True):
@@ -74,7 +75,7 @@ class Plain(Struct, frozen=True):
 
 
 def plain(text: str) -> Plain:
-    """Lower case, look-alikes made Latin, hidden characters and emphasis left out, single spaces."""
+    """Lower case, look-alikes made Latin, no accents, hidden characters and emphasis, single spaces."""
     pieces, starts, origins = [], [], []
     last = length = 0
     for dropped in _DROPPED.finditer(text):
@@ -178,6 +179,11 @@ def _is_symbol(one: str) -> bool:
 def _folds() -> dict[int, str]:
     """One character for one, so that places can be told."""
     table = {ord(upper): upper.lower() for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+    for first, last in _ACCENTED:
+        for point in range(first, last + 1):
+            letter = unicodedata.normalize("NFD", chr(point))[0].lower()
+            if letter.isascii():
+                table[point] = letter
     for first, last in _FANCY:
         for point in range(first, last + 1):
             folded = unicodedata.normalize("NFKC", chr(point)).lower()

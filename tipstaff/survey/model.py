@@ -84,7 +84,10 @@ class Classification(Struct, frozen=True):
 
 
 class Sign(Struct, frozen=True):
-    """Something in a definition that tries to speak to the model, or to pass for something else."""
+    """Something in a definition that tries to speak to the model, or to pass for something else.
+
+    A text has one sign at most: the gravest that was found in it.
+    """
 
     kind: str
     """Stable snake_case, for example `hidden_characters`."""
@@ -94,3 +97,5 @@ class Sign(Struct, frozen=True):
     """The text around it, hidden characters made visible."""
     message: str
     """What it is and why it matters, in a sentence."""
+    also: tuple[str, ...] = ()
+    """The other kinds that were found in the same text, the gravest first."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from tipstaff.survey.attacks import Applied
 from tipstaff.survey.markup import badge, plain, prose, sign, strange
 from tipstaff.survey.model import Risk, Sign
-from tipstaff.survey.report import Found, Report
+from tipstaff.survey.report import Found, Report, worst_first
 from tipstaff.survey.schema import properties
-from tipstaff.survey.telling import count, is_harmless, marks, why, worst_first
+from tipstaff.survey.telling import count, is_harmless, marks, why
 
 _LONGEST_DESCRIPTION = 4000
 _MOST_ARGUMENTS = 60

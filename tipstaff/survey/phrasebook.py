@@ -1,6 +1,6 @@
 """The phrases of poisoned definitions and the letters that look Latin, read once from `signs.toml`.
 
-Pure after that. It knows texts in their plain form only (`glyphs.plain`), and no definitions.
+`signs.toml` is English; a file beside it holds the phrases of each other language. Pure after that. It knows texts in their plain form only (`glyphs.plain`), and no definitions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ MENTION = "\x01"
 """Stands for the name of another tool; no plain text holds it."""
 
 _NEAR = 160
-_SENTENCE_END = re.compile(r"[.!?] |\x00")
+_SENTENCE_END = re.compile(r"[.!?] |\u3002|\x00")
+_PART = re.compile(r"<<(\w+)>>")
+
+LANGUAGES = ("de", "fr", "es", "zh")
+"""The languages that have phrases of their own, beside English."""
 
 Kind = Literal[
     "instructions_to_model", "references_other_tools", "asks_for_secrets", "exfiltration_link"
@@ -47,7 +51,9 @@ class _Reference(Struct, frozen=True, forbid_unknown_fields=True):
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     phrase: tuple[_Phrase, ...]
     reference: tuple[_Reference, ...]
-    letters: dict[str, str]
+    letters: dict[str, str] = {}
+    parts: dict[str, str] = {}
+    """Patterns that others hold as `<<name>>`."""
 
 
 class Phrase(Struct, frozen=True):
@@ -95,18 +101,14 @@ class Phrasebook(Struct, frozen=True):
 @cache
 def phrasebook() -> Phrasebook:
     """The phrases that ship with Tipstaff."""
-    text = resources.files("tipstaff.survey").joinpath("signs.toml").read_text("utf-8")
-    file = msgspec.convert(tomllib.loads(text), _File)
+    english = _file("signs.toml")
+    files = (english, *(_file(f"signs.{language}.toml") for language in LANGUAGES))
     return Phrasebook(
-        phrases=tuple(
-            Phrase(one.kind, one.says, re.compile(one.find), _all(one.near), _all(one.unless))
-            for one in file.phrase
-        ),
+        phrases=tuple(_phrase(entry, english.parts) for file in files for entry in file.phrase),
         references=tuple(
-            Reference(one.says, _mention(one.find), tuple(map(_mention, one.near)), one.strangers)
-            for one in file.reference
+            _reference(entry, english.parts) for file in files for entry in file.reference
         ),
-        letters={alike: latin for latin, all_ in file.letters.items() for alike in all_},
+        letters={alike: latin for latin, all_ in english.letters.items() for alike in all_},
     )
 
 
@@ -135,9 +137,27 @@ def _right(text: str, end: int) -> int:
     return end + _NEAR if stop < 0 else stop
 
 
-def _all(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    return tuple(map(re.compile, patterns))
+def _file(name: str) -> _File:
+    text = resources.files("tipstaff.survey").joinpath(name).read_text("utf-8")
+    return msgspec.convert(tomllib.loads(text), _File)
 
 
-def _mention(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern.replace("@", MENTION))
+def _phrase(entry: _Phrase, parts: Mapping[str, str]) -> Phrase:
+    patterns = (
+        tuple(_pattern(text, parts) for text in texts) for texts in (entry.near, entry.unless)
+    )
+    return Phrase(entry.kind, entry.says, _pattern(entry.find, parts), *patterns)
+
+
+def _reference(entry: _Reference, parts: Mapping[str, str]) -> Reference:
+    find, *near = (
+        _pattern(text.replace("@", MENTION), parts) for text in (entry.find, *entry.near)
+    )
+    return Reference(entry.says, find, tuple(near), entry.strangers)
+
+
+def _pattern(text: str, parts: Mapping[str, str]) -> re.Pattern[str]:
+    """The pattern with its parts in their places; parts may hold parts."""
+    while _PART.search(text):
+        text = _PART.sub(lambda part: parts[part[1]], text)
+    return re.compile(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,14 +15,17 @@ from tipstaff.survey.attacks import Applied, attacks_on
 from tipstaff.survey.classify import classify_all
 from tipstaff.survey.listing import Listing
 from tipstaff.survey.model import Category, Classification, Definition, Risk, Sign
+from tipstaff.survey.poisoned import raised, warnings
 from tipstaff.survey.signs import signs
 
-# A name that another server has too says nothing against a tool.
-_HARMLESS = "same_name"
+_RISKS, _CATEGORIES = tuple(Risk), tuple(Category)
 
 
 class Found(Struct, frozen=True):
-    """One tool. `digest` is that of its definition (`pdp.api.definition`)."""
+    """One tool. `digest` is that of its definition (`pdp.api.definition`).
+
+    A warning sign raises the risk of `classification`.
+    """
 
     name: str
     definition: Definition
@@ -30,6 +33,11 @@ class Found(Struct, frozen=True):
     classification: Classification
     attacks: tuple[Applied, ...]
     signs: tuple[Sign, ...]
+
+    @property
+    def warnings(self) -> tuple[Sign, ...]:
+        """The signs that speak against the tool."""
+        return warnings(self.signs)
 
 
 class Report(Struct, frozen=True):
@@ -43,16 +51,13 @@ class Report(Struct, frozen=True):
     @property
     def worst(self) -> Risk:
         """The highest risk of a tool; low when there is none."""
-        order = tuple(Risk)
         risks = (tool.classification.risk for tool in self.tools)
-        return max(risks, key=order.index, default=Risk.LOW)
+        return max(risks, key=_RISKS.index, default=Risk.LOW)
 
     @property
     def warnings(self) -> tuple[tuple[Found, Sign], ...]:
-        """Every sign that speaks against a tool."""
-        return tuple(
-            (tool, sign) for tool in self.tools for sign in tool.signs if sign.kind != _HARMLESS
-        )
+        """Every sign that speaks against a tool, the worst tool first."""
+        return tuple((tool, sign) for tool in worst_first(self.tools) for sign in tool.warnings)
 
     def counts(self) -> dict[Category, Counter[Risk]]:
         """How many tools of each category have which risk, the most dangerous category first."""
@@ -73,22 +78,28 @@ def report(
     elsewhere = {name for tools in (others or {}).values() for name in tools}
     alike = lookalikes({**(others or {}), server: names}).get(server, {})
     found = classify_all(listing.tools)
-    tools = tuple(
-        Found(
-            name=name,
-            definition=tool,
-            digest=digest(tool),
-            classification=one,
-            attacks=attacks_on(name, server, tool, one),
-            signs=(*signs(tool, names, elsewhere), *([alike[name]] if name in alike else [])),
-        )
-        for name, tool, one in zip(names, listing.tools, found, strict=True)
-    )
+
+    def looked_at(name: str, tool: Definition, kind: Classification) -> Found:
+        told = (*signs(tool, names, elsewhere), *([alike[name]] if name in alike else []))
+        attacks = attacks_on(name, server, tool, kind)
+        return Found(name, tool, digest(tool), raised(kind, told), attacks, told)
+
+    tools = tuple(map(looked_at, names, listing.tools, found))
     return Report(server, source, listing, tools)
 
 
+def worst_first(tools: Iterable[Found]) -> list[Found]:
+    """Those with warning signs, then by risk, then by category, then as the server lists them."""
+    return sorted(tools, key=_danger, reverse=True)
+
+
+def _danger(tool: Found) -> tuple[bool, int, int]:
+    found = tool.classification
+    return bool(tool.warnings), _RISKS.index(found.risk), _CATEGORIES.index(found.category)
+
+
 def as_json(one: Report) -> dict[str, Any]:
-    """The report as plain data, definitions left out."""
+    """The report as plain data, the worst tool first, definitions left out."""
     listing = one.listing
     return {
         "server": one.server,
@@ -96,7 +107,7 @@ def as_json(one: Report) -> dict[str, Any]:
         "server_info": listing.server_info,
         "protocol": {"era": listing.era, "version": listing.version},
         "worst_risk": one.worst.value,
-        "tools": [tool_as_json(tool) for tool in one.tools],
+        "tools": [tool_as_json(tool) for tool in worst_first(one.tools)],
     }
 
 

@@ -2,8 +2,8 @@
 
 It reads every text of a definition, up to a bound, and says what it found and where. It gives no
 verdict: an attack can be worded so that no list of phrases knows it, so no sign is no certificate. The
-phrases are English, and tuned so that honest definitions, which talk to the model too, hardly ever have
-a sign.
+phrases are English, German, French, Spanish and Chinese, and tuned so that honest definitions, which
+talk to the model too, hardly ever have a sign.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from msgspec import Struct
 
@@ -25,10 +25,10 @@ from tipstaff.survey.texts import MOST_READ, Reading, read
 __all__ = ["KINDS", "lookalikes", "signs"]
 
 KINDS = (
-    "hidden_characters", "mixed_script", "padding", "instructions_to_model", "references_other_tools",
-    "asks_for_secrets", "exfiltration_link", "encoded_blob", "oversized_text",
+    "exfiltration_link", "asks_for_secrets", "instructions_to_model", "references_other_tools",
+    "encoded_blob", "hidden_characters", "mixed_script", "padding", "oversized_text",
 )  # fmt: skip
-"""What `signs` can find, in the order of its reports about one place."""
+"""What `signs` can find, the gravest first."""
 
 LONGEST_TEXT = 16_000
 """Characters of one text that need no comment: twice the longest of 1,390 honest definitions (6,993)."""
@@ -36,9 +36,13 @@ LONGEST_TEXT = 16_000
 _MOST_SIGNS = 5
 _WORD = re.compile(r"\w+")
 _BLANKS = re.compile(r"\s{120,}")
-_NAME = re.compile(r"(?<![\w.-])[a-z0-9]+(?:[_.:/-]+[a-z0-9]+)*(?![\w-])")
-_CALLED_A_TOOL = re.compile(r"['\"]? (?:tool|function)\b")
-_CALLED = re.compile(r"\b(?:call|invoke)(?: the| tool| function)* ['\"]?$")
+_NAME = re.compile(r"(?<![a-z0-9_.-])[a-z0-9]+(?:[_.:/-]+[a-z0-9]+)*(?![a-z0-9_-])")
+_TOOL = "tool|function|werkzeug|funktion|outil|fonction|herramienta|funcion|工具|函数|函數"
+_CALLED_A_TOOL = re.compile(rf"['\"]? ?(?:{_TOOL})(?![a-z])|['\"]?-(?:werkzeug|tool)(?![a-z])")
+_CALLED = re.compile(
+    rf"(?:(?<![a-z])(?:call|invoke)(?: the| tool| function)* |调用|調用"
+    rf"|(?<![a-z])(?:{_TOOL})s?(?: called| named| namens| nomme| llamada)? ?)['\"]?$"
+)
 _QUOTES = "'\""
 
 
@@ -53,7 +57,7 @@ class _Found(Struct, frozen=True):
 def signs(
     definition: Definition, siblings: Collection[str], others: Collection[str] = ()
 ) -> tuple[Sign, ...]:
-    """The signs in one tool's definition, by place; of each kind at most five, the last tells of more.
+    """The signs in one tool's definition, one for a text; of each kind at most five.
 
     `siblings` are the names of the same server's tools, `others` those of other servers, if known.
     """
@@ -65,7 +69,7 @@ def signs(
         *_encoded(reading),
         *_oversized(reading),
     ]
-    found.sort(key=lambda one: (one.text, one.start, KINDS.index(one.kind)))
+    found.sort(key=lambda finding: (finding.text, KINDS.index(finding.kind), finding.start))
     return tuple(_told(found, reading))
 
 
@@ -132,9 +136,10 @@ def _is_a_tool(name: re.Match[str], known: Collection[str]) -> bool:
         return True
     before = name.string[max(0, name.start() - 40) : name.start()]
     is_called = _CALLED_A_TOOL.match(name.string, name.end()) or _CALLED.search(before)
+    is_quoted = before[-1:] in {"'", '"'}
     if name[0] in known:
-        return bool(is_called) or before[-1:] in {"'", '"'}
-    return bool(is_called) and not is_plain and "/" not in name[0]
+        return bool(is_called) or is_quoted
+    return bool(is_called) and (is_quoted or not is_plain) and "/" not in name[0]
 
 
 def _encoded(reading: Reading) -> Iterator[_Found]:
@@ -156,17 +161,33 @@ def _oversized(reading: Reading) -> Iterator[_Found]:
 
 
 def _told(found: Sequence[_Found], reading: Reading) -> Iterator[Sign]:
-    total = Counter(one.kind for one in found)
+    """One sign for each text, the gravest; it tells what else is there."""
+    texts = [list(group) for _, group in groupby(found, key=lambda finding: finding.text)]
+    total = Counter(group[0].kind for group in texts)
     told: Counter[str] = Counter()
-    for one in found:
-        told[one.kind] += 1
-        if told[one.kind] > _MOST_SIGNS:
+    for gravest, *rest in texts:
+        told[gravest.kind] += 1
+        if told[gravest.kind] > _MOST_SIGNS:
             continue
-        more = total[one.kind] - _MOST_SIGNS if told[one.kind] == _MOST_SIGNS else 0
-        text = reading.texts[one.text]
+        left = total[gravest.kind] - _MOST_SIGNS if told[gravest.kind] == _MOST_SIGNS else 0
+        text = reading.texts[gravest.text]
         yield Sign(
-            kind=one.kind,
-            place=text.place(one.start),
-            excerpt=excerpt(text.text, one.start, one.end),
-            message=one.message + (f" There are {more} more of this kind." if more > 0 else ""),
+            kind=gravest.kind,
+            place=text.place(gravest.start),
+            excerpt=excerpt(text.text, gravest.start, gravest.end),
+            message=gravest.message + _more(gravest, rest) + _left(left),
+            also=tuple(dict.fromkeys(one.kind for one in rest if one.kind != gravest.kind)),
         )
+
+
+def _more(gravest: _Found, rest: Sequence[_Found]) -> str:
+    """What else was found in the same text, in a sentence."""
+    others = Counter(one.kind.replace("_", " ") for one in rest if one.kind != gravest.kind)
+    again = len(rest) - others.total()
+    words = [f"this {again} more times"] * bool(again)
+    words += [f"{kind} ({number})" if number > 1 else kind for kind, number in others.items()]
+    return f" The same text holds {', '.join(words)}." if words else ""
+
+
+def _left(texts: int) -> str:
+    return f" There are {texts} more texts with signs of this kind." if texts > 0 else ""

@@ -15,7 +15,7 @@ from rich.text import Text
 from tipstaff.survey.attacks import Applied
 from tipstaff.survey.glyphs import visible
 from tipstaff.survey.model import Category, Risk
-from tipstaff.survey.report import Found, Report
+from tipstaff.survey.report import Found, Report, worst_first
 from tipstaff.survey.scanned import BEHIND_TIPSTAFF, Known, Missed, Scan
 from tipstaff.survey.telling import (
     about,
@@ -24,7 +24,6 @@ from tipstaff.survey.telling import (
     is_harmless,
     marks,
     why,
-    worst_first,
 )
 
 WIDTH = 100

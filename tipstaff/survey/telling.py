@@ -6,19 +6,11 @@ any page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tipstaff.survey.glyphs import visible
 from tipstaff.survey.model import Category, Mark, Risk
 from tipstaff.survey.report import Found, Report
 
-_RISKS, _CATEGORIES = tuple(Risk), tuple(Category)
 _LONGEST_INFO = 60
-
-
-def worst_first(tools: Iterable[Found]) -> list[Found]:
-    """By risk, then by category, then as the server lists them."""
-    return sorted(tools, key=_danger, reverse=True)
 
 
 def about(report: Report) -> str:
@@ -71,8 +63,3 @@ def first_sentence(text: str) -> str:
 def count(number: int, what: str) -> str:
     """So many of them."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _danger(tool: Found) -> tuple[int, int]:
-    found = tool.classification
-    return _RISKS.index(found.risk), _CATEGORIES.index(found.category)

@@ -85,8 +85,21 @@ def test_similar_names_are_not_lookalikes(one: str, other: str) -> None:
 
 def test_a_server_may_have_names_that_are_one_letter_apart() -> None:
     """It gains nothing by imitating itself."""
-    assert kinds(a=["subscribe", "psubscribe"]) == {}
-    assert across("subscribe", "psubscribe") == {"lookalike_name"}
+    assert kinds(a=["create_issue", "creat_issue"]) == {}
+    assert across("create_issue", "creat_issue") == {"lookalike_name"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("subscribe", "psubscribe"), ("message", "imessage"), ("search", "searchx")]
+)
+def test_a_name_that_merely_holds_another_is_no_lookalike(one: str, other: str) -> None:
+    """Redis has both `subscribe` and `psubscribe`."""
+    assert across(one, other) == set()
+
+
+def test_a_last_letter_that_stands_twice_is_a_slip_of_the_pen() -> None:
+    """No language makes another word of it."""
+    assert across("create_issue", "create_issuee") == {"lookalike_name"}
 
 
 def test_a_name_that_is_listed_twice_is_told() -> None:

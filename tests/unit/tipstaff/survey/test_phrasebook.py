@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from importlib import resources
+
+import pytest
 
 from tipstaff.survey.glyphs import plain
-from tipstaff.survey.phrasebook import BREAK, Phrase, phrasebook, sentence
+from tipstaff.survey.phrasebook import BREAK, LANGUAGES, Phrase, phrasebook, sentence
 
 PHRASE = Phrase(
     "asks_for_secrets",
@@ -52,10 +56,14 @@ def test_every_phrase_is_written_for_the_plain_form() -> None:
 
 
 def test_no_phrase_repeats_without_a_bound_inside_a_repetition() -> None:
-    """So that the time for a text grows with its length and no faster. A word behind a blank may."""
-    for phrase in phrasebook().phrases:
-        for pattern in (phrase.find, *phrase.near, *phrase.unless):
-            bare = pattern.pattern.replace(r"(?: \w+)", "")
+    """So that the time for a text grows with its length and no faster. A word beside a blank may."""
+    word = re.compile(r"\(\?: (?:\\w|\[[^\]]*\])\+\)|\(\?:(?:\\w|\[[^\]]*\])\+ \)")
+    book = phrasebook()
+    patterns = [(*one.near, one.find) for one in book.references]
+    patterns += [(*one.near, *one.unless, one.find) for one in book.phrases]
+    for group in patterns:
+        for pattern in group:
+            bare = word.sub("", pattern.pattern)
             assert not re.search(r"(?<!\\)[*+](?!\])[^()]*\)[*+{]", bare), bare
 
 
@@ -65,3 +73,23 @@ def test_every_letter_folds_to_the_one_it_looks_like() -> None:
         assert not alike.isascii()
         assert plain(alike).text == latin
         assert len(latin) == 1
+
+
+def test_every_part_that_a_pattern_names_stands_in_it() -> None:
+    """A name left over would match itself and nothing else."""
+    book = phrasebook()
+    for pattern in [one.find.pattern for one in (*book.phrases, *book.references)]:
+        assert "<<" not in pattern.replace("<</?sys>>", "")
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+def test_every_language_knows_every_kind_of_phrase(language: str) -> None:
+    """What only English texts are searched for is what a German one gets away with."""
+    name = "signs.toml" if language == "en" else f"signs.{language}.toml"
+    file = tomllib.loads(resources.files("tipstaff.survey").joinpath(name).read_text("utf-8"))
+    assert {one["kind"] for one in file["phrase"]} >= {
+        "instructions_to_model",
+        "asks_for_secrets",
+        "exfiltration_link",
+    }
+    assert file["reference"]

@@ -123,10 +123,14 @@ def test_a_warning_stands_above_the_tools_with_its_text() -> None:
     first = next(place for place, line in enumerate(lines) if line.startswith("! "))
     assert "at description, character" in text
     assert r"previous\u{200b} instructions" in text
-    assert first < row(text, "delete_file")
-    assert any(
-        line.startswith(r"! help\u{202e}\u{1b}[2J[bold]me[/]  ") and "%" in line for line in lines
+    own = next(
+        place
+        for place, line in enumerate(lines)
+        if line.startswith(r"! help\u{202e}\u{1b}[2J[bold]me[/]  ") and "%" in line
     )
+    assert first < own < row(text, "delete_file")
+    assert "  critical  " in lines[own]
+    assert lines[own + 1].startswith("    Its definition has warning signs (")
 
 
 def test_a_server_can_move_no_cursor_and_forge_no_line() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tipstaff.survey.listing import listing_of
-from tipstaff.survey.report import Found, Report, report
+from tipstaff.survey.report import Found, Report, report, worst_first
 from tipstaff.survey.telling import (
     about,
     count,
@@ -13,7 +13,6 @@ from tipstaff.survey.telling import (
     is_harmless,
     marks,
     why,
-    worst_first,
 )
 
 TOOLS = (

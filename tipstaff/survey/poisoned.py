@@ -1,0 +1,48 @@
+"""What signs of poisoning mean for a tool: its risk says that it must not be used unseen. Pure.
+
+A definition that speaks to the model works as soon as it is listed, whatever the tool itself would do:
+so its risk is critical, however harmless a call of it looks. A sign may raise a risk and never lowers
+one, and it leaves the category, which says what a call does, as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import structs
+
+from tipstaff.survey.model import Classification, Evidence, Risk, Sign
+
+_HARMLESS = "same_name"
+"""A name that another server has too says nothing against a tool."""
+_MILD = frozenset({"oversized_text", "duplicate_name", "lookalike_name"})
+"""Kinds that an honest server may have by mistake: of these alone the risk is high."""
+_RISKS = tuple(Risk)
+
+
+def warnings(signs: Iterable[Sign]) -> tuple[Sign, ...]:
+    """The signs that speak against a tool."""
+    return tuple(sign for sign in signs if sign.kind != _HARMLESS)
+
+
+def raised(found: Classification, signs: Sequence[Sign]) -> Classification:
+    """The finding with the risk that the signs give it, and with what says so."""
+    told = warnings(signs)
+    if not told:
+        return found
+    risk = Risk.HIGH if all(sign.kind in _MILD for sign in told) else Risk.CRITICAL
+    risk = max(found.risk, risk, key=_RISKS.index)
+    kinds = ", ".join(dict.fromkeys(sign.kind.replace("_", " ") for sign in told))
+    because = found.rationale.rpartition(" Risk ")[0]
+    evidence = (
+        Evidence(
+            sign.place.partition(",")[0], sign.excerpt, f"{risk}: {sign.kind.replace('_', ' ')}"
+        )
+        for sign in told
+    )
+    return structs.replace(
+        found,
+        risk=risk,
+        evidence=(*evidence, *found.evidence),
+        rationale=f"{because} Risk {risk}: its definition has warning signs ({kinds}).".lstrip(),
+    )
