@@ -3,7 +3,8 @@
 Verbs speak for categories, weighed by where they stand; the rules of the lexicon add to them. What
 weighs most is chosen, the worse of two that weigh about the same. Annotations are claims of the server:
 they decide where the text does not, can raise what it says, and never lower it (MCP 2026-07-28,
-`ToolAnnotations`).
+`ToolAnnotations`). The other tools of the server tell what a word means; they can raise what a definition
+is found to be by itself, and never lower it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from tipstaff.survey.deeds import Deed
 from tipstaff.survey.lexicon import Lexicon, Rule, lexicon
 from tipstaff.survey.model import Category, Classification, Definition, Evidence, Mark, Risk
 from tipstaff.survey.rationale import rationale
-from tipstaff.survey.reading import Context, Reading, context, read
+from tipstaff.survey.reading import Context, Reading, context, read_twice
 
-_ORDER = tuple(Category)
+_ORDER, _RISKS = tuple(Category), tuple(Risk)
 # The worse of two categories is taken when its weight is at least this share of the other's.
 _CLOSE = 0.8
 _TEXT, _CLAIM = 6.0, 2.0
@@ -36,32 +37,62 @@ class _Vote(Struct, frozen=True):
     evidence: Evidence
 
 
+class _Finding(Struct, frozen=True):
+    """What one reading of a definition comes to."""
+
+    category: Category
+    risk: Risk
+    why: str
+    """The reason of the risk."""
+    reading: Reading
+    scores: Mapping[Category, float]
+    votes: Sequence[_Vote]
+    marks: Mapping[Mark, Evidence]
+
+
 def classify_all(definitions: Sequence[Definition]) -> tuple[Classification, ...]:
     """Each tool of one server, in order: they are context to each other."""
     words = lexicon()
-    around = context(definitions, words)
-    return tuple(_classify(one, around, words) for one in definitions)
+    siblings = context(definitions, words)
+    return tuple(_classify(definition, siblings, words) for definition in definitions)
 
 
-def _classify(definition: Definition, around: Context, words: Lexicon) -> Classification:
+def _classify(definition: Definition, siblings: Context, words: Lexicon) -> Classification:
     claims = definition.get("annotations")
     claims = claims if isinstance(claims, dict) else {}
-    reading = read(definition, around, words)
+    among_them, alone = read_twice(definition, siblings, words)
+    worst = riskiest = _find(among_them, claims, words)
+    if alone != among_them:
+        other = _find(alone, claims, words)
+        worst, riskiest = max(worst, other, key=_by_category), max(worst, other, key=_by_risk)
+    support = tuple(vote.evidence for vote in worst.votes if vote.category is worst.category)
+    return Classification(
+        category=worst.category,
+        risk=riskiest.risk,
+        confidence=_confidence(worst.category, worst.scores, worst.reading),
+        marks=tuple(worst.marks),
+        evidence=(*(vote.evidence for vote in worst.votes), *worst.marks.values()),
+        rationale=rationale(
+            worst.category, riskiest.risk, riskiest.why, support, worst.reading, siblings
+        ),
+    )
+
+
+def _find(reading: Reading, claims: Mapping[str, Any], words: Lexicon) -> _Finding:
     votes = sorted(_votes(reading, claims, words), key=lambda vote: -vote.weight)
     scores = _scores(votes)
     category = _raised(_chosen(scores), claims)
     marks = dict(_marks(reading, category, claims, words))
     risk, why = _risk(reading, category, tuple(marks), words)
-    evidence = tuple(vote.evidence for vote in votes)
-    support = tuple(vote.evidence for vote in votes if vote.category is category)
-    return Classification(
-        category=category,
-        risk=risk,
-        confidence=_confidence(category, scores, reading),
-        marks=tuple(marks),
-        evidence=(*evidence, *marks.values()),
-        rationale=rationale(category, risk, why, support, reading, around),
-    )
+    return _Finding(category, risk, why, reading, scores, votes, marks)
+
+
+def _by_category(finding: _Finding) -> int:
+    return _ORDER.index(finding.category)
+
+
+def _by_risk(finding: _Finding) -> int:
+    return _RISKS.index(finding.risk)
 
 
 def _votes(reading: Reading, claims: Mapping[str, Any], words: Lexicon) -> Iterator[_Vote]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tipstaff.survey import deeds
 from tipstaff.survey.deeds import Deed
@@ -73,26 +73,41 @@ def context(definitions: Sequence[Definition], lexicon: Lexicon) -> Context:
 
 
 def read(definition: Definition, around: Context, lexicon: Lexicon) -> Reading:
-    """Read one definition."""
+    """Read one definition among the other tools of its server."""
+    return read_twice(definition, around, lexicon)[0]
+
+
+def read_twice(
+    definition: Definition, around: Context, lexicon: Lexicon
+) -> tuple[Reading, Reading]:
+    """One definition among the other tools of its server, and alone: the same where they say nothing."""
     full = split_name(_text(definition.get("name")))
-    name = tuple(word for word in full if not _VERSION.fullmatch(word))
-    if len(name) > 1 and name[0] in around.prefixes:
-        name = name[1:]
+    plain = tuple(word for word in full if not _VERSION.fullmatch(word))
     title = _text(definition.get("title"))
     lines = sentences(_text(definition.get("description")))
-    found = tuple(_deeds(definition, name, title, lines[:1], lexicon))
-    return Reading(
-        full=full,
-        name=name,
-        deeds=found,
-        things=_things((*name, *words(title)), lexicon),
-        head=_things(_head(name, lexicon), lexicon),
-        near=_things(words(lines[0])[:_NEAR_WORDS] if lines else (), lexicon),
-        arguments=_arguments(definition, lexicon),
-        phrases=_phrases(" ".join((*name, ".", *lines)), lexicon),
-        domain=around.domain,
-        shape=frozenset(_shape(name, lines, found, lexicon)),
-    )
+
+    def named(name: tuple[str, ...]) -> Reading:
+        spoken = tuple(_deeds(definition, name, title, lines[:1], lexicon))
+        return Reading(
+            full=full,
+            name=name,
+            deeds=spoken,
+            things=_things((*name, *words(title)), lexicon),
+            head=_things(_head(name, lexicon), lexicon),
+            near=near,
+            arguments=arguments,
+            phrases=phrases,
+            domain=frozenset(),
+            shape=frozenset(_shape(name, lines, spoken, lexicon)),
+        )
+
+    near = _things(words(lines[0])[:_NEAR_WORDS] if lines else (), lexicon)
+    arguments = _arguments(definition, lexicon)
+    phrases = _phrases(" ".join((*plain, ".", *lines)), lexicon)
+    alone = named(plain)
+    has_prefix = len(plain) > 1 and plain[0] in around.prefixes
+    among_them = named(plain[1:]) if has_prefix else alone
+    return structs.replace(among_them, domain=around.domain), alone
 
 
 def _deeds(
