@@ -29,12 +29,16 @@ _FAINT = 1.0
 # The weight that makes sure by itself, and what a missing description leaves of that.
 _ENOUGH, _UNDESCRIBED = 6.0, 0.8
 _NOTHING_SAID = 0.2
+# The most that can be said of a tool by the verb of its name, and of one whose commands are not told.
+_BY_NAME, _UNTOLD = 0.8, 0.4
 
 
 class _Vote(Struct, frozen=True):
     category: Category
     weight: float
     evidence: Evidence
+    is_choice: bool = False
+    """Whether it is one of several things that a call can be told to do."""
 
 
 class _Finding(Struct, frozen=True):
@@ -69,7 +73,7 @@ def _classify(definition: Definition, siblings: Context, words: Lexicon) -> Clas
     return Classification(
         category=worst.category,
         risk=riskiest.risk,
-        confidence=_confidence(worst.category, worst.scores, worst.reading),
+        confidence=_confidence(worst.category, worst.scores, worst.reading, support),
         marks=tuple(worst.marks),
         evidence=(*(vote.evidence for vote in worst.votes), *worst.marks.values()),
         rationale=rationale(
@@ -81,7 +85,7 @@ def _classify(definition: Definition, siblings: Context, words: Lexicon) -> Clas
 def _find(reading: Reading, claims: Mapping[str, Any], words: Lexicon) -> _Finding:
     votes = sorted(_votes(reading, claims, words), key=lambda vote: -vote.weight)
     scores = _scores(votes)
-    category = _raised(_chosen(scores), claims)
+    category = max(_raised(_chosen(scores), claims), _worst_choice(votes), key=_ORDER.index)
     marks = dict(_marks(reading, category, claims, words))
     risk, why = _risk(reading, category, tuple(marks), words)
     return _Finding(category, risk, why, reading, scores, votes, marks)
@@ -98,7 +102,8 @@ def _by_risk(finding: _Finding) -> int:
 def _votes(reading: Reading, claims: Mapping[str, Any], words: Lexicon) -> Iterator[_Vote]:
     for deed in reading.deeds:
         said = Evidence(deed.field, deed.words, f"{deed.category}: {deed.verb}")
-        yield _Vote(deed.category, deed.weight, said)
+        is_choice = deed.field == "schema" or "routes" in reading.shape
+        yield _Vote(deed.category, deed.weight, said, is_choice)
     if "text" in reading.shape:
         said = Evidence("name", " ".join(reading.name), f"{Category.READ}: a text about something")
         yield _Vote(Category.READ, _TEXT, said)
@@ -123,12 +128,12 @@ def _scores(votes: Sequence[_Vote]) -> dict[Category, float]:
     scores: dict[Category, float] = {}
     choices: dict[Category, float] = {}
     for vote in votes:
-        if vote.evidence.field == "schema":
+        if vote.is_choice:
             choices[vote.category] = vote.weight
         else:
             scores[vote.category] = scores.get(vote.category, 0) + vote.weight
     worst = max(choices, key=_ORDER.index, default=Category.READ)
-    if worst is not Category.READ:
+    if choices and (worst is not Category.READ or not scores):
         scores[worst] = scores.get(worst, 0) + 2 * choices[worst]
     return scores
 
@@ -143,17 +148,31 @@ def _chosen(scores: Mapping[Category, float]) -> Category:
     )
 
 
+def _worst_choice(votes: Sequence[_Vote]) -> Category:
+    """A tool is at least the worst of what its caller can have it do."""
+    offered = (vote.category for vote in votes if vote.is_choice)
+    return max(offered, key=_ORDER.index, default=Category.READ)
+
+
 def _raised(category: Category, claims: Mapping[str, Any]) -> Category:
     """A server that says of its tool that it is not read-only is believed."""
     is_doubtful = category is Category.READ and claims.get("readOnlyHint") is False
     return Category.WRITE if is_doubtful else category
 
 
-def _confidence(category: Category, scores: Mapping[Category, float], reading: Reading) -> float:
-    """How much of what is said says so, and whether that is much."""
+def _confidence(
+    category: Category,
+    scores: Mapping[Category, float],
+    reading: Reading,
+    support: Sequence[Evidence],
+) -> float:
+    """How much of what is said says so, and whether that is much. A verb of the name alone is not."""
     own, total = scores.get(category, 0.0), sum(scores.values())
     sure = own / total * min(1.0, own / _ENOUGH) if own else _NOTHING_SAID
-    return round(sure * (_UNDESCRIBED if "undescribed" in reading.shape else 1), 2)
+    most = _BY_NAME if all(said.field == "name" for said in support) else 1.0
+    most = _BY_NAME if "routes" in reading.shape else most
+    most = _UNTOLD if "untold" in reading.shape else most
+    return round(min(most, sure * (_UNDESCRIBED if "undescribed" in reading.shape else 1)), 2)
 
 
 def _marks(

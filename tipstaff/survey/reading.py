@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from tipstaff.survey import deeds
+from tipstaff.survey import deeds, dispatch
 from tipstaff.survey.deeds import Deed
 from tipstaff.survey.lexicon import Lexicon
 from tipstaff.survey.model import Definition
@@ -41,7 +41,8 @@ class Reading(Struct, frozen=True):
     domain: frozenset[str]
     shape: frozenset[str]
     """`manages`: its verb says nothing; `text`: it is a text about something; `silent`: no verb at
-    all; `undescribed`: there is no description."""
+    all; `undescribed`: there is no description; `routes`: an argument names a command to be run, with
+    its arguments; `untold`: and nothing says which there are."""
 
 
 class Context(Struct, frozen=True):
@@ -87,7 +88,9 @@ def read_twice(
     lines = sentences(_text(definition.get("description")))
 
     def named(name: tuple[str, ...]) -> Reading:
-        spoken = tuple(_deeds(definition, name, title, lines[:1], lexicon))
+        offers = dispatch.of_router(definition, name, lexicon) if router else None
+        own = offers or () if router else _deeds(name, title, lines[:1], lexicon)
+        spoken = (*own, *choices)
         return Reading(
             full=full,
             name=name,
@@ -98,11 +101,19 @@ def read_twice(
             arguments=arguments,
             phrases=phrases,
             domain=frozenset(),
-            shape=frozenset(_shape(name, lines, spoken, lexicon)),
+            shape=frozenset(
+                (
+                    *_shape(name, lines, spoken, lexicon),
+                    *(["routes"] if router else []),
+                    *(["untold"] if router and not spoken else []),
+                )
+            ),
         )
 
+    choices = tuple(dispatch.of_choices(definition, plain, lexicon))
+    router = dispatch.chooser(definition, lexicon)
     near = _things(words(lines[0])[:_NEAR_WORDS] if lines else (), lexicon)
-    arguments = _arguments(definition, lexicon)
+    arguments = _arguments(definition, router, lexicon)
     phrases = _phrases(" ".join((*plain, ".", *lines)), lexicon)
     alone = named(plain)
     has_prefix = len(plain) > 1 and plain[0] in around.prefixes
@@ -111,11 +122,7 @@ def read_twice(
 
 
 def _deeds(
-    definition: Definition,
-    name: Sequence[str],
-    title: str,
-    first: Sequence[str],
-    lexicon: Lexicon,
+    name: Sequence[str], title: str, first: Sequence[str], lexicon: Lexicon
 ) -> Iterator[Deed]:
     found = list(deeds.of_name(name, lexicon))
     for sentence in first:
@@ -123,7 +130,6 @@ def _deeds(
     if not found and title:
         found += deeds.of_sentence(title, "title", lexicon)
     yield from found
-    yield from deeds.of_choices(definition, lexicon)
 
 
 def _shape(
@@ -172,9 +178,12 @@ def _things(spoken: Sequence[str], lexicon: Lexicon) -> dict[str, str]:
     return found
 
 
-def _arguments(definition: Definition, lexicon: Lexicon) -> dict[str, str]:
+def _arguments(definition: Definition, router: str, lexicon: Lexicon) -> dict[str, str]:
+    """The classes of the arguments. The name of a command of a router is no code of the caller's."""
     found: dict[str, str] = {}
     for name, about in properties(definition.get("inputSchema")):
+        if router and name == router:
+            continue
         for kind in lexicon.argument(name.lower()):
             if kind != "bulk" or about.get("type", "array") == "array":
                 found.setdefault(kind, name)

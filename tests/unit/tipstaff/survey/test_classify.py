@@ -99,6 +99,13 @@ def test_a_missing_description_makes_less_sure() -> None:
     assert found("delete_broker").confidence < found("delete_broker", "Deletes it.").confidence
 
 
+def test_a_verb_of_the_name_alone_makes_nobody_sure() -> None:
+    """Something else about this tool must say so too."""
+    assert found("list_things", "Things of all kinds.").confidence <= 0.8
+    assert found("compute", "Compute operations").confidence <= 0.8
+    assert found("list_things", "Lists things.").confidence > 0.8
+
+
 def test_a_tool_that_says_nothing_is_taken_for_a_change() -> None:
     """Absence never means harmless, and the rationale says that it is a guess."""
     one = found("foo")
@@ -172,7 +179,14 @@ _TOOLS = st.builds(
     lambda name, text: {"name": name, "description": text},
     _NAMES,
     st.sampled_from(
-        ["", "Switches branches.", "Delete it.", "List events.", "Creates a payment.", "Get a user."]
+        [
+            "",
+            "Switches branches.",
+            "Delete it.",
+            "List events.",
+            "Creates a payment.",
+            "Get a user.",
+        ]
     ),
 )
 
