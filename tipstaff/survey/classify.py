@@ -83,11 +83,12 @@ def _classify(definition: Definition, siblings: Context, words: Lexicon) -> Clas
 
 
 def _find(reading: Reading, claims: Mapping[str, Any], words: Lexicon) -> _Finding:
-    votes = sorted(_votes(reading, claims, words), key=lambda vote: -vote.weight)
+    heard = _Heard(reading)
+    votes = sorted(_votes(reading, heard, claims, words), key=lambda vote: -vote.weight)
     scores = _scores(votes)
     category = max(_raised(_chosen(scores), claims), _worst_choice(votes), key=_ORDER.index)
-    marks = dict(_marks(reading, category, claims, words))
-    risk, why = _risk(reading, category, tuple(marks), words)
+    marks = dict(_marks(heard, category, claims, words))
+    risk, why = _risk(heard, category, tuple(marks), words)
     return _Finding(category, risk, why, reading, scores, votes, marks)
 
 
@@ -99,7 +100,9 @@ def _by_risk(finding: _Finding) -> int:
     return _RISKS.index(finding.risk)
 
 
-def _votes(reading: Reading, claims: Mapping[str, Any], words: Lexicon) -> Iterator[_Vote]:
+def _votes(
+    reading: Reading, heard: _Heard, claims: Mapping[str, Any], words: Lexicon
+) -> Iterator[_Vote]:
     for deed in reading.deeds:
         said = Evidence(deed.field, deed.words, f"{deed.category}: {deed.verb}")
         is_choice = deed.field == "schema" or "routes" in reading.shape
@@ -113,7 +116,7 @@ def _votes(reading: Reading, claims: Mapping[str, Any], words: Lexicon) -> Itera
     loudest = max(reading.deeds, key=_weight, default=None)
     spoken = loudest.category if loudest else Category.READ
     for rule in words.rules["category"]:
-        quotes = _quotes(rule, reading, spoken, ())
+        quotes = heard.quotes(rule, spoken)
         if quotes is not None:
             said = Evidence("description", quotes, f"{rule.says}: {rule.why}")
             yield _Vote(Category(rule.says), rule.weight, said)
@@ -176,10 +179,10 @@ def _confidence(
 
 
 def _marks(
-    reading: Reading, category: Category, claims: Mapping[str, Any], words: Lexicon
+    heard: _Heard, category: Category, claims: Mapping[str, Any], words: Lexicon
 ) -> Iterator[tuple[Mark, Evidence]]:
     for rule in words.rules["mark"]:
-        quotes = _quotes(rule, reading, category, ())
+        quotes = heard.quotes(rule, category)
         if quotes is not None:
             yield Mark(rule.says), Evidence("description", quotes, f"{rule.says}: {rule.why}")
     for claim, mark in (("openWorldHint", Mark.OPEN_WORLD), ("idempotentHint", Mark.IDEMPOTENT)):
@@ -188,37 +191,44 @@ def _marks(
 
 
 def _risk(
-    reading: Reading, category: Category, marks: Sequence[Mark], words: Lexicon
+    heard: _Heard, category: Category, marks: Sequence[Mark], words: Lexicon
 ) -> tuple[Risk, str]:
     """The first rule that holds; the last of each category asks for nothing else."""
     rules = words.rules["risk"]
-    rule = next(one for one in rules if _quotes(one, reading, category, marks) is not None)
+    rule = next(rule for rule in rules if heard.quotes(rule, category, marks) is not None)
     return Risk(rule.says), rule.why
 
 
-def _quotes(rule: Rule, reading: Reading, category: Category, marks: Sequence[Mark]) -> str | None:
-    """What makes the rule hold, in the definition's own words; `None` when it does not hold."""
-    if rule.category and category not in rule.category:
-        return None
-    deeds = {deed.verb: deed.verb for deed in reading.deeds if deed.weight >= _FAINT}
-    quotes: list[str] = []
-    looks: tuple[tuple[Sequence[str], Sequence[str], Mapping[str, str]], ...] = (
-        (rule.verbs, rule.no_verbs, deeds),
-        (rule.things, rule.no_things, reading.things),
-        (rule.head, rule.no_head, reading.head),
-        (rule.near, (), {**reading.near, **reading.things}),
-        (rule.arguments, rule.no_arguments, reading.arguments),
-        (rule.phrases, rule.no_phrases, reading.phrases),
-        (rule.marks, rule.no_marks, {mark.value: mark.value for mark in marks}),
-        (rule.domain, rule.no_domain, {one: one for one in reading.domain}),
-        (rule.shape, (), {one: one for one in reading.shape}),
-    )
-    for wanted, unwanted, found in looks:
-        if any(one in found for one in unwanted):
+class _Heard:
+    """What a rule may name, each kind of it as a map from its name to the words that say so."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._maps: tuple[Mapping[str, str], ...] = (
+            {deed.verb: deed.verb for deed in reading.deeds if deed.weight >= _FAINT},
+            reading.things,
+            reading.head,
+            {**reading.near, **reading.things},
+            reading.arguments,
+            reading.phrases,
+            {kind: kind for kind in reading.domain},
+            {form: form for form in reading.shape},
+        )
+
+    def quotes(self, rule: Rule, category: Category, marks: Sequence[Mark] = ()) -> str | None:
+        """What makes the rule hold, in the definition's own words; `None` when it does not hold."""
+        if rule.category and category not in rule.category:
             return None
-        hit = next((found[one] for one in wanted if one in found), None)
-        if wanted and hit is None:
+        if rule.marks and not any(mark in marks for mark in rule.marks):
             return None
-        if hit is not None:
-            quotes.append(hit)
-    return ", ".join(quotes)
+        if any(mark in marks for mark in rule.no_marks):
+            return None
+        quotes: list[str] = []
+        for (wanted, unwanted), heard in zip(rule.looks, self._maps, strict=True):
+            if unwanted and any(name in heard for name in unwanted):
+                return None
+            if wanted:
+                hit = next((heard[name] for name in wanted if name in heard), None)
+                if hit is None:
+                    return None
+                quotes.append(hit)
+        return ", ".join([*quotes, *(mark for mark in rule.marks if mark in marks)])

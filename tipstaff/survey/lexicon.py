@@ -43,6 +43,20 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     no_domain: tuple[str, ...] = ()
     shape: tuple[Literal["manages", "text", "silent", "undescribed", "routes", "untold"], ...] = ()
 
+    @property
+    def looks(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+        """What is wanted and what is not, of verbs, things, head, near, arguments, phrases, domain, shape."""
+        return (
+            (self.verbs, self.no_verbs),
+            (self.things, self.no_things),
+            (self.head, self.no_head),
+            (self.near, ()),
+            (self.arguments, self.no_arguments),
+            (self.phrases, self.no_phrases),
+            (self.domain, self.no_domain),
+            (self.shape, ()),
+        )
+
 
 class _Empty(Struct, frozen=True, forbid_unknown_fields=True):
     words: str
