@@ -20,6 +20,8 @@ _NEAR_WORDS = 30
 # How many of a server's names must share a first word for it to be a prefix, or a subject for a domain.
 _PREFIX_SHARE, _PREFIX_LEAST = 0.3, 3
 _DOMAIN_SHARE, _DOMAIN_LEAST = 0.15, 2
+# Or so many different words of the subject, however many other tools there are.
+_DOMAIN_WORDS = 5
 
 
 class Reading(Struct, frozen=True):
@@ -65,10 +67,12 @@ def context(definitions: Sequence[Definition], lexicon: Lexicon) -> Context:
     }
     plain = tuple(frozenset(word.removesuffix("s") for word in name) for name in names)
     enough = max(_DOMAIN_LEAST, _DOMAIN_SHARE * len(names))
+    spoken = frozenset().union(*plain)
     domain = {
         kind
         for kind, wanted in lexicon.domains.items()
         if sum(not wanted.isdisjoint(name) for name in plain) >= enough
+        or len(wanted & spoken) >= _DOMAIN_WORDS
     }
     return Context(frozenset(prefixes), frozenset(domain), plain)
 
@@ -150,7 +154,12 @@ def _head(name: Sequence[str], lexicon: Lexicon) -> tuple[str, ...]:
     """The thing that stands last before a preposition, without a verb at the end."""
     cut = (at for at, word in enumerate(name) if at and word in lexicon.prepositions)
     rest = list(name[: next(cut, len(name))])
-    if len(rest) > 1 and lexicon.is_clear_verb(rest[-1]) and not lexicon.verb(rest[0]):
+    if (
+        len(rest) > 1
+        and lexicon.is_clear_verb(rest[-1])
+        and not any(map(lexicon.is_clear_verb, rest[:-1]))
+        and not lexicon.verb(rest[0])
+    ):
         rest.pop()
     if len(rest) > 1 and rest[-1] in lexicon.forms:
         rest.pop()
