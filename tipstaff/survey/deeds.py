@@ -12,18 +12,16 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from tipstaff.survey.lexicon import Lexicon
-from tipstaff.survey.model import Category, Definition
-from tipstaff.survey.schema import choices, properties
-from tipstaff.survey.words import split_name, words
+from tipstaff.survey.model import Category
+from tipstaff.survey.words import words
 
 # Weights, tuned together on labelled tools (`make bench-survey`).
 _HEAD, _END, _MIDDLE = 3.0, 2.6, 2.0
 _HEAD_IF_THING, _ALONE_IF_THING, _IF_THING = 2.4, 1.6, 1.2
 _LEAD, _LEAD_IF_THING, _JOINED, _LATER = 3.0, 2.2, 1.6, 0.7
-_CHOICE = 3.5
+CHOICE = 3.5
 _JOINED_WITHIN, _LATER_WITHIN = 6, 12
 _LONGEST_SENTENCE = 40
-_MOST_CHOICES = 60
 # What generators write of every operation; the verb says nothing.
 _BOILERPLATE = re.compile(
     r"(executes?|performs?|calls?|invokes?|runs?) (the|an?) [^.]{0,60}\b(operation|api|endpoint)\b",
@@ -79,17 +77,6 @@ def of_sentence(sentence: str, field: str, lexicon: Lexicon) -> Iterator[Deed]:
             weight = _later(at - start, spoken[at - 1], lexicon)
             if weight:
                 yield _deed(verb, weight, field, sentence, lexicon)
-
-
-def of_choices(definition: Definition, lexicon: Lexicon) -> Iterator[Deed]:
-    """The deeds that an argument chooses among: `action: create | update | delete`."""
-    for name, about in properties(definition.get("inputSchema")):
-        if not lexicon.argument_names["action"].fullmatch(name.lower()):
-            continue
-        for choice in choices(about)[:_MOST_CHOICES]:
-            verb = lexicon.verb((*split_name(choice), "")[0])
-            if verb in lexicon.category_of:
-                yield _deed(verb, _CHOICE, "schema", f"{name}: {choice}", lexicon)
 
 
 _Spot = tuple[int, str, str]

@@ -41,7 +41,27 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     no_marks: tuple[Mark, ...] = ()
     domain: tuple[str, ...] = ()
     no_domain: tuple[str, ...] = ()
-    shape: tuple[Literal["manages", "text", "silent", "undescribed"], ...] = ()
+    shape: tuple[Literal["manages", "text", "silent", "undescribed", "routes", "untold"], ...] = ()
+
+    @property
+    def looks(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+        """What is wanted and what is not, of verbs, things, head, near, arguments, phrases, domain, shape."""
+        return (
+            (self.verbs, self.no_verbs),
+            (self.things, self.no_things),
+            (self.head, self.no_head),
+            (self.near, ()),
+            (self.arguments, self.no_arguments),
+            (self.phrases, self.no_phrases),
+            (self.domain, self.no_domain),
+            (self.shape, ()),
+        )
+
+
+class _Empty(Struct, frozen=True, forbid_unknown_fields=True):
+    words: str
+    vague: str
+    asking: str
 
 
 class _Words(Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +85,7 @@ class _Grammar(Struct, frozen=True, forbid_unknown_fields=True):
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     verbs: dict[Category, str]
     verbs_that_are_also_things: _AlsoThings
-    empty_verbs: _Words
+    empty_verbs: _Empty
     texts: _Words
     grammar: _Grammar
     things: dict[str, str]
@@ -91,6 +111,8 @@ class Lexicon:
         self.mostly_things = frozenset(also.mostly.split())
         self.weak = self.mostly_things | frozenset(also.as_often.split())
         self.empty = frozenset(file.empty_verbs.words.split())
+        self.vague = frozenset(file.empty_verbs.vague.split())
+        self.asking = frozenset(file.empty_verbs.asking.split())
         self.texts = frozenset(file.texts.words.split())
         self.openings = frozenset(file.grammar.openings.split())
         self.joins = frozenset(file.grammar.joins.split())

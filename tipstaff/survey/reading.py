@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from tipstaff.survey import deeds
+from tipstaff.survey import deeds, dispatch
 from tipstaff.survey.deeds import Deed
 from tipstaff.survey.lexicon import Lexicon
 from tipstaff.survey.model import Definition
@@ -20,6 +20,8 @@ _NEAR_WORDS = 30
 # How many of a server's names must share a first word for it to be a prefix, or a subject for a domain.
 _PREFIX_SHARE, _PREFIX_LEAST = 0.3, 3
 _DOMAIN_SHARE, _DOMAIN_LEAST = 0.15, 2
+# Or so many different words of the subject, however many other tools there are.
+_DOMAIN_WORDS = 5
 
 
 class Reading(Struct, frozen=True):
@@ -41,7 +43,8 @@ class Reading(Struct, frozen=True):
     domain: frozenset[str]
     shape: frozenset[str]
     """`manages`: its verb says nothing; `text`: it is a text about something; `silent`: no verb at
-    all; `undescribed`: there is no description."""
+    all; `undescribed`: there is no description; `routes`: an argument names a command to be run, with
+    its arguments; `untold`: and nothing says which there are."""
 
 
 class Context(Struct, frozen=True):
@@ -64,43 +67,66 @@ def context(definitions: Sequence[Definition], lexicon: Lexicon) -> Context:
     }
     plain = tuple(frozenset(word.removesuffix("s") for word in name) for name in names)
     enough = max(_DOMAIN_LEAST, _DOMAIN_SHARE * len(names))
+    spoken = frozenset().union(*plain)
     domain = {
         kind
         for kind, wanted in lexicon.domains.items()
         if sum(not wanted.isdisjoint(name) for name in plain) >= enough
+        or len(wanted & spoken) >= _DOMAIN_WORDS
     }
     return Context(frozenset(prefixes), frozenset(domain), plain)
 
 
 def read(definition: Definition, around: Context, lexicon: Lexicon) -> Reading:
-    """Read one definition."""
+    """Read one definition among the other tools of its server."""
+    return read_twice(definition, around, lexicon)[0]
+
+
+def read_twice(
+    definition: Definition, around: Context, lexicon: Lexicon
+) -> tuple[Reading, Reading]:
+    """One definition among the other tools of its server, and alone: the same where they say nothing."""
     full = split_name(_text(definition.get("name")))
-    name = tuple(word for word in full if not _VERSION.fullmatch(word))
-    if len(name) > 1 and name[0] in around.prefixes:
-        name = name[1:]
+    plain = tuple(word for word in full if not _VERSION.fullmatch(word))
     title = _text(definition.get("title"))
     lines = sentences(_text(definition.get("description")))
-    found = tuple(_deeds(definition, name, title, lines[:1], lexicon))
-    return Reading(
-        full=full,
-        name=name,
-        deeds=found,
-        things=_things((*name, *words(title)), lexicon),
-        head=_things(_head(name, lexicon), lexicon),
-        near=_things(words(lines[0])[:_NEAR_WORDS] if lines else (), lexicon),
-        arguments=_arguments(definition, lexicon),
-        phrases=_phrases(" ".join((*name, ".", *lines)), lexicon),
-        domain=around.domain,
-        shape=frozenset(_shape(name, lines, found, lexicon)),
-    )
+
+    def named(name: tuple[str, ...]) -> Reading:
+        offers = dispatch.of_router(definition, name, lexicon) if router else None
+        own = offers or () if router else _deeds(name, title, lines[:1], lexicon)
+        spoken = (*own, *choices)
+        return Reading(
+            full=full,
+            name=name,
+            deeds=spoken,
+            things=_things((*name, *words(title)), lexicon),
+            head=_things(_head(name, lexicon), lexicon),
+            near=near,
+            arguments=arguments,
+            phrases=phrases,
+            domain=frozenset(),
+            shape=frozenset(
+                (
+                    *_shape(name, lines, spoken, lexicon),
+                    *(["routes"] if router else []),
+                    *(["untold"] if router and not spoken else []),
+                )
+            ),
+        )
+
+    choices = tuple(dispatch.of_choices(definition, plain, lexicon))
+    router = dispatch.chooser(definition, lexicon)
+    near = _things(words(lines[0])[:_NEAR_WORDS] if lines else (), lexicon)
+    arguments = _arguments(definition, router, lexicon)
+    phrases = _phrases(" ".join((*plain, ".", *lines)), lexicon)
+    alone = named(plain)
+    has_prefix = len(plain) > 1 and plain[0] in around.prefixes
+    among_them = named(plain[1:]) if has_prefix else alone
+    return structs.replace(among_them, domain=around.domain), alone
 
 
 def _deeds(
-    definition: Definition,
-    name: Sequence[str],
-    title: str,
-    first: Sequence[str],
-    lexicon: Lexicon,
+    name: Sequence[str], title: str, first: Sequence[str], lexicon: Lexicon
 ) -> Iterator[Deed]:
     found = list(deeds.of_name(name, lexicon))
     for sentence in first:
@@ -108,7 +134,6 @@ def _deeds(
     if not found and title:
         found += deeds.of_sentence(title, "title", lexicon)
     yield from found
-    yield from deeds.of_choices(definition, lexicon)
 
 
 def _shape(
@@ -129,7 +154,12 @@ def _head(name: Sequence[str], lexicon: Lexicon) -> tuple[str, ...]:
     """The thing that stands last before a preposition, without a verb at the end."""
     cut = (at for at, word in enumerate(name) if at and word in lexicon.prepositions)
     rest = list(name[: next(cut, len(name))])
-    if len(rest) > 1 and lexicon.is_clear_verb(rest[-1]) and not lexicon.verb(rest[0]):
+    if (
+        len(rest) > 1
+        and lexicon.is_clear_verb(rest[-1])
+        and not any(map(lexicon.is_clear_verb, rest[:-1]))
+        and not lexicon.verb(rest[0])
+    ):
         rest.pop()
     if len(rest) > 1 and rest[-1] in lexicon.forms:
         rest.pop()
@@ -157,9 +187,12 @@ def _things(spoken: Sequence[str], lexicon: Lexicon) -> dict[str, str]:
     return found
 
 
-def _arguments(definition: Definition, lexicon: Lexicon) -> dict[str, str]:
+def _arguments(definition: Definition, router: str, lexicon: Lexicon) -> dict[str, str]:
+    """The classes of the arguments. The name of a command of a router is no code of the caller's."""
     found: dict[str, str] = {}
     for name, about in properties(definition.get("inputSchema")):
+        if router and name == router:
+            continue
         for kind in lexicon.argument(name.lower()):
             if kind != "bulk" or about.get("type", "array") == "array":
                 found.setdefault(kind, name)

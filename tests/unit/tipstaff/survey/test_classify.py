@@ -99,6 +99,13 @@ def test_a_missing_description_makes_less_sure() -> None:
     assert found("delete_broker").confidence < found("delete_broker", "Deletes it.").confidence
 
 
+def test_a_verb_of_the_name_alone_makes_nobody_sure() -> None:
+    """Something else about this tool must say so too."""
+    assert found("list_things", "Things of all kinds.").confidence <= 0.8
+    assert found("compute", "Compute operations").confidence <= 0.8
+    assert found("list_things", "Lists things.").confidence > 0.8
+
+
 def test_a_tool_that_says_nothing_is_taken_for_a_change() -> None:
     """Absence never means harmless, and the rationale says that it is a guess."""
     one = found("foo")
@@ -157,3 +164,44 @@ def test_any_definition_is_classified_the_same_way_twice(tools: list[dict[str, A
     once = classify_all(tools)
     assert once == classify_all(tools)
     assert all(0 <= one.confidence <= 1 for one in once)
+
+
+# Words of which names are made that have beginnings in common, and that say what a server is about.
+_NAMES = st.lists(
+    st.sampled_from(
+        "get list create delete checkout switch update navigate send run export order payment "
+        "invoice timesheet user event account broker cluster role policy tab page note".split()
+    ),
+    min_size=1,
+    max_size=3,
+).map("_".join)
+_TOOLS = st.builds(
+    lambda name, text: {"name": name, "description": text},
+    _NAMES,
+    st.sampled_from(
+        [
+            "",
+            "Switches branches.",
+            "Delete it.",
+            "List events.",
+            "Creates a payment.",
+            "Get a user.",
+        ]
+    ),
+)
+
+
+@given(st.lists(_TOOLS, min_size=2, max_size=8))
+def test_siblings_never_lower_a_category_or_a_risk(tools: list[dict[str, Any]]) -> None:
+    """A server could list harmless tools so that a dangerous one passes for less than it is."""
+    categories, risks = list(Category), list(Risk)
+    for tool, among_them in zip(tools, classify_all(tools), strict=True):
+        alone = classify_all([tool])[0]
+        assert categories.index(among_them.category) >= categories.index(alone.category)
+        assert risks.index(among_them.risk) >= risks.index(alone.risk)
+
+
+def test_siblings_can_raise_what_a_word_means() -> None:
+    """A position is closed at a broker, and in a list of open jobs."""
+    assert found("close_position", "Closes it").category is Category.WRITE
+    assert found("close_position", "Closes it", (), TRADING).category is Category.FINANCIAL

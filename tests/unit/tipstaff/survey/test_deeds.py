@@ -85,10 +85,3 @@ def test_a_later_verb_counts_little_and_a_joined_one_more() -> None:
     found = dict(sentence("Create and delete files, then archive the upload."))
     assert found["create"] > found["delete"] > 0
     assert "upload" not in found
-
-
-def test_an_argument_may_choose_among_deeds() -> None:
-    """By its name and its enum."""
-    schema = {"properties": {"action": {"enum": ["list", "delete"]}, "sort": {"enum": ["drop"]}}}
-    found = [deed.verb for deed in deeds.of_choices({"inputSchema": schema}, WORDS)]
-    assert found == ["list", "delete"]

@@ -1,0 +1,159 @@
+"""Tools that stand for many: an argument chooses among commands. Pure.
+
+What such a tool does at the worst is the worst of what it offers. The schema tells that by an enum, the
+text by a list of actions. Where neither does, the tool is a router of commands that nobody has seen:
+its text may still say that all of them only read; otherwise it must be taken for the running of anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tipstaff.survey.deeds import CHOICE, Deed
+from tipstaff.survey.lexicon import Lexicon
+from tipstaff.survey.model import Definition
+from tipstaff.survey.schema import choices, properties
+from tipstaff.survey.words import sentences, split_name, words
+
+_MOST_CHOICES = 60
+_MOST_SENTENCES = 4
+_QUOTED = re.compile(r"""["'`]([a-z][a-zA-Z_-]{1,40})["'`]""")
+_LISTED = re.compile(
+    r"(?m)^\s*(?:[-*•]|\d+[.)])\s*[`*'\"]{0,3}([a-z][a-zA-Z_-]{1,40})[`*'\"]{0,3}\s*(?:[:(,\u2013\u2014-]|$)"
+)
+_IN_A_ROW = re.compile(
+    r"(?:\bone of|\b(?:actions?|operations?|commands?|values?)\s*[:=]|\boneof)\W{0,3}"
+    r"((?:[a-z][\w-]{1,40}\W{1,4}(?:or |and )?){1,30}[a-z][\w-]{1,40})",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[a-z][a-zA-Z_-]{1,40}", re.IGNORECASE)
+_FEWEST = 2
+_NO_SPACE = re.compile(r"(?<=[a-z)])\.?(?=This tool\b)|(?<=[a-z)])\.(?=[A-Z])")
+_CLAUSE_END = re.compile(r"\s[-\u2013\u2014:]\s")
+_ON_USE = re.compile(
+    r"(use|call|always|if|for|when|should|it should|do not|don't|note|requires?)\b", re.IGNORECASE
+)
+
+
+def of_choices(definition: Definition, name: Sequence[str], lexicon: Lexicon) -> Iterator[Deed]:
+    """The deeds that an argument chooses among: `action: create | update | delete`.
+
+    A tool that only asks about a deed (`check_permission`) offers none.
+    """
+    if any(word in lexicon.asking for word in name):
+        return
+    for argument, about in properties(definition.get("inputSchema")):
+        kinds = lexicon.argument(argument.lower())
+        if "action" not in kinds:
+            continue
+        offered = choices(about) or (_told(about, definition) if "chooser" in kinds else ())
+        for choice in offered[:_MOST_CHOICES]:
+            verb = next(filter(None, map(lexicon.verb, split_name(choice)[:_FEWEST])), "")
+            if verb in lexicon.category_of:
+                category = lexicon.category_of[verb]
+                yield Deed(verb, category, CHOICE, "schema", f"{argument}: {choice}"[:160])
+
+
+def chooser(definition: Definition, lexicon: Lexicon) -> str:
+    """The argument that names the command to be run by a router of commands; or "".
+
+    It comes with the arguments of that command, or the text says that the tool passes commands on.
+    """
+    own = _own(definition)
+    names = {name: lexicon.argument(name.lower()) for name in own}
+    choosers = [name for name, kinds in names.items() if "chooser" in kinds and _is_text(own[name])]
+    if not choosers:
+        return ""
+    text = str(definition.get("description") or "")
+    payload = any("payload" in kinds and _is_object(own[name]) for name, kinds in names.items())
+    is_shell = lexicon.phrases["any_code"].search(text)
+    if lexicon.phrases["router"].search(text) or (payload and not is_shell):
+        return choosers[0]
+    return ""
+
+
+def of_router(
+    definition: Definition, name: Sequence[str], lexicon: Lexicon
+) -> tuple[Deed, ...] | None:
+    """What a router of commands offers, by its text or else its name; `None` where that is not told.
+
+    A verb that may mean anything (`manage`) tells nothing, whatever else stands beside it.
+    """
+    found: list[Deed] = []
+    for sentence in _own_sentences(definition, lexicon):
+        for clause in _CLAUSE_END.split(sentence):
+            spoken = words(clause)
+            if any(lexicon.verb(word) in lexicon.vague for word in spoken):
+                return None
+            for verb in _verbs(spoken, lexicon):
+                category = lexicon.category_of[verb]
+                found.append(Deed(verb, category, CHOICE, "description", sentence[:160]))
+    if not found and len(name) > 1 and lexicon.is_clear_verb(name[0]):
+        category = lexicon.category_of[name[0]]
+        found.append(Deed(name[0], category, CHOICE, "name", " ".join(name)))
+    return tuple(found) or None
+
+
+def _own_sentences(definition: Definition, lexicon: Lexicon) -> Iterator[str]:
+    """The first sentences, without those on when and how to call the tool."""
+    text = definition.get("description")
+    spaced = _NO_SPACE.sub(". ", text if isinstance(text, str) else "")
+    for sentence in sentences(spaced)[:_MOST_SENTENCES]:
+        if lexicon.phrases["router"].search(sentence):
+            return
+        if not _ON_USE.match(sentence):
+            yield sentence
+
+
+def _verbs(spoken: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
+    """The verbs that stand as verbs: at the head of a clause, as `-ing`, after `to` or another verb."""
+    was_verb, before = False, ""
+    for at, word in enumerate(spoken):
+        verb = lexicon.verb(word)
+        stands = at == 0 or word.endswith("ing") or before in {"to", "can"} or was_verb
+        is_verb = verb in lexicon.category_of and stands
+        if is_verb:
+            yield verb
+        was_verb = is_verb or (was_verb and word in lexicon.joins)
+        before = word
+
+
+def _told(about: Mapping[str, Any], definition: Definition) -> tuple[str, ...]:
+    """What the text lists as choices, where the schema does not; two at least."""
+    own = about.get("description")
+    own = own if isinstance(own, str) else ""
+    text = definition.get("description")
+    text = text if isinstance(text, str) else ""
+    listed = [*_QUOTED.findall(own), *_rows(own), *_LISTED.findall(own)]
+    listed = listed or [*_LISTED.findall(text), *_rows(text)]
+    return tuple(dict.fromkeys(listed)) if len(listed) >= _FEWEST else ()
+
+
+def _rows(text: str) -> Iterator[str]:
+    for row in _IN_A_ROW.findall(text):
+        yield from _WORD.findall(row)
+
+
+def _own(definition: Definition) -> dict[str, Any]:
+    schema = definition.get("inputSchema")
+    inner = schema.get("properties") if isinstance(schema, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def _is_text(about: Any) -> bool:
+    return (
+        isinstance(about, dict) and about.get("type", "string") == "string" and not choices(about)
+    )
+
+
+def _is_object(about: Any) -> bool:
+    """Whether it may be an object: it says so, it allows one, or it says nothing."""
+    if not isinstance(about, dict):
+        return False
+    kinds = about.get("type")
+    if kinds is not None:
+        return "object" in (kinds if isinstance(kinds, list) else [kinds])
+    ways = [way for key in ("anyOf", "oneOf") for way in about.get(key) or ()]
+    return not ways or any(isinstance(way, dict) and way.get("type") == "object" for way in ways)
