@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from pdp import rule_keys
 from pdp.api.codec import MAX_TARGET
 from pdp.api.methods import METHODS
 from pdp.api.names import own_form
@@ -21,17 +22,15 @@ from pdp.located import Located, Path, load, name_of
 from pdp.policy import LARGEST, MAX_LIMIT, MAX_WINDOW
 from pdp.uris import key_fault
 
-ACTIONS = ("allow", "deny", "hide", "require_approval")
-CATEGORIES = ("Read", "Write", "Execute", "Destructive", "Financial")
-SCOPES = ("session", "principal", "tool", "server", "global")
-_SECTIONS = ("tools", "categories", "resources", "prompts", "methods")
-_SERVER_KEYS = ("shadow", "default", *_SECTIONS, "limits", "initialize")
-_RULE_KEYS = ("action", "reason", "rate_limit", "arguments")
-_LIMIT_KEYS = (
-    "name", "max", "window", "scope", "algorithm", "burst", "cost", "shadow", "on_store_error",
-)  # fmt: skip
-_LONGEST_LIMIT_NAME = 512
-ON_STORE_ERROR = ("deny", "local", "allow")
+ACTIONS = tuple(rule_keys.ACTIONS)
+CATEGORIES = tuple(rule_keys.CATEGORIES)
+SCOPES = tuple(rule_keys.SCOPES)
+_SECTIONS = tuple(rule_keys.SECTIONS)
+_SERVER_KEYS = tuple(rule_keys.SERVER_KEYS)
+_RULE_KEYS = tuple(rule_keys.RULE_KEYS)
+_LIMIT_KEYS = tuple(rule_keys.LIMIT_KEYS)
+LONGEST_LIMIT_NAME = 512
+ON_STORE_ERROR = tuple(rule_keys.ON_STORE_ERROR)
 _UNREACHED = ("rate_limit", "arguments")
 
 
@@ -74,10 +73,10 @@ def schema_fault(schema: Any) -> str:
     return ""
 
 
-def starter_rules(server: str) -> str:
-    """Commented rules to begin with: nothing passes until it is named."""
+def starter_rules(server: str, head: str = "") -> str:
+    """Commented rules to begin with, below `head`: nothing passes until it is named."""
     return f"""\
-# What agents may do with the server {server}. An edit takes effect at once, and `tipstaff check`
+{head}# What agents may do with the server {server}. An edit takes effect at once, and `tipstaff check`
 # tells what is wrong with it. A key that is not known here is an error, never ignored.
 
 # Everything that has no rule of its own: allow, deny, hide or require_approval.
@@ -236,8 +235,8 @@ class _Check(Struct):
         self.keys(limit, path, _LIMIT_KEYS if named else _LIMIT_KEYS[1:])
         if named and not (isinstance(limit.get("name"), str) and limit["name"]):
             self.fail(path, "needs a name")
-        elif named and len(limit["name"]) > _LONGEST_LIMIT_NAME:
-            self.fail((*path, "name"), f"is longer than {_LONGEST_LIMIT_NAME} characters")
+        elif named and len(limit["name"]) > LONGEST_LIMIT_NAME:
+            self.fail((*path, "name"), f"is longer than {LONGEST_LIMIT_NAME} characters")
         for key, known in (
             ("scope", SCOPES),
             ("algorithm", tuple(LARGEST)),

@@ -74,8 +74,12 @@ def _add_check(commands: Commands) -> None:
         policy.check_command,
         "check configuration and rules, and show the former",
     )
+    parser.epilog = "A warning is about what loads and is probably not what was meant."
     add_config(parser)
     add_json(parser)
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with 1 where there is a warning"
+    )
 
 
 def _add_test(commands: Commands) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pdp.errors import ConfigError
 from pdp.rules import starter_rules
-from tipstaff import console, sources, user_file
+from tipstaff import console, schemas, sources, user_file
 from tipstaff.config import starter
 
 
@@ -17,7 +17,9 @@ def command(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     wanted = {folder / "tipstaff.toml": starter(servers)}
     for name, _ in servers or [("example", "")]:
-        wanted[folder / "policy" / "servers" / name / "data.yaml"] = starter_rules(name)
+        wanted[folder / "policy" / "servers" / name / "data.yaml"] = starter_rules(
+            name, schemas.yaml_line(schemas.DATA_YAML)
+        )
     if (folder / "tipstaff.toml").exists():
         raise ConfigError(f"{folder / 'tipstaff.toml'} exists already; nothing was written")
     for path, text in wanted.items():
@@ -27,6 +29,8 @@ def command(arguments: argparse.Namespace) -> int:
             continue
         user_file.replace(old, text, keeps_copy=False)
         console.out.print(f"wrote  {path}", markup=False)
+    console.out.print(f"schema {schemas.DATA_YAML}", markup=False)
+    console.out.print("       for editors: each data.yaml names it in its first line", markup=False)
     console.out.print("next:  tipstaff check, then tipstaff up", markup=False)
     return 0
 

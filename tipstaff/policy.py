@@ -6,14 +6,19 @@ import argparse
 import asyncio
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+from msgspec import structs
 from rich.text import Text
 
 from pdp.bundle import PolicyText, check, library_folder, read_policy
 from pdp.errors import ConfigError
 from tipstaff import config_checks, console, running
 from tipstaff.config import Config, as_json, load, show
+from tipstaff.lint import site
+from tipstaff.lint.caution import Caution
 from tipstaff.services import opa_binary
 
 
@@ -26,6 +31,14 @@ def check_command(arguments: argparse.Namespace) -> int:
     opa = opa_binary(config, arguments.opa)
     text = _checked(config, opa)
     shadow = _in_shadow(text)
+    warnings = [
+        *(
+            Caution(str(config.source), fault.line, f"{fault.key}: {fault.message}")
+            for fault in settings
+        ),
+        *site.cautions(text, Path(config.pdp.policy.dir), config.pep, opa),
+    ]
+    failed = int(arguments.strict and bool(warnings))
     if arguments.json:
         console.print_json(
             {
@@ -33,17 +46,15 @@ def check_command(arguments: argparse.Namespace) -> int:
                 "revision": text.revision,
                 "servers": list(text.servers),
                 "shadow": shadow,
-                "config_warnings": [finding.told(config) for finding in settings],
+                "warnings": msgspec.to_builtins(warnings),
             }
         )
-        return 0
+        return failed
     console.out.print(show(config), markup=False)
     served = ", ".join(text.servers) or "no server"
     console.out.print(
         Text.assemble(("ok", "green"), f" policy {text.revision}: rules for {served}")
     )
-    for finding in settings:
-        console.warn(finding.told(config))
     if advice := running.outdated(config):
         console.warn(f"{config.source}: {advice}")
     for name in _without_rules(config, text):
@@ -56,7 +67,18 @@ def check_command(arguments: argparse.Namespace) -> int:
             f"{name} is in shadow: its rules are recorded and none is enforced, "
             "until `shadow: true` is taken out of them"
         )
-    return 0
+    _warn(warnings)
+    return failed
+
+
+def _warn(warnings: Sequence[Caution]) -> None:
+    for warning in warnings:
+        place = Path(warning.file)
+        near = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
+        console.warn(str(structs.replace(warning, file=str(near))))
+    if warnings:
+        count = "one warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
+        console.err.print(f"{count}: this loads, and is probably not what was meant")
 
 
 def _note(text: str) -> None:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from pdp import rules
 from pdp.errors import ConfigError
 from pep.config import Server
-from tipstaff import config, console, registry, sources, user_file
+from tipstaff import config, console, registry, schemas, sources, user_file
 from tipstaff.registry import Site
 from tipstaff.secret import is_in_clear
 from tipstaff.survey import attacks, merge, pins, starter, starter_tests, table
@@ -109,7 +109,7 @@ def _plan(
     surveyed = list(_surveyed(found.tools))
     merged = None
     if old.status is None:
-        text = starter.rules(name, surveyed, preset)
+        text = starter.rules(name, surveyed, preset, schemas.yaml_line(schemas.DATA_YAML))
     else:
         new = [one for one in surveyed if one.name in difference.new]
         merged = merge.merged(old.text, new, difference.gone, preset, name)

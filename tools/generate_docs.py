@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import rules_reference
 from msgspec import Struct
 
 from pdp.api.reasons import REASONS
 from pdp.record import Record
+from tipstaff import schemas
 
 DOCS = Path(__file__).parent.parent / "docs"
 _REASON_CODES = """\
@@ -69,6 +71,9 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "reason-codes.md": _REASON_CODES + rows,
         DOCS / "records.md": _RECORDS.format(rows=fields),
+        DOCS / "policy-yaml.md": rules_reference.policy_yaml_page(),
+        DOCS / "input.md": rules_reference.input_page(),
+        schemas.DATA_YAML: rules_reference.schema(),
     }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct, structs
 
 from pdp.checks import SchemaError, compile_schema, unknown_keyword
+from pdp.rule_keys import CATEGORIES
 from tipstaff.survey.model import Category, Classification, Definition, Risk
 from tipstaff.survey.presets import EVERYTHING, Budget, Preset, Ruling, ruling
 from tipstaff.survey.quoting import comment, key, strict, visible
@@ -19,13 +20,6 @@ from tipstaff.survey.quoting import comment, key, strict, visible
 _INDENT = 2
 _CATEGORIES, _RISKS = tuple(Category), tuple(Risk)
 _UNSURE = 0.5
-_MEANINGS = {
-    Category.READ: "returns data, and leaves nothing behind",
-    Category.WRITE: "changes what can be changed back",
-    Category.EXECUTE: "runs code, or sets off what goes beyond the call",
-    Category.DESTRUCTIVE: "deletes, or discards for good",
-    Category.FINANCIAL: "moves money, or enters it in the books",
-}
 
 
 class Surveyed(Struct, frozen=True):
@@ -37,8 +31,8 @@ class Surveyed(Struct, frozen=True):
     attacks: tuple[str, ...] = ()
 
 
-def rules(server: str, tools: Sequence[Surveyed], preset: Preset) -> str:
-    """The text of the rules of `server`: every tool once, the least dangerous first."""
+def rules(server: str, tools: Sequence[Surveyed], preset: Preset, head: str = "") -> str:
+    """The text of the rules of `server` below `head`: every tool once, the least dangerous first."""
     listed = ordered(tools)
     groups = [
         _group(category, [one for one in listed if one.classification.category is category], preset)
@@ -46,7 +40,7 @@ def rules(server: str, tools: Sequence[Surveyed], preset: Preset) -> str:
     ]
     body = "\n".join(group for group in groups if group)
     parts = [
-        _head(server, preset),
+        f"{head}{_head(server, preset)}",
         f"tools:\n{body}" if body else "tools: {}\n",
         _nameless(listed),
         _tail(preset),
@@ -102,7 +96,7 @@ def _group(category: Category, tools: list[Surveyed], preset: Preset) -> str:
     found = list(blocks(tools, preset))
     if not found:
         return ""
-    heading = f"== {category.value} ({len(found)}): {_MEANINGS[category]} =="
+    heading = f"== {category.value} ({len(found)}): {CATEGORIES[category.value]} =="
     enforced = "" if preset is Preset.OBSERVE else approvals(tools, preset)
     notes = [text for text in (heading, enforced) if text]
     return "\n".join(["\n".join(comment(note, _INDENT) for note in notes) + "\n", *found])

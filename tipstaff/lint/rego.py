@@ -1,0 +1,271 @@
+"""Rules in Rego that can never fire, because they compare with what there is not. Pure.
+
+Read from the syntax tree that OPA gives, rule by rule. A rule that names its server or tool is held
+against that one; another against all. Where something is not known, nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from msgspec import Struct
+
+from pdp.api.methods import METHODS
+from pdp.api.model import Direction, Phase, Reference
+from pdp.rules import CATEGORIES, nearest
+from tipstaff.lint.caution import Caution
+from tipstaff.lint.site_facts import SiteFacts
+from tipstaff.lint.syntax import Names, Node, Scope, calls, constants_of, line_of, walk
+from tipstaff.survey.declared import Declared, TooInvolvedError, type_of
+from tipstaff.survey.model import Mark, Risk
+
+_VALUES: Mapping[Names, tuple[str, ...]] = MappingProxyType(
+    {
+        ("method",): tuple(METHODS),
+        ("phase",): tuple(Phase),
+        ("direction",): tuple(Direction),
+        ("reference",): tuple(Reference),
+        ("tool", "category"): ("", *CATEGORIES),
+        ("tool", "risk"): ("", *Risk),
+        ("tool", "marks"): tuple(Mark),
+        ("protocol", "era"): ("legacy", "modern"),
+    }
+)
+_NUMBERS = (("time",), ("tool", "confidence"))
+_EQUAL, _DIFFERENT = ("eq", "equal"), ("neq",)
+_ORDER = ("lt", "gt", "lte", "gte")
+_BEGINS = MappingProxyType({"startswith": str.startswith, "endswith": str.endswith})
+_MEMBER = "internal.member_2"
+_OF_OTHER_METHODS = frozenset(
+    """messages modelPreferences systemPrompt includeContext temperature maxTokens stopSequences metadata
+    tools toolChoice message requestedSchema mode url elicitationId ref argument context""".split()
+)
+_NOT_OF_TOOLS = (("method",), ("direction",), ("reference",))
+
+
+class _Comparison(Struct, frozen=True):
+    """A part of `input` held against a value; with `as_list` the value is looked for in that part."""
+
+    path: Names
+    value: Any
+    line: int
+    operator: str
+    is_condition: bool = False
+    as_list: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """What comes of a comparison with what there is not."""
+        return "the comparison always holds" if self.operator in _DIFFERENT else "it never holds"
+
+
+class _Subject(Struct, frozen=True):
+    """What a rule is about. `tools` is `None` when it is not about known tools alone."""
+
+    servers: frozenset[str]
+    tools: frozenset[str] | None
+
+
+def cautions(modules: Mapping[str, Node], facts: SiteFacts) -> list[Caution]:
+    """What the site's files, by name, compare with what there is not."""
+    told: set[Caution] = set()
+    for file, module in modules.items():
+        package = [other for other in modules.values() if _package(other) == _package(module)]
+        constants = constants_of(package)
+        for rule in module.get("rules") or ():
+            told.update(
+                Caution(file, line, sentence) for line, sentence in _of_rule(rule, constants, facts)
+            )
+    return sorted(told)
+
+
+def _package(module: Node) -> Names:
+    return tuple(str(step["value"]) for step in module["package"]["path"])
+
+
+def _of_rule(
+    rule: Node, constants: Mapping[str, Node], facts: SiteFacts
+) -> Iterator[tuple[int, str]]:
+    scope = Scope(rule, constants)
+    compared = list(_compared(rule, scope))
+    subject = _subject(rule, scope, compared, facts)
+    for comparison in compared:
+        yield from _value(comparison, subject, facts)
+    yield from _looked_up(rule, scope, subject, facts)
+    try:
+        yield from _arguments(rule, scope, subject, facts)
+        yield from _types(compared, subject, facts)
+    except TooInvolvedError:
+        return
+    yield from _data(rule, facts)
+
+
+def _compared(rule: Node, scope: Scope) -> Iterator[_Comparison]:
+    """Every part of `input` that is compared with a value of the text."""
+    known = {*_EQUAL, *_DIFFERENT, *_ORDER, *_BEGINS, _MEMBER}
+    for call in calls(rule):
+        if call.operator not in known or len(call.operands) != 2:
+            continue
+        sides = (call.operands, call.operands[::-1])
+        for is_turned, (term, other) in enumerate(sides):
+            path = scope.path(term)
+            if not path or (is_turned and call.operator in _BEGINS):
+                continue
+            as_list = bool(is_turned) and call.operator == _MEMBER
+            for constant in scope.constants(other):
+                yield _Comparison(
+                    path, constant.value, constant.line, call.operator, call.is_condition, as_list
+                )
+
+
+def _subject(rule: Node, scope: Scope, compared: list[_Comparison], facts: SiteFacts) -> _Subject:
+    def named(path: Names) -> set[Any]:
+        return {
+            one.value
+            for one in compared
+            if one.path == path and one.operator in (*_EQUAL, _MEMBER) and one.is_condition
+        }
+
+    servers = frozenset(named(("server",)) & facts.servers) or facts.servers
+    tools = facts.tools(servers)
+    speaks_of_others = any(
+        path in _NOT_OF_TOOLS
+        for node in walk(rule)
+        if "type" in node and (path := scope.path(node))
+    )
+    if tools is None or (speaks_of_others and named(("method",)) != {"tools/call"}):
+        return _Subject(servers, None)
+    return _Subject(servers, frozenset(named(("target",)) & tools) or tools)
+
+
+def _value(compared: _Comparison, subject: _Subject, facts: SiteFacts) -> Iterator[tuple[int, str]]:
+    """A value that this part of `input` never has."""
+    path, value, line = compared.path, compared.value, compared.line
+    if not isinstance(value, str):
+        return
+    if path in _NUMBERS and compared.operator in _ORDER:
+        yield line, f'`{_dotted(path)}` is a number, and "{value}" a text: types decide, no values'
+        return
+    known, none = _known(path, subject, facts)
+    if known is None or (path == ("target",) and ("://" in value or not value)):
+        return
+    begins = _BEGINS.get(compared.operator)
+    if begins is not None and not any(begins(one, value) for one in known):
+        word = "begins" if compared.operator == "startswith" else "ends"
+        yield (
+            line,
+            f'{none} that {word} with "{value}": {compared.outcome}; {nearest(value, known)}',
+        )
+    elif begins is None and compared.operator not in _ORDER and value not in known:
+        yield line, f"{none} `{value}`: {compared.outcome}; {nearest(value, known)}"
+
+
+def _known(path: Names, subject: _Subject, facts: SiteFacts) -> tuple[frozenset[str] | None, str]:
+    """What a part of `input` may be, and the words that say that it is not."""
+    if path == ("server",):
+        return facts.servers or None, "there is no server"
+    if path == ("target",):
+        tools = None if subject.tools is None else facts.tools(subject.servers)
+        who = f"{min(subject.servers)} has" if len(subject.servers) == 1 else "there is"
+        return (None if tools is None else tools | facts.others), f"{who} no tool"
+    if path in _VALUES:
+        return frozenset(_VALUES[path]), f"there is no {path[-1].removesuffix('s')}"
+    return None, ""
+
+
+def _looked_up(
+    rule: Node, scope: Scope, subject: _Subject, facts: SiteFacts
+) -> Iterator[tuple[int, str]]:
+    """Keys of a table in which a part of `input` is looked up."""
+    for node in walk(rule):
+        for term, key in scope.keys(node) if "type" in node else ():
+            path = scope.path(term)
+            if path:
+                yield from _value(_Comparison(path, key.value, key.line, "equal"), subject, facts)
+
+
+def _arguments(
+    rule: Node, scope: Scope, subject: _Subject, facts: SiteFacts
+) -> Iterator[tuple[int, str]]:
+    """Arguments that none of the tools has."""
+    for node in walk(rule):
+        path = scope.path(node) if node.get("type") in {"ref", "call"} else None
+        if not path or path[0] != "arguments" or subject.tools is None:
+            continue
+        parts = [(name, part) for name, part in facts.schemas(subject.servers, subject.tools)]
+        for depth, name in enumerate(path[1:]):
+            lists = [part.names() for _, part in parts]
+            if not lists or None in lists:
+                break
+            known = {one for names in lists for one in names or ()}
+            if name not in known:
+                if depth or len(subject.tools) == 1 or name not in _OF_OTHER_METHODS:
+                    yield line_of(node), _no_argument(path[: depth + 2], parts, known)
+                break
+            parts = _inside(parts, name)
+
+
+def _no_argument(path: Names, parts: list[tuple[str, Declared]], known: set[str]) -> str:
+    tools = sorted({tool for tool, _ in parts})
+    who = f"{tools[0]} has no argument" if len(tools) == 1 else "no tool has an argument"
+    return f"{who} `{'.'.join(path[1:])}`: `{_dotted(path)}` is never there; {nearest(path[-1], known)}"
+
+
+def _types(
+    compared: list[_Comparison], subject: _Subject, facts: SiteFacts
+) -> Iterator[tuple[int, str]]:
+    """Values that the argument never has, by its declared type or by the values that are declared."""
+    for one in compared:
+        if one.path[0] != "arguments" or len(one.path) < 2 or subject.tools is None:
+            continue
+        parts = list(facts.schemas(subject.servers, subject.tools))
+        for name in one.path[1:]:
+            parts = _inside(parts, name)
+        if one.as_list:
+            parts = [(tool, part.elements()) for tool, part in parts]
+        types, values = ([part.types() for _, part in parts], [part.values() for _, part in parts])
+        kinds = set().union(*types) if all(types) else set()
+        own = type_of(one.value)
+        alike = {own, "integer", "number"} if own in {"integer", "number"} else {own}
+        if kinds and not kinds & alike:
+            outcome = "types decide, no values" if one.operator in _ORDER else one.outcome
+            listed = " or ".join(sorted(kinds))
+            yield (
+                one.line,
+                f"`{_dotted(one.path)}` is declared as {listed}, and the value is {own}: {outcome}",
+            )
+        elif kinds and None not in values and one.operator in (*_EQUAL, *_DIFFERENT, _MEMBER):
+            known = {str(value) for listed in values for value in listed or ()}
+            if str(one.value) not in known:
+                hint = nearest(str(one.value), known)
+                yield (
+                    one.line,
+                    f"`{_dotted(one.path)}` is never `{one.value}`: {one.outcome}; {hint}",
+                )
+
+
+def _inside(parts: list[tuple[str, Declared]], name: str) -> list[tuple[str, Declared]]:
+    listed = [(tool, part.properties().get(name)) for tool, part in parts]
+    return [(tool, part) for tool, part in listed if part is not None]
+
+
+def _data(rule: Node, facts: SiteFacts) -> Iterator[tuple[int, str]]:
+    """Rules or tools of a server that there is not, looked up in `data`."""
+    for node in walk(rule):
+        parts = node.get("value") if node.get("type") == "ref" else None
+        if not isinstance(parts, list) or len(parts) < 3 or not facts.servers:
+            continue
+        root, section, server = (part.get("value") for part in parts[:3])
+        is_server = root == "data" and section in {"servers", "catalog"}
+        if is_server and parts[2]["type"] == "string" and server not in facts.servers:
+            hint = nearest(server, facts.servers)
+            yield (
+                line_of(node),
+                f"there is no server `{server}`: `data.{section}.{server}` is never there; {hint}",
+            )
+
+
+def _dotted(path: Names) -> str:
+    return ".".join(("input", *path))

@@ -1,0 +1,79 @@
+"""The files of a site, looked through for what loads and is probably not meant. Edge: files, OPA."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pdp.bundle import PolicyText
+from pep.config import PepConfig
+from tipstaff.lint import claims, rego, server_rules
+from tipstaff.lint.caution import Caution
+from tipstaff.lint.site_facts import SiteFacts
+from tipstaff.lint.syntax import Node
+
+_PARSE = ("parse", "--format=json", "--json-include=locations,-comments")
+_SECONDS = 60
+_PARSERS = 4
+_WITH_CLAIMS = "jwt"
+
+
+def cautions(text: PolicyText, folder: Path, pep: PepConfig, opa: Path) -> list[Caution]:
+    """Warnings about the rules in `folder`, which have passed `pdp.bundle.check` as `text`."""
+    of_yaml = [
+        caution
+        for name in text.servers
+        for source in (_rules_file(folder, name),)
+        for caution in server_rules.cautions(
+            source.read_text(encoding="utf-8"), str(source), text.catalogue.get(name)
+        )
+    ]
+    site = sorted(name for name in text.files if name.startswith("site/"))
+    modules = {str(folder / name): module for name, module in _parsed(folder, site, opa).items()}
+    facts = facts_of(text, pep)
+    return [*of_yaml, *sorted([*rego.cautions(modules, facts), *claims.cautions(modules, facts)])]
+
+
+def facts_of(text: PolicyText, pep: PepConfig) -> SiteFacts:
+    """What the rules in Rego may speak of."""
+    rules = {name: json.loads(text.files[f"servers/{name}/data.json"]) for name in text.servers}
+    accepted = {server.name: pep.accepted(server) for server in pep.servers}
+    without_claims: dict[str, tuple[str, ...]] = {
+        name: tuple(proof for proof in proofs if proof != _WITH_CLAIMS)
+        for name, proofs in accepted.items()
+    }
+    return SiteFacts(
+        servers=frozenset({*rules, *accepted, *text.catalogue}),
+        catalogue=text.catalogue,
+        others=frozenset(_others(rules.values())),
+        without_claims={name: words for name, words in without_claims.items() if words},
+    )
+
+
+def _others(rules: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    for written in rules:
+        yield from written.get("resources", {})
+        yield from written.get("prompts", {})
+
+
+def _rules_file(folder: Path, server: str) -> Path:
+    yaml = folder / "servers" / server / "data.yaml"
+    return yaml if yaml.is_file() else yaml.with_name("data.json")
+
+
+def _parsed(folder: Path, names: Iterable[str], opa: Path) -> dict[str, Node]:
+    """The files as OPA reads them; raises `CalledProcessError` for one that it cannot read."""
+
+    def parse(name: str) -> tuple[str, Node]:
+        command = [str(opa), *_PARSE, name]
+        done = subprocess.run(  # noqa: S603 - our own opa
+            command, cwd=folder, capture_output=True, check=True, timeout=_SECONDS
+        )
+        return name, json.loads(done.stdout)
+
+    with ThreadPoolExecutor(_PARSERS) as pool:
+        return dict(pool.map(parse, names))

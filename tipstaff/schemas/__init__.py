@@ -1,0 +1,13 @@
+"""JSON Schemas that come with Tipstaff, for editors; made from the code by `make docs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DATA_YAML = Path(__file__).parent / "data.schema.json"
+"""The schema of `policy/servers/NAME/data.yaml`."""
+
+
+def yaml_line(schema: Path) -> str:
+    """The comment by which editors with yaml-language-server find the schema of a file."""
+    return f"# yaml-language-server: $schema={schema}\n"
