@@ -101,7 +101,9 @@ def _opens(spoken: Sequence[str], at: int, lexicon: Lexicon) -> bool:
 
 def _carried(verb: str, after: Sequence[str], lexicon: Lexicon) -> str:
     """What is read where a verb only carries a noun: `run a review`, `perform a search`."""
-    if verb not in lexicon.carriers or not after or after[0] not in lexicon.articles:
+    if verb not in lexicon.carriers or not after:
+        return ""
+    if after[0] not in lexicon.articles and verb not in lexicon.empty:
         return ""
     verbs = map(lexicon.verb, after[1:])
     return next((one for one in verbs if lexicon.category_of.get(one) is Category.READ), "")

@@ -13,7 +13,7 @@ from typing import Any
 
 from tipstaff.survey.deeds import CHOICE, Deed
 from tipstaff.survey.lexicon import Lexicon
-from tipstaff.survey.model import Definition
+from tipstaff.survey.model import Category, Definition
 from tipstaff.survey.schema import choices, properties
 from tipstaff.survey.words import sentences, split_name, words
 
@@ -30,6 +30,9 @@ _IN_A_ROW = re.compile(
 )
 _WORD = re.compile(r"[a-z][a-zA-Z_-]{1,40}", re.IGNORECASE)
 _FEWEST = 2
+_LEADS = frozenset({"to", "can", "for", "and", "or"})
+# What is worse than the running of anything.
+_WORSE = frozenset({Category.DESTRUCTIVE, Category.FINANCIAL})
 _NO_SPACE = re.compile(r"(?<=[a-z)])\.?(?=This tool\b)|(?<=[a-z)])\.(?=[A-Z])")
 _CLAUSE_END = re.compile(r"\s[-\u2013\u2014:]\s")
 _ON_USE = re.compile(
@@ -79,18 +82,22 @@ def of_router(
 ) -> tuple[Deed, ...] | None:
     """What a router of commands offers, by its text or else its name; `None` where that is not told.
 
-    A verb that may mean anything (`manage`) tells nothing, whatever else stands beside it.
+    A verb that may mean anything (`manage`) tells nothing, unless worse stands beside it.
     """
     found: list[Deed] = []
+    is_vague = False
     for sentence in _own_sentences(definition, lexicon):
         for clause in _CLAUSE_END.split(sentence):
             spoken = words(clause)
-            if any(lexicon.verb(word) in lexicon.vague for word in spoken):
-                return None
             for verb in _verbs(spoken, lexicon):
+                if verb in lexicon.vague:
+                    is_vague = True
+                    continue
                 category = lexicon.category_of[verb]
                 found.append(Deed(verb, category, CHOICE, "description", sentence[:160]))
-    if not found and len(name) > 1 and lexicon.is_clear_verb(name[0]):
+    if is_vague:
+        found = [deed for deed in found if deed.category in _WORSE]
+    elif not found and len(name) > 1 and lexicon.is_clear_verb(name[0]):
         category = lexicon.category_of[name[0]]
         found.append(Deed(name[0], category, CHOICE, "name", " ".join(name)))
     return tuple(found) or None
@@ -112,8 +119,9 @@ def _verbs(spoken: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
     was_verb, before = False, ""
     for at, word in enumerate(spoken):
         verb = lexicon.verb(word)
-        stands = at == 0 or word.endswith("ing") or before in {"to", "can"} or was_verb
-        is_verb = verb in lexicon.category_of and stands
+        is_vague = verb in lexicon.vague
+        stands = at == 0 or before in _LEADS or was_verb or (word.endswith("ing") and not is_vague)
+        is_verb = stands and (is_vague or verb in lexicon.category_of)
         if is_verb:
             yield verb
         was_verb = is_verb or (was_verb and word in lexicon.joins)
