@@ -31,6 +31,8 @@ _IN_A_ROW = re.compile(
 _WORD = re.compile(r"[a-z][a-zA-Z_-]{1,40}", re.IGNORECASE)
 _FEWEST = 2
 _LEADS = frozenset({"to", "can", "for", "and", "or"})
+# The operations of a JSON Patch (RFC 6902), which edits one document.
+_JSON_PATCH = frozenset({"add", "remove", "replace", "move", "copy", "test"})
 # What is worse than the running of anything.
 _WORSE = frozenset({Category.DESTRUCTIVE, Category.FINANCIAL})
 _NO_SPACE = re.compile(r"(?<=[a-z)])\.?(?=This tool\b)|(?<=[a-z)])\.(?=[A-Z])")
@@ -50,6 +52,8 @@ def of_choices(definition: Definition, name: Sequence[str], lexicon: Lexicon) ->
     for argument, about in properties(definition.get("inputSchema")):
         kinds = lexicon.argument(argument.lower())
         if "action" not in kinds:
+            continue
+        if _JSON_PATCH.issuperset(choices(about)) and choices(about):
             continue
         offered = choices(about) or (_told(about, definition) if "chooser" in kinds else ())
         for choice in offered[:_MOST_CHOICES]:
