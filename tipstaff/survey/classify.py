@@ -136,8 +136,9 @@ def _scores(votes: Sequence[_Vote]) -> dict[Category, float]:
         else:
             scores[vote.category] = scores.get(vote.category, 0) + vote.weight
     worst = max(choices, key=_ORDER.index, default=Category.READ)
-    if choices and (worst is not Category.READ or not scores):
-        scores[worst] = scores.get(worst, 0) + 2 * choices[worst]
+    if choices:
+        times = 1 if worst is Category.READ else 2
+        scores[worst] = scores.get(worst, 0) + times * choices[worst]
     return scores
 
 

@@ -24,7 +24,8 @@ _JOINED_WITHIN, _LATER_WITHIN = 6, 12
 _LONGEST_SENTENCE = 40
 # What generators write of every operation; the verb says nothing.
 _BOILERPLATE = re.compile(
-    r"(executes?|performs?|calls?|invokes?|runs?) (the|an?) [^.]{0,60}\b(operation|api|endpoint)\b",
+    r"(executes?|performs?|calls?|invokes?|runs?) (the|an?) [^.]{0,60}\b(operation|api|endpoint)\b"
+    r"|(selects? and )?(executes?|performs?|calls?|invokes?|runs?) (any )?one of\b",
     re.IGNORECASE,
 )
 

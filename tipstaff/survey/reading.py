@@ -24,6 +24,40 @@ _DOMAIN_SHARE, _DOMAIN_LEAST = 0.15, 2
 _DOMAIN_WORDS = 5
 
 
+class Phrases(Mapping[str, str]):
+    """The phrases that stand in a text, by name, each looked for when a rule asks for it.
+
+    Most rules fail before they come to their phrases, and to look for all of them takes longer than
+    everything else.
+    """
+
+    def __init__(self, text: str, patterns: Mapping[str, re.Pattern[str]]) -> None:
+        self._text = text
+        self._patterns = patterns
+        self._quotes: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        quote = self._quotes.get(name)
+        if quote is None:
+            match = self._patterns[name].search(self._text)
+            quote = self._quotes[name] = match[0][:80] if match else ""
+        if not quote:
+            raise KeyError(name)
+        return quote
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._patterns if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Phrases) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
 class Reading(Struct, frozen=True):
     """All that was found in one definition, each with the words that say so."""
 
@@ -118,7 +152,7 @@ def read_twice(
     router = dispatch.chooser(definition, lexicon)
     near = _things(words(lines[0])[:_NEAR_WORDS] if lines else (), lexicon)
     arguments = _arguments(definition, router, lexicon)
-    phrases = _phrases(" ".join((*plain, ".", *lines)), lexicon)
+    phrases = Phrases(" ".join((*plain, ".", *lines)), lexicon.phrases)
     alone = named(plain)
     has_prefix = len(plain) > 1 and plain[0] in around.prefixes
     among_them = named(plain[1:]) if has_prefix else alone
@@ -197,11 +231,6 @@ def _arguments(definition: Definition, router: str, lexicon: Lexicon) -> dict[st
             if kind != "bulk" or about.get("type", "array") == "array":
                 found.setdefault(kind, name)
     return found
-
-
-def _phrases(text: str, lexicon: Lexicon) -> dict[str, str]:
-    matches = ((name, pattern.search(text)) for name, pattern in lexicon.phrases.items())
-    return {name: match[0][:80] for name, match in matches if match}
 
 
 def _text(value: Any) -> str:
