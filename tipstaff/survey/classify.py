@@ -212,7 +212,7 @@ class _Heard:
             reading.arguments,
             reading.phrases,
             {kind: kind for kind in reading.domain},
-            {form: form for form in reading.shape},
+            dict.fromkeys(reading.shape, reading.router),
         )
 
     def quotes(self, rule: Rule, category: Category, marks: Sequence[Mark] = ()) -> str | None:
@@ -232,4 +232,4 @@ class _Heard:
                 if hit is None:
                     return None
                 quotes.append(hit)
-        return ", ".join([*quotes, *(mark for mark in rule.marks if mark in marks)])
+        return ", ".join(quote for quote in quotes if quote)

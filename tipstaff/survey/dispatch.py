@@ -19,13 +19,14 @@ from tipstaff.survey.words import sentences, split_name, words
 
 _MOST_CHOICES = 60
 _MOST_SENTENCES = 4
+_LONGEST_TEXT = 20_000
 _QUOTED = re.compile(r"""["'`]([a-z][a-zA-Z_-]{1,40})["'`]""")
 _LISTED = re.compile(
     r"(?m)^\s*(?:[-*•]|\d+[.)])\s*[`*'\"]{0,3}([a-z][a-zA-Z_-]{1,40})[`*'\"]{0,3}\s*(?:[:(,\u2013\u2014-]|$)"
 )
 _IN_A_ROW = re.compile(
-    r"(?:\bone of|\b(?:actions?|operations?|commands?|values?)\s*[:=]|\boneof)\W{0,3}"
-    r"((?:[a-z][\w-]{1,40}\W{1,4}(?:or |and )?){1,30}[a-z][\w-]{1,40})",
+    r"\b(?:one ?of|(?:actions?|operations?|commands?|values?)\s*[:=])[^a-z_.]{0,6}"
+    r"((?:[a-z_]{2,40}[^a-z_.\n]{1,6}){1,30}[a-z_]{2,40})",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z][a-zA-Z_-]{1,40}", re.IGNORECASE)
@@ -53,14 +54,20 @@ def of_choices(definition: Definition, name: Sequence[str], lexicon: Lexicon) ->
         kinds = lexicon.argument(argument.lower())
         if "action" not in kinds:
             continue
-        if _JSON_PATCH.issuperset(choices(about)) and choices(about):
-            continue
         offered = choices(about) or (_told(about, definition) if "chooser" in kinds else ())
+        if argument == "op" and _JSON_PATCH.issuperset(offered):
+            continue
         for choice in offered[:_MOST_CHOICES]:
-            verb = next(filter(None, map(lexicon.verb, split_name(choice)[:_FEWEST])), "")
-            if verb in lexicon.category_of:
+            verb = _verb_of(choice, lexicon)
+            if verb:
                 category = lexicon.category_of[verb]
                 yield Deed(verb, category, CHOICE, "schema", f"{argument}: {choice}"[:160])
+
+
+def _verb_of(choice: str, lexicon: Lexicon) -> str:
+    """The verb that a choice begins with, or its second word is; or ""."""
+    verbs = map(lexicon.verb, split_name(choice)[:_FEWEST])
+    return next((verb for verb in verbs if verb in lexicon.category_of), "")
 
 
 def chooser(definition: Definition, lexicon: Lexicon) -> str:
@@ -70,10 +77,14 @@ def chooser(definition: Definition, lexicon: Lexicon) -> str:
     """
     own = _own(definition)
     names = {name: lexicon.argument(name.lower()) for name in own}
-    choosers = [name for name, kinds in names.items() if "chooser" in kinds and _is_text(own[name])]
+    choosers = [
+        name
+        for name, kinds in names.items()
+        if "chooser" in kinds and _is_riddle(own[name], lexicon)
+    ]
     if not choosers:
         return ""
-    text = str(definition.get("description") or "")
+    text = _text(definition)[:_LONGEST_TEXT]
     payload = any("payload" in kinds and _is_object(own[name]) for name, kinds in names.items())
     is_shell = lexicon.phrases["any_code"].search(text)
     if lexicon.phrases["router"].search(text) or (payload and not is_shell):
@@ -109,8 +120,7 @@ def of_router(
 
 def _own_sentences(definition: Definition, lexicon: Lexicon) -> Iterator[str]:
     """The first sentences, without those on when and how to call the tool."""
-    text = definition.get("description")
-    spaced = _NO_SPACE.sub(". ", text if isinstance(text, str) else "")
+    spaced = _NO_SPACE.sub(". ", _text(definition)[:_LONGEST_TEXT])
     for sentence in sentences(spaced)[:_MOST_SENTENCES]:
         if lexicon.phrases["router"].search(sentence):
             return
@@ -134,13 +144,15 @@ def _verbs(spoken: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
 
 def _told(about: Mapping[str, Any], definition: Definition) -> tuple[str, ...]:
     """What the text lists as choices, where the schema does not; two at least."""
-    own = about.get("description")
-    own = own if isinstance(own, str) else ""
-    text = definition.get("description")
-    text = text if isinstance(text, str) else ""
+    own, text = _text(about)[:_LONGEST_TEXT], _text(definition)[:_LONGEST_TEXT]
     listed = [*_QUOTED.findall(own), *_rows(own), *_LISTED.findall(own)]
     listed = listed or [*_LISTED.findall(text), *_rows(text)]
     return tuple(dict.fromkeys(listed)) if len(listed) >= _FEWEST else ()
+
+
+def _text(about: Mapping[str, Any]) -> str:
+    text = about.get("description")
+    return text if isinstance(text, str) else ""
 
 
 def _rows(text: str) -> Iterator[str]:
@@ -154,10 +166,11 @@ def _own(definition: Definition) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def _is_text(about: Any) -> bool:
-    return (
-        isinstance(about, dict) and about.get("type", "string") == "string" and not choices(about)
-    )
+def _is_riddle(about: Any, lexicon: Lexicon) -> bool:
+    """Whether it is a text of which the schema does not tell what it makes the tool do."""
+    if not isinstance(about, dict) or about.get("type", "string") != "string":
+        return False
+    return not any(_verb_of(choice, lexicon) for choice in choices(about))
 
 
 def _is_object(about: Any) -> bool:

@@ -24,7 +24,7 @@ _DOMAIN_SHARE, _DOMAIN_LEAST = 0.15, 2
 _DOMAIN_WORDS = 5
 
 
-class Phrases(Mapping[str, str]):
+class _Phrases(Mapping[str, str]):
     """The phrases that stand in a text, by name, each looked for when a rule asks for it.
 
     Most rules fail before they come to their phrases, and to look for all of them takes longer than
@@ -52,7 +52,7 @@ class Phrases(Mapping[str, str]):
         return sum(1 for _ in self)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Phrases) and self._text == other._text
+        return isinstance(other, _Phrases) and self._text == other._text
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -75,6 +75,8 @@ class Reading(Struct, frozen=True):
     arguments: Mapping[str, str]
     phrases: Mapping[str, str]
     domain: frozenset[str]
+    router: str
+    """The argument that names a command to be run, where there is one."""
     shape: frozenset[str]
     """`manages`: its verb says nothing; `text`: it is a text about something; `silent`: no verb at
     all; `undescribed`: there is no description; `routes`: an argument names a command to be run, with
@@ -139,6 +141,7 @@ def read_twice(
             arguments=arguments,
             phrases=phrases,
             domain=frozenset(),
+            router=router,
             shape=frozenset(
                 (
                     *_shape(name, lines, spoken, lexicon),
@@ -152,7 +155,7 @@ def read_twice(
     router = dispatch.chooser(definition, lexicon)
     near = _things(words(lines[0])[:_NEAR_WORDS] if lines else (), lexicon)
     arguments = _arguments(definition, router, lexicon)
-    phrases = Phrases(" ".join((*plain, ".", *lines)), lexicon.phrases)
+    phrases = _Phrases(" ".join((*plain, ".", *lines)), lexicon.phrases)
     alone = named(plain)
     has_prefix = len(plain) > 1 and plain[0] in around.prefixes
     among_them = named(plain[1:]) if has_prefix else alone
