@@ -136,8 +136,9 @@ def _scores(votes: Sequence[_Vote]) -> dict[Category, float]:
         else:
             scores[vote.category] = scores.get(vote.category, 0) + vote.weight
     worst = max(choices, key=_ORDER.index, default=Category.READ)
-    if choices and (worst is not Category.READ or not scores):
-        scores[worst] = scores.get(worst, 0) + 2 * choices[worst]
+    if choices:
+        times = 1 if worst is Category.READ else 2
+        scores[worst] = scores.get(worst, 0) + times * choices[worst]
     return scores
 
 
@@ -211,7 +212,7 @@ class _Heard:
             reading.arguments,
             reading.phrases,
             {kind: kind for kind in reading.domain},
-            {form: form for form in reading.shape},
+            dict.fromkeys(reading.shape, reading.router),
         )
 
     def quotes(self, rule: Rule, category: Category, marks: Sequence[Mark] = ()) -> str | None:
@@ -231,4 +232,4 @@ class _Heard:
                 if hit is None:
                     return None
                 quotes.append(hit)
-        return ", ".join([*quotes, *(mark for mark in rule.marks if mark in marks)])
+        return ", ".join(quote for quote in quotes if quote)

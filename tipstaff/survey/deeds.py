@@ -24,7 +24,8 @@ _JOINED_WITHIN, _LATER_WITHIN = 6, 12
 _LONGEST_SENTENCE = 40
 # What generators write of every operation; the verb says nothing.
 _BOILERPLATE = re.compile(
-    r"(executes?|performs?|calls?|invokes?|runs?) (the|an?) [^.]{0,60}\b(operation|api|endpoint)\b",
+    r"(executes?|performs?|calls?|invokes?|runs?) (the|an?) [^.]{0,60}\b(operation|api|endpoint)\b"
+    r"|(selects? and )?(executes?|performs?|calls?|invokes?|runs?) (any )?one of\b",
     re.IGNORECASE,
 )
 
@@ -101,7 +102,9 @@ def _opens(spoken: Sequence[str], at: int, lexicon: Lexicon) -> bool:
 
 def _carried(verb: str, after: Sequence[str], lexicon: Lexicon) -> str:
     """What is read where a verb only carries a noun: `run a review`, `perform a search`."""
-    if verb not in lexicon.carriers or not after or after[0] not in lexicon.articles:
+    if verb not in lexicon.carriers or not after:
+        return ""
+    if after[0] not in lexicon.articles and verb not in lexicon.empty:
         return ""
     verbs = map(lexicon.verb, after[1:])
     return next((one for one in verbs if lexicon.category_of.get(one) is Category.READ), "")

@@ -13,23 +13,29 @@ from typing import Any
 
 from tipstaff.survey.deeds import CHOICE, Deed
 from tipstaff.survey.lexicon import Lexicon
-from tipstaff.survey.model import Definition
+from tipstaff.survey.model import Category, Definition
 from tipstaff.survey.schema import choices, properties
 from tipstaff.survey.words import sentences, split_name, words
 
 _MOST_CHOICES = 60
 _MOST_SENTENCES = 4
+_LONGEST_TEXT = 20_000
 _QUOTED = re.compile(r"""["'`]([a-z][a-zA-Z_-]{1,40})["'`]""")
 _LISTED = re.compile(
     r"(?m)^\s*(?:[-*•]|\d+[.)])\s*[`*'\"]{0,3}([a-z][a-zA-Z_-]{1,40})[`*'\"]{0,3}\s*(?:[:(,\u2013\u2014-]|$)"
 )
 _IN_A_ROW = re.compile(
-    r"(?:\bone of|\b(?:actions?|operations?|commands?|values?)\s*[:=]|\boneof)\W{0,3}"
-    r"((?:[a-z][\w-]{1,40}\W{1,4}(?:or |and )?){1,30}[a-z][\w-]{1,40})",
+    r"\b(?:one ?of|(?:actions?|operations?|commands?|values?)\s*[:=])[^a-z_.]{0,6}"
+    r"((?:[a-z_]{2,40}[^a-z_.\n]{1,6}){1,30}[a-z_]{2,40})",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z][a-zA-Z_-]{1,40}", re.IGNORECASE)
 _FEWEST = 2
+_LEADS = frozenset({"to", "can", "for", "and", "or"})
+# The operations of a JSON Patch (RFC 6902), which edits one document.
+_JSON_PATCH = frozenset({"add", "remove", "replace", "move", "copy", "test"})
+# What is worse than the running of anything.
+_WORSE = frozenset({Category.DESTRUCTIVE, Category.FINANCIAL})
 _NO_SPACE = re.compile(r"(?<=[a-z)])\.?(?=This tool\b)|(?<=[a-z)])\.(?=[A-Z])")
 _CLAUSE_END = re.compile(r"\s[-\u2013\u2014:]\s")
 _ON_USE = re.compile(
@@ -49,11 +55,19 @@ def of_choices(definition: Definition, name: Sequence[str], lexicon: Lexicon) ->
         if "action" not in kinds:
             continue
         offered = choices(about) or (_told(about, definition) if "chooser" in kinds else ())
+        if argument == "op" and _JSON_PATCH.issuperset(offered):
+            continue
         for choice in offered[:_MOST_CHOICES]:
-            verb = next(filter(None, map(lexicon.verb, split_name(choice)[:_FEWEST])), "")
-            if verb in lexicon.category_of:
+            verb = _verb_of(choice, lexicon)
+            if verb:
                 category = lexicon.category_of[verb]
                 yield Deed(verb, category, CHOICE, "schema", f"{argument}: {choice}"[:160])
+
+
+def _verb_of(choice: str, lexicon: Lexicon) -> str:
+    """The verb that a choice begins with, or its second word is; or ""."""
+    verbs = map(lexicon.verb, split_name(choice)[:_FEWEST])
+    return next((verb for verb in verbs if verb in lexicon.category_of), "")
 
 
 def chooser(definition: Definition, lexicon: Lexicon) -> str:
@@ -63,10 +77,14 @@ def chooser(definition: Definition, lexicon: Lexicon) -> str:
     """
     own = _own(definition)
     names = {name: lexicon.argument(name.lower()) for name in own}
-    choosers = [name for name, kinds in names.items() if "chooser" in kinds and _is_text(own[name])]
+    choosers = [
+        name
+        for name, kinds in names.items()
+        if "chooser" in kinds and _is_riddle(own[name], lexicon)
+    ]
     if not choosers:
         return ""
-    text = str(definition.get("description") or "")
+    text = _text(definition)[:_LONGEST_TEXT]
     payload = any("payload" in kinds and _is_object(own[name]) for name, kinds in names.items())
     is_shell = lexicon.phrases["any_code"].search(text)
     if lexicon.phrases["router"].search(text) or (payload and not is_shell):
@@ -79,18 +97,22 @@ def of_router(
 ) -> tuple[Deed, ...] | None:
     """What a router of commands offers, by its text or else its name; `None` where that is not told.
 
-    A verb that may mean anything (`manage`) tells nothing, whatever else stands beside it.
+    A verb that may mean anything (`manage`) tells nothing, unless worse stands beside it.
     """
     found: list[Deed] = []
+    is_vague = False
     for sentence in _own_sentences(definition, lexicon):
         for clause in _CLAUSE_END.split(sentence):
             spoken = words(clause)
-            if any(lexicon.verb(word) in lexicon.vague for word in spoken):
-                return None
             for verb in _verbs(spoken, lexicon):
+                if verb in lexicon.vague:
+                    is_vague = True
+                    continue
                 category = lexicon.category_of[verb]
                 found.append(Deed(verb, category, CHOICE, "description", sentence[:160]))
-    if not found and len(name) > 1 and lexicon.is_clear_verb(name[0]):
+    if is_vague:
+        found = [deed for deed in found if deed.category in _WORSE]
+    elif not found and len(name) > 1 and lexicon.is_clear_verb(name[0]):
         category = lexicon.category_of[name[0]]
         found.append(Deed(name[0], category, CHOICE, "name", " ".join(name)))
     return tuple(found) or None
@@ -98,8 +120,7 @@ def of_router(
 
 def _own_sentences(definition: Definition, lexicon: Lexicon) -> Iterator[str]:
     """The first sentences, without those on when and how to call the tool."""
-    text = definition.get("description")
-    spaced = _NO_SPACE.sub(". ", text if isinstance(text, str) else "")
+    spaced = _NO_SPACE.sub(". ", _text(definition)[:_LONGEST_TEXT])
     for sentence in sentences(spaced)[:_MOST_SENTENCES]:
         if lexicon.phrases["router"].search(sentence):
             return
@@ -112,8 +133,9 @@ def _verbs(spoken: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
     was_verb, before = False, ""
     for at, word in enumerate(spoken):
         verb = lexicon.verb(word)
-        stands = at == 0 or word.endswith("ing") or before in {"to", "can"} or was_verb
-        is_verb = verb in lexicon.category_of and stands
+        is_vague = verb in lexicon.vague
+        stands = at == 0 or before in _LEADS or was_verb or (word.endswith("ing") and not is_vague)
+        is_verb = stands and (is_vague or verb in lexicon.category_of)
         if is_verb:
             yield verb
         was_verb = is_verb or (was_verb and word in lexicon.joins)
@@ -122,13 +144,15 @@ def _verbs(spoken: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
 
 def _told(about: Mapping[str, Any], definition: Definition) -> tuple[str, ...]:
     """What the text lists as choices, where the schema does not; two at least."""
-    own = about.get("description")
-    own = own if isinstance(own, str) else ""
-    text = definition.get("description")
-    text = text if isinstance(text, str) else ""
+    own, text = _text(about)[:_LONGEST_TEXT], _text(definition)[:_LONGEST_TEXT]
     listed = [*_QUOTED.findall(own), *_rows(own), *_LISTED.findall(own)]
     listed = listed or [*_LISTED.findall(text), *_rows(text)]
     return tuple(dict.fromkeys(listed)) if len(listed) >= _FEWEST else ()
+
+
+def _text(about: Mapping[str, Any]) -> str:
+    text = about.get("description")
+    return text if isinstance(text, str) else ""
 
 
 def _rows(text: str) -> Iterator[str]:
@@ -142,10 +166,11 @@ def _own(definition: Definition) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def _is_text(about: Any) -> bool:
-    return (
-        isinstance(about, dict) and about.get("type", "string") == "string" and not choices(about)
-    )
+def _is_riddle(about: Any, lexicon: Lexicon) -> bool:
+    """Whether it is a text of which the schema does not tell what it makes the tool do."""
+    if not isinstance(about, dict) or about.get("type", "string") != "string":
+        return False
+    return not any(_verb_of(choice, lexicon) for choice in choices(about))
 
 
 def _is_object(about: Any) -> bool:

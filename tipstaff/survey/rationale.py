@@ -50,7 +50,7 @@ def _reason(said: str, found: Sequence[Evidence]) -> str:
     if found[0].field == "schema":
         return f'its arguments offer "{quote}"'
     if " " in said:
-        return f'{said} ("{quote}")'
+        return f'{said} ("{quote}")' if quote else said
     if "name" not in fields:
         return f'its {found[0].field} says "{said}" in "{quote}"'
     others = "".join(f" and its {field}" for field in sorted(fields - {"name"}))

@@ -24,6 +24,40 @@ _DOMAIN_SHARE, _DOMAIN_LEAST = 0.15, 2
 _DOMAIN_WORDS = 5
 
 
+class _Phrases(Mapping[str, str]):
+    """The phrases that stand in a text, by name, each looked for when a rule asks for it.
+
+    Most rules fail before they come to their phrases, and to look for all of them takes longer than
+    everything else.
+    """
+
+    def __init__(self, text: str, patterns: Mapping[str, re.Pattern[str]]) -> None:
+        self._text = text
+        self._patterns = patterns
+        self._quotes: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        quote = self._quotes.get(name)
+        if quote is None:
+            match = self._patterns[name].search(self._text)
+            quote = self._quotes[name] = match[0][:80] if match else ""
+        if not quote:
+            raise KeyError(name)
+        return quote
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._patterns if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Phrases) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
 class Reading(Struct, frozen=True):
     """All that was found in one definition, each with the words that say so."""
 
@@ -41,6 +75,8 @@ class Reading(Struct, frozen=True):
     arguments: Mapping[str, str]
     phrases: Mapping[str, str]
     domain: frozenset[str]
+    router: str
+    """The argument that names a command to be run, where there is one."""
     shape: frozenset[str]
     """`manages`: its verb says nothing; `text`: it is a text about something; `silent`: no verb at
     all; `undescribed`: there is no description; `routes`: an argument names a command to be run, with
@@ -105,6 +141,7 @@ def read_twice(
             arguments=arguments,
             phrases=phrases,
             domain=frozenset(),
+            router=router,
             shape=frozenset(
                 (
                     *_shape(name, lines, spoken, lexicon),
@@ -118,7 +155,7 @@ def read_twice(
     router = dispatch.chooser(definition, lexicon)
     near = _things(words(lines[0])[:_NEAR_WORDS] if lines else (), lexicon)
     arguments = _arguments(definition, router, lexicon)
-    phrases = _phrases(" ".join((*plain, ".", *lines)), lexicon)
+    phrases = _Phrases(" ".join((*plain, ".", *lines)), lexicon.phrases)
     alone = named(plain)
     has_prefix = len(plain) > 1 and plain[0] in around.prefixes
     among_them = named(plain[1:]) if has_prefix else alone
@@ -197,11 +234,6 @@ def _arguments(definition: Definition, router: str, lexicon: Lexicon) -> dict[st
             if kind != "bulk" or about.get("type", "array") == "array":
                 found.setdefault(kind, name)
     return found
-
-
-def _phrases(text: str, lexicon: Lexicon) -> dict[str, str]:
-    matches = ((name, pattern.search(text)) for name, pattern in lexicon.phrases.items())
-    return {name: match[0][:80] for name, match in matches if match}
 
 
 def _text(value: Any) -> str:

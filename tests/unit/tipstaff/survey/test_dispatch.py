@@ -110,3 +110,50 @@ def test_a_router_of_queries_is_critical() -> None:
     """Its text says that it runs what the caller writes."""
     one = found("mysql", "Commands for managing servers, executing SQL queries.", **ROUTER)
     assert (one.category, one.risk) == (Category.EXECUTE, Risk.CRITICAL)
+
+
+def test_an_edit_of_one_document_offers_no_deletion() -> None:
+    """The operations of a JSON Patch are how it is changed."""
+    patch = {"items": {"properties": {"op": {"enum": ["add", "remove", "replace"]}}}}
+    assert offers(definition("update_dashboard", operations=patch)) == []
+
+
+def test_one_of_several_operations_is_what_they_are() -> None:
+    """`Run one of the following` says nothing by itself."""
+    ways = [
+        {"properties": {"operation": {"const": name}}} for name in ("get-deploy", "list-deploys")
+    ]
+    tool = definition(
+        "deploy-reader", "Select and run one of the following", choice={"anyOf": ways}
+    )
+    assert classify_all([tool])[0].category is Category.READ
+
+
+def test_a_vague_verb_hides_no_deletion() -> None:
+    """What it offers beside that is told."""
+    text = (
+        "Commands for managing workbooks. Includes operations for listing and deleting workbooks."
+    )
+    assert found("workbooks", text, **ROUTER).category is Category.DESTRUCTIVE
+
+
+def test_choices_that_nobody_understands_are_not_told() -> None:
+    """Names of products are not what is done with them."""
+    tool = {**ROUTER, "command": {"enum": ["alpha", "omega"]}}
+    assert found("thing", "", **tool).category is Category.EXECUTE
+
+
+def test_members_that_are_added_and_removed_are_choices() -> None:
+    """Only the `op` of a JSON Patch is none."""
+    assert offers(definition("x", action={"enum": ["add", "remove"]})) == ["add", "remove"]
+
+
+def test_the_rationale_quotes_the_argument_that_chooses() -> None:
+    """So that one sees where to look."""
+    assert 'nothing says which ("command")' in found("thing", "", **ROUTER).rationale
+
+
+def test_a_text_of_any_length_is_read_in_no_time() -> None:
+    """A server may write what it likes."""
+    for text in ("one of: " + "ab-" * 100_000, "one of " + "or " * 100_000, "- a" * 100_000):
+        found("x", text, action={"type": "string", "description": text}, parameters={})

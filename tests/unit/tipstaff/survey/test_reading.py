@@ -67,3 +67,21 @@ def test_a_definition_may_be_anything_at_all() -> None:
     for odd in ({}, {"name": 3, "description": ["x"], "inputSchema": [], "title": {}}):
         found = read(odd, context([odd], WORDS), WORDS)
         assert found.deeds == ()
+
+
+def test_a_phrase_is_quoted_as_it_stands_and_what_is_not_there_is_absent() -> None:
+    """Looked for once, when it is asked for; the name and the description are one text."""
+    phrases = reading("browser_close", "Close the tab, which cannot be undone.").phrases
+    assert phrases["irreversible"] == "cannot be undone"
+    assert "on_page" in phrases
+    assert "says_destructive" not in phrases
+    assert {"irreversible", "on_page"} <= set(phrases)
+    assert len(phrases) == len(set(phrases))
+
+
+def test_a_server_of_many_tools_is_about_what_enough_different_words_say() -> None:
+    """However many other tools it lists."""
+    words = ("navigate", "click", "screenshot", "tab", "hover")
+    others = (*words, *(f"x{n}" for n in range(80)))
+    assert "browser" in reading("close", "", *others).domain
+    assert "browser" not in reading("close", "", *others[1:]).domain
