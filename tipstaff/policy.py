@@ -38,20 +38,16 @@ def check_command(arguments: argparse.Namespace) -> int:
         Text.assemble(("ok", "green"), f" policy {text.revision}: rules for {served}")
     )
     for name in _without_rules(config, text):
-        _note(
+        console.note(
             f"{name} has no rules, so every call to it is denied: "
             f"write {Path(config.pdp.policy.dir) / 'servers' / name / 'data.yaml'}"
         )
     for name in shadow:
-        _note(
+        console.note(
             f"{name} is in shadow: its rules are recorded and none is enforced, "
             "until `shadow: true` is taken out of them"
         )
     return 0
-
-
-def _note(text: str) -> None:
-    console.err.print(Text.assemble(("note", "yellow"), f" {text}"))
 
 
 def test_command(arguments: argparse.Namespace) -> int:

@@ -285,8 +285,8 @@ async def test_decide_and_log_show_what_is_decided(tmp_path: Path) -> None:
     assert "allow" in allowed.stdout
     answer = json.loads(denied.stdout)
     assert answer["reason"] == {"code": "denied_by_rule", "message": "Never."}
-    assert "arguments_json" in broken.stderr
-    assert [line.split()[1] for line in shown.stdout.splitlines()] == ["allow", "deny"]
+    assert "the arguments: not JSON" in broken.stderr
+    assert [line.split()[2] for line in shown.stdout.splitlines()] == ["allow", "deny"]
     assert "[masked]" in shown.stdout
     assert "abc" not in shown.stdout
     (record,) = [json.loads(line) for line in plain.stdout.splitlines()]
