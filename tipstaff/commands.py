@@ -76,9 +76,10 @@ def _add_test(commands: Commands) -> None:
         commands,
         "test",
         policy.test_command,
-        "run the policy's own tests (`opa test`) on the rules",
+        "run the tests of the policy, yours and the library's",
     )
     add_config(parser)
+    add_json(parser)
     parser.add_argument("--run", metavar="REGEX", help="only tests whose name matches")
     parser.add_argument("-v", "--verbose", action="store_true", help="name every test")
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import subprocess
 from pathlib import Path
 
 from rich.text import Text
 
 from pdp.bundle import PolicyText, check, library_folder, read_policy
-from tipstaff import console
+from tipstaff import console, opa_tests
 from tipstaff.config import Config, as_json, load, show
 from tipstaff.services import opa_binary
 
@@ -21,6 +20,7 @@ def check_command(arguments: argparse.Namespace) -> int:
     config = load(arguments.config)
     opa = opa_binary(config, arguments.opa)
     text = _checked(config, opa)
+    opa_tests.check_files(Path(config.pdp.policy.dir), opa)
     shadow = _in_shadow(text)
     if arguments.json:
         console.print_json(
@@ -54,15 +54,15 @@ def test_command(arguments: argparse.Namespace) -> int:
     """`tipstaff test`."""
     config = load(arguments.config)
     opa = opa_binary(config, arguments.opa)
+    folder = Path(config.pdp.policy.dir)
     _checked(config, opa)
-    library = library_folder()
-    command = [str(opa), "test", str(library / "mcp"), config.pdp.policy.dir]
-    command += ["--ignore", "*.md", "--fail-on-empty"]
-    # OPA's own bound of 5 s is for a fast machine that does nothing else.
-    command += ["--timeout", "60s"]
-    command += ["--run", arguments.run] if arguments.run else []
-    command += ["--verbose"] if arguments.verbose else []
-    return min(subprocess.run(command, check=False).returncode, 1)  # noqa: S603 - our own opa
+    opa_tests.check_files(folder, opa)
+    results = opa_tests.run(folder, opa, arguments.run)
+    if arguments.json:
+        console.print_json(opa_tests.as_json(results))
+    else:
+        opa_tests.show(results, is_verbose=arguments.verbose)
+    return 1 if results.failed or not results.outcomes else 0
 
 
 def _checked(config: Config, opa: Path) -> PolicyText:
