@@ -10,7 +10,7 @@
     ├── StoreError         the store of the limits did not answer           (ours)
     └── JournalError       a record could not be written                    (ours)
 
-Each class has a stable `code`; `service.py` maps each to a gRPC status, in one table.
+Each class has a stable `code`; `status.py` maps each to a gRPC status, in one table.
 """
 
 from __future__ import annotations

@@ -67,9 +67,9 @@ class FallbackStore:
         if there:
             await self._store.release(there)
 
-    async def state(self) -> Mapping[str, Units]:
+    async def state(self, keys: Sequence[str] | None = None) -> Mapping[str, Units]:
         """See `StateStore.state`: of the store, not of what is counted here while it is away."""
-        return await self._store.state()
+        return await self._store.state(keys)
 
     async def forget(self, keys: Sequence[str]) -> None:
         """See `StateStore.forget`."""

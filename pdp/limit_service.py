@@ -10,7 +10,7 @@ from pdp.api.v1 import limits_pb2, limits_pb2_grpc
 from pdp.counters import Counter, Wanted, read
 from pdp.errors import StoreError
 from pdp.ports import Clock, StateStore
-from pdp.service import Context, abort, bland
+from pdp.status import Context, abort, bland
 
 MAX_LISTED = 1000
 

@@ -9,7 +9,7 @@ from pdp.api.v1 import policy_pb2, policy_pb2_grpc
 from pdp.catalogue import Tool
 from pdp.decide import Parts
 from pdp.reload import PolicyState
-from pdp.service import Context, bland
+from pdp.status import Context, bland
 
 
 class PolicyService(policy_pb2_grpc.PolicyServiceServicer):

@@ -49,8 +49,8 @@ class StateStore(Protocol):
         """
         ...
 
-    async def state(self) -> Mapping[str, Units]:
-        """Everything that is counted, by key, for an operator to look at. Raises `StoreError`."""
+    async def state(self, keys: Sequence[str] | None = None) -> Mapping[str, Units]:
+        """What is counted under `keys`, or all there is, to look at only. Raises `StoreError`."""
         ...
 
     async def forget(self, keys: Sequence[str]) -> None:

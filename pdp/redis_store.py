@@ -130,15 +130,14 @@ class RedisStore:
         for grant in grants:
             await self._return("release", grant.request_id, grant.spent, grant.at)
 
-    async def state(self) -> Mapping[str, Units]:
+    async def state(self, keys: Sequence[str] | None = None) -> Mapping[str, Units]:
         """See `StateStore.state`. Walks over all keys, without holding the server up."""
-        found = {}
         with _unanswered():
-            async for name in self._client.scan_iter(f"{self._prefix}*", count=1000):
-                key = name.decode().removeprefix(self._prefix)
-                if not key.startswith(_REQUEST):
-                    found[key] = await self._units(key)
-        return found
+            if keys is None:
+                names = self._client.scan_iter(f"{self._prefix}*", count=1000)
+                everything = [name.decode().removeprefix(self._prefix) async for name in names]
+                keys = [key for key in everything if not key.startswith(_REQUEST)]
+            return {key: await self._units(key) for key in keys}
 
     async def forget(self, keys: Sequence[str]) -> None:
         """See `StateStore.forget`."""

@@ -1,21 +1,12 @@
-"""The decision service over gRPC: decodes, asks the desk, encodes. It has no opinion on policy.
-
-An exception becomes a status with `google.rpc.ErrorInfo`, by the one table below; text for the
-caller is bland, the detail goes to the log.
-"""
+"""The decision service over gRPC: decodes, asks the desk, encodes. It has no opinion on policy."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Any, TypeAlias
 
 import grpc
 import structlog
-from google.protobuf import any_pb2
-from google.rpc import code_pb2, error_details_pb2, status_pb2
-from grpc_status import rpc_status
 
 from pdp.api import codec
 from pdp.api.model import Call, Decision, Effect, Reason
@@ -23,59 +14,31 @@ from pdp.api.reasons import REASONS
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
 from pdp.batching import LARGE_BYTES
 from pdp.desk import Desk
-from pdp.errors import JournalError, Overloaded, RequestError, StoreError
+from pdp.errors import JournalError, RequestError
+from pdp.explain import Explained
 from pdp.question import INTERNAL_ERROR
 from pdp.reading import CallReader, is_large
+from pdp.status import Context, abort, bland, status_of
 
-DOMAIN = "tipstaff"
 MAX_BATCH = 128
 _UNRECORDED = "journal_unavailable"
-# exception: gRPC code, ErrorInfo reason
-_STATUS: tuple[tuple[type[Exception], int, str], ...] = (
-    (codec.CodecError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
-    (RequestError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
-    (StoreError, code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
-    (JournalError, code_pb2.UNAVAILABLE, "JOURNAL_UNAVAILABLE"),
-    (Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
-)
 
 log = structlog.get_logger("pdp.service")
-
-Context: TypeAlias = Any  # grpc.aio.ServicerContext: grpc ships no types
-_Method: TypeAlias = Callable[[Any, Any, Context], Awaitable[Any]]
-
-
-def status_of(error: BaseException) -> tuple[int, str, str]:
-    """The gRPC code, the ErrorInfo reason and the message for `error`."""
-    for kind, code, reason in _STATUS:
-        if isinstance(error, kind):
-            return code, reason, str(error)
-    log.error("call not judged", error=repr(error), exc_info=error)
-    return code_pb2.INTERNAL, "INTERNAL", "the call could not be judged"
-
-
-def bland(method: _Method) -> _Method:
-    """A method of a service whose every exception becomes a status: gRPC would tell its text."""
-
-    @wraps(method)
-    async def answer(self: Any, request: Any, context: Context) -> Any:
-        try:
-            return await method(self, request, context)
-        except grpc.aio.AbortError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the edge: whatever it is
-            await abort(context, error)
-
-    return answer
 
 
 class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
     """Judges calls."""
 
-    def __init__(self, desk: Desk, report: Callable[[Call, Reason], str]) -> None:
-        """Answer from `desk`; `report` records a refusal and names its record."""
+    def __init__(
+        self,
+        desk: Desk,
+        report: Callable[[Call, Reason], str],
+        explain: Callable[[Call], Awaitable[Explained]],
+    ) -> None:
+        """Answer from `desk`; `report` records a refusal and names its record, `explain` keeps nothing."""
         self._desk = desk
         self._report = report
+        self._explain = explain
         self._reader = CallReader()
 
     async def Decide(  # noqa: N802 - the name is the contract's
@@ -138,6 +101,18 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         del context
         freed = await self._desk.finish(request.decision_id)
         return decision_pb2.FinishResponse(freed=freed)
+
+    @bland
+    async def Explain(  # noqa: N802
+        self, request: decision_pb2.ExplainRequest, context: Context
+    ) -> decision_pb2.ExplainResponse:
+        """What would be decided."""
+        del context
+        (call,) = await self._reader.read((request.request,))
+        explained = await self._explain(call)
+        return decision_pb2.ExplainResponse(
+            decision=codec.decision_to_wire(explained.decision), fault=explained.fault
+        )
 
     async def Report(  # noqa: N802
         self, request: decision_pb2.ReportRequest, context: Context
@@ -267,24 +242,3 @@ class _Replies:
     def _add(self, reply: decision_pb2.StreamReply) -> None:
         self._ready.append(reply)
         self._woken.set()
-
-
-async def abort(context: Context, error: BaseException) -> None:
-    """End the call with a rich status. Raises, always."""
-    if isinstance(error, asyncio.CancelledError):
-        raise error
-    code, reason, message = status_of(error)
-    details = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)]
-    packed = []
-    field = getattr(error, "field", None)
-    if field is not None:
-        violation = error_details_pb2.BadRequest.FieldViolation(
-            field=field, description=getattr(error, "description", "")
-        )
-        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
-    for detail in details:
-        any_message = any_pb2.Any()
-        any_message.Pack(detail)
-        packed.append(any_message)
-    status = status_pb2.Status(code=code, message=message, details=packed)
-    await context.abort_with_status(rpc_status.to_status(status))

@@ -67,9 +67,10 @@ class MemoryStore:
         """See `StateStore.release`."""
         await self.give_back(grants)
 
-    async def state(self) -> Mapping[str, Units]:
+    async def state(self, keys: Sequence[str] | None = None) -> Mapping[str, Units]:
         """See `StateStore.state`."""
-        return dict(self._units)
+        wanted = self._units if keys is None else keys
+        return {key: self._units[key] for key in wanted if key in self._units}
 
     async def forget(self, keys: Sequence[str]) -> None:
         """See `StateStore.forget`."""
@@ -118,8 +119,10 @@ class SqliteStore:
         """See `StateStore.release`."""
         await self._do(lambda: self._give_back(grants, forget=False))
 
-    async def state(self) -> Mapping[str, Units]:
+    async def state(self, keys: Sequence[str] | None = None) -> Mapping[str, Units]:
         """See `StateStore.state`."""
+        if keys is not None:
+            return await self._do(lambda: self._load(keys))
         rows = await self._do(lambda: list(self._db.execute("SELECT key, units FROM counters")))
         return {key: _unpack(units) for key, units in rows}
 
@@ -156,7 +159,7 @@ class SqliteStore:
         return result
 
     def _take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
-        results, changed = step(claims, self._load(claims), now, self._granted(claims))
+        results, changed = step(claims, self._load(_keys(claims)), now, self._granted(claims))
         self._save(changed, ends(claims, changed))
         self._remember([one.grant for one in results if one.grant is not None])
         self._forget(now)
@@ -197,8 +200,7 @@ class SqliteStore:
         elif last is not None:
             log.info("limits restored", last_grant_seconds_ago=(now - last) // 1_000_000)
 
-    def _load(self, claims: Sequence[Claim]) -> dict[str, Units]:
-        keys = _keys(claims)
+    def _load(self, keys: Sequence[str]) -> dict[str, Units]:
         rows = self._db.execute(
             f"SELECT key, units FROM counters WHERE key IN ({_marks(keys)})",  # noqa: S608
             keys,

@@ -39,6 +39,7 @@ from pdp.clock import SystemClock
 from pdp.config import PdpConfig
 from pdp.decide import Parts, judge, report
 from pdp.desk import Desk
+from pdp.explain import AT_ONCE, Explainer
 from pdp.fallback import FallbackStore
 from pdp.fault_log import LoggedEngine
 from pdp.journal import FileJournal
@@ -178,7 +179,7 @@ async def _policy(
         gogc=config.opa.gogc,
         memory_limit=config.opa.memory_limit,
     )
-    queries = config.batching.in_flight + LARGE_AT_ONCE
+    queries = config.batching.in_flight + LARGE_AT_ONCE + AT_ONCE
     engine = OpaEngine(sidecar.socket, config.opa.timeout_ms, queries)
     stack.push_async_callback(engine.close)
     parts = _parts(config, LoggedEngine(engine), clock, kept)
@@ -227,10 +228,11 @@ async def _listen(
     stack: AsyncExitStack,
     work: Lifelong,
 ) -> None:
+    explainer = Explainer(parts, config.limits.replicas)
     health = HealthServicer()
     serving = asyncio.Event()
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(
-        DecisionService(desk, partial(report, parts=parts)), server
+        DecisionService(desk, partial(report, parts=parts), explainer.explain), server
     )
     policy_pb2_grpc.add_PolicyServiceServicer_to_server(
         PolicyService(lambda: reloader.state, serving.is_set, parts), server

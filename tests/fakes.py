@@ -52,9 +52,10 @@ class DictStore:
     async def release(self, grants: Sequence[Grant]) -> None:
         await self.give_back(grants)
 
-    async def state(self) -> dict[str, Units]:
+    async def state(self, keys: Sequence[str] | None = None) -> dict[str, Units]:
         self._check()
-        return dict(self.state_by_key)
+        wanted = self.state_by_key if keys is None else keys
+        return {key: self.state_by_key[key] for key in wanted if key in self.state_by_key}
 
     async def forget(self, keys: Sequence[str]) -> None:
         self._check()

@@ -89,9 +89,10 @@ def _add_test(commands: Commands) -> None:
         commands,
         "test",
         policy.test_command,
-        "run the policy's own tests (`opa test`) on the rules",
+        "run the tests of the policy, yours and the library's",
     )
     add_config(parser)
+    add_json(parser)
     parser.add_argument("--run", metavar="REGEX", help="only tests whose name matches")
     parser.add_argument("-v", "--verbose", action="store_true", help="name every test")
 
@@ -102,7 +103,10 @@ def _add_decide(commands: Commands) -> None:
     parser = add(
         commands, "decide", decide.command, "ask the running decision service about one call"
     )
-    parser.epilog = "The question counts: an allowed call takes its budgets, as a real one would."
+    parser.epilog = (
+        "Without --dry-run the question counts: an allowed call takes its budgets and is recorded, "
+        "as a real one would be."
+    )
     add_config(parser)
     add_json(parser)
     parser.add_argument("server", help="the registered server")
@@ -110,9 +114,14 @@ def _add_decide(commands: Commands) -> None:
     parser.add_argument("arguments", nargs="?", default="{}", help="the arguments as JSON")
     parser.add_argument("--method", default="tools/call", help="default: tools/call")
     parser.add_argument(
+        "--dry-run", action="store_true", help="charge nothing, record nothing, only say what"
+    )
+    parser.add_argument(
         "--principal",
-        default="anonymous:127.0.0.1",
-        help="who calls, for example token:ci (default: this machine)",
+        help="who calls, for example token:ci (default: whom --claims name, else this machine)",
+    )
+    parser.add_argument(
+        "--claims", metavar="JSON", help="what the caller's token says, a JSON object"
     )
     parser.add_argument("--session", default="", help="the agent session (default: the principal)")
     parser.add_argument("--address", help="the decision service (default: from the configuration)")

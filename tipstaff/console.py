@@ -9,8 +9,10 @@ else is printed with `markup=False`, or as a `Text`.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,8 +21,9 @@ from rich.segment import Segment
 from rich.text import Text
 
 from tipstaff.logs import without_secrets
-from tipstaff.survey.glyphs import visible_lines
+from tipstaff.survey.glyphs import visible, visible_lines
 
+_FIELD = 12
 _UNSEEN = re.compile(r"[^\n -~]")
 
 
@@ -68,6 +71,11 @@ def print_diff(text: str) -> None:
         out.print(Text(f"  {line}", style))
 
 
+def note(message: str) -> None:
+    """Say what is worth a look, though nothing is wrong."""
+    err.print(Text.assemble(("note", "yellow"), f" {message}"))
+
+
 def fail(message: str) -> int:
     """Say what is wrong, and give the exit code for bad input."""
     _say("error", "bold red", message)
@@ -82,3 +90,18 @@ def warn(message: str) -> None:
 def _say(word: str, style: str, message: str) -> None:
     err.print(Text(f"{word}:", style), end=" ")
     err.print(without_secrets(message), markup=False)
+
+
+def columns() -> int | None:
+    """The columns of the terminal. Whoever reads through a pipe wants lines whole: `None`."""
+    return out.width if out.is_terminal or "COLUMNS" in os.environ else None
+
+
+def print_fields(fields: Iterable[tuple[str, str]]) -> None:
+    """Texts by their names, each below its own first line; they are shown as they are."""
+    room = columns()
+    for name, value in fields:
+        text = visible(value)
+        lines = textwrap.wrap(text, max(room - _FIELD, 20)) if room else [text]
+        for number, line in enumerate(lines or [""]):
+            out.print(Text.assemble((f"  {'' if number else name:{_FIELD - 2}}", "dim"), line))

@@ -1,7 +1,7 @@
 """What can go wrong in the command line itself, as one tree.
 
     TipstaffError
-    ├── FilterError           an option asks for records that cannot be  (whoever typed it)
+    ├── OptionError           an option has a value that cannot be meant (whoever typed it)
     ├── ListingError          what should be a list of tools is none     (whoever wrote it)
     └── IntrospectionError    a server did not tell which tools it has   (the server's, or its address)
 
@@ -20,10 +20,10 @@ class TipstaffError(Exception):
     code: ClassVar[str] = "tipstaff_failed"
 
 
-class FilterError(TipstaffError):
-    """An option of `tipstaff log` has a value that cannot be meant; the message says what can."""
+class OptionError(TipstaffError):
+    """An option or argument has a value that cannot be meant; the message says what can."""
 
-    code = "filter_invalid"
+    code = "option_invalid"
 
 
 class ListingError(TipstaffError):

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pdp.api.v1 import limits_pb2, limits_pb2_grpc
 from tipstaff import console
-from tipstaff.decide import channel, explain
+from tipstaff.decision_service import channel, why_unanswered
 from tipstaff.survey.glyphs import visible
 
 _TIMEOUT_SECONDS = 10.0
@@ -73,7 +73,7 @@ def _ask(arguments: argparse.Namespace, what: str, request: Any) -> Any:
             stub = limits_pb2_grpc.LimitServiceStub(opened)
             return getattr(stub, what)(request, timeout=_TIMEOUT_SECONDS)
     except grpc.RpcError as error:
-        return console.fail(explain(error, address))
+        return console.fail(why_unanswered(error, address))
 
 
 def _time(milliseconds: int) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from pdp.rules import nearest
-from tipstaff.errors import FilterError
+from tipstaff.errors import OptionError
 
 _AGE = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -86,20 +86,20 @@ def value(record: Mapping[str, Any], name: str) -> str:
 
 
 def parse_since(text: str, now: datetime) -> datetime:
-    """The instant that `--since` means; raises `FilterError`."""
+    """The instant that `--since` means; raises `OptionError`."""
     age = _AGE.fullmatch(text.strip())
     try:
         if age:
             return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
         instant = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError) as error:
-        raise FilterError(
+        raise OptionError(
             f"--since {text}: neither {_SINCE_FORMS.replace(' or ', ' nor ')}"
         ) from error
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
     if instant > now:
-        raise FilterError(
+        raise OptionError(
             f"--since {text}: lies in the future; times are UTC, and now it is {now:%Y-%m-%dT%H:%M}"
         )
     return instant

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from tipstaff import console, log_line
 from tipstaff.config import load
-from tipstaff.errors import FilterError
+from tipstaff.errors import OptionError
 from tipstaff.log_filter import Filter, Unmatched, parse_since
 
 _PAUSE_SECONDS = 0.2
@@ -46,7 +46,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _filter(arguments: argparse.Namespace) -> Filter:
-    """What is asked for; raises `FilterError`."""
+    """What is asked for; raises `OptionError`."""
     since = parse_since(arguments.since, datetime.now(UTC)) if arguments.since else None
     return Filter(
         server=arguments.only_server or "",
@@ -63,7 +63,7 @@ def _most(arguments: argparse.Namespace) -> int | None:
     if arguments.n is None:
         return None if arguments.since else _SHOWN
     if arguments.n < 0:
-        raise FilterError(f"-n {arguments.n}: how many is 0 or more")
+        raise OptionError(f"-n {arguments.n}: how many is 0 or more")
     return int(arguments.n)
 
 
@@ -79,18 +79,12 @@ def _show(record: _Record, arguments: argparse.Namespace) -> None:
         console.print_json(record, indent=None)
         return
     try:
-        lines = [log_line.line(record, _width())]
+        lines = [log_line.line(record, console.columns())]
         lines += log_line.details(record) if arguments.verbose else ()
     except (LookupError, TypeError, AttributeError, ValueError):
         return  # no record of a decision
     for line in lines:
         console.out.print(line)
-
-
-def _width() -> int | None:
-    """The columns there are. Whoever reads through a pipe wants lines whole."""
-    has_columns = console.out.is_terminal or "COLUMNS" in os.environ
-    return console.out.width if has_columns else None
 
 
 def _records(lines: Iterable[str]) -> Iterator[_Record]:

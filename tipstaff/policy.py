@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from rich.text import Text
 
 from pdp.bundle import PolicyText, check, library_folder, read_policy
 from pdp.errors import ConfigError
-from tipstaff import config_checks, console, running
+from tipstaff import config_checks, console, opa_tests, running
 from tipstaff.config import Config, as_json, load, show
 from tipstaff.lint import site
 from tipstaff.lint.caution import Caution
@@ -30,6 +29,7 @@ def check_command(arguments: argparse.Namespace) -> int:
         raise ConfigError("\n".join(one.told(config) for one in settings if one.is_error))
     opa = opa_binary(config, arguments.opa)
     text = _checked(config, opa)
+    opa_tests.check_files(Path(config.pdp.policy.dir), opa)
     shadow = _in_shadow(text)
     warnings = [
         *(
@@ -58,12 +58,12 @@ def check_command(arguments: argparse.Namespace) -> int:
     if advice := running.outdated(config):
         console.warn(f"{config.source}: {advice}")
     for name in _without_rules(config, text):
-        _note(
+        console.note(
             f"{name} has no rules, so every call to it is denied: "
             f"write {Path(config.pdp.policy.dir) / 'servers' / name / 'data.yaml'}"
         )
     for name in shadow:
-        _note(
+        console.note(
             f"{name} is in shadow: its rules are recorded and none is enforced, "
             "until `shadow: true` is taken out of them"
         )
@@ -81,23 +81,19 @@ def _warn(warnings: Sequence[Caution]) -> None:
         console.err.print(f"{count}: this loads, and is probably not what was meant")
 
 
-def _note(text: str) -> None:
-    console.err.print(Text.assemble(("note", "yellow"), f" {text}"))
-
-
 def test_command(arguments: argparse.Namespace) -> int:
     """`tipstaff test`."""
     config = load(arguments.config)
     opa = opa_binary(config, arguments.opa)
+    folder = Path(config.pdp.policy.dir)
     _checked(config, opa)
-    library = library_folder()
-    command = [str(opa), "test", str(library / "mcp"), config.pdp.policy.dir]
-    command += ["--ignore", "*.md", "--fail-on-empty"]
-    # OPA's own bound of 5 s is for a fast machine that does nothing else.
-    command += ["--timeout", "60s"]
-    command += ["--run", arguments.run] if arguments.run else []
-    command += ["--verbose"] if arguments.verbose else []
-    return min(subprocess.run(command, check=False).returncode, 1)  # noqa: S603 - our own opa
+    opa_tests.check_files(folder, opa)
+    results = opa_tests.run(folder, opa, arguments.run)
+    if arguments.json:
+        console.print_json(opa_tests.as_json(results))
+    else:
+        opa_tests.show(results, is_verbose=arguments.verbose)
+    return 1 if results.failed or not results.outcomes else 0
 
 
 def _checked(config: Config, opa: Path) -> PolicyText:

@@ -159,9 +159,9 @@ def decision_to_wire(decision: Decision) -> types_pb2.Decision:
     )
 
 
-def decision_from_wire(message: types_pb2.Decision) -> Decision:
-    """Read a decision; raises `CodecError` when it has no effect or no identifier."""
-    if not message.decision_id:
+def decision_from_wire(message: types_pb2.Decision, *, is_trial: bool = False) -> Decision:
+    """Read a decision, which only as a trial may have no identifier; raises `CodecError`."""
+    if not message.decision_id and not is_trial:
         raise CodecError("decision_id", "missing")
     return Decision(
         decision_id=message.decision_id,

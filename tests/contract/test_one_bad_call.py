@@ -22,6 +22,7 @@ from pdp.counters import key_of
 from pdp.decide import Judgement, Parts, judge, report
 from pdp.desk import Desk
 from pdp.drift import Sightings
+from pdp.explain import Explainer
 from pdp.fallback import FallbackStore
 from pdp.limits import Budget, Claim
 from pdp.policy import BatchAnswer, Limit, PolicyAnswer
@@ -190,7 +191,9 @@ async def served(
     batcher = Batcher(judged, max_calls=32, in_flight=1, max_waiting=100)
     working = asyncio.ensure_future(batcher.run())
     server, address = grpc.aio.server(), f"unix:{tmp_path / 's.sock'}"
-    service = DecisionService(Desk(batcher, story.store), partial(report, parts=story))
+    service = DecisionService(
+        Desk(batcher, story.store), partial(report, parts=story), Explainer(story, 1).explain
+    )
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(service, server)
     server.add_insecure_port(address)
     await server.start()

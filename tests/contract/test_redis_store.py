@@ -243,5 +243,6 @@ async def test_what_is_counted_can_be_seen_and_emptied(store: RedisStore) -> Non
     )
     await store.take_at(claims([wanted]), START)
     assert await store.state() == {log: (START, START), rate: (START + SECOND,)}
+    assert await store.state([rate]) == {rate: (START + SECOND,)}
     await store.forget([log])
     assert await store.state() == {rate: (START + SECOND,)}

@@ -74,7 +74,7 @@ def test_init_writes_what_check_and_test_accept(site: Path) -> None:
     assert "rules for files" in checked.stdout
     tested = tipstaff(site, "test")
     assert tested.returncode == 0, tested.stderr
-    assert "PASS: " in tested.stdout
+    assert "library  " in tested.stdout
 
 
 def test_init_overwrites_nothing(site: Path) -> None:
@@ -220,10 +220,28 @@ def test_a_failing_rego_test_is_the_answer_no(site: Path) -> None:
     """Exit code 1, and the name of the test."""
     path = site / "policy" / "site" / "mine" / "mine_test.rego"
     path.parent.mkdir(parents=True)
-    path.write_text("package site.mine_test\n\ntest_that_fails if {\n\t1 == 2\n}\n")
+    path.write_text("package site.mine_test\n\ntest_that_fails if {\n\tgot := 1\n\tgot == 2\n}\n")
     result = tipstaff(site, "test")
     assert result.returncode == 1
-    assert "test_that_fails" in result.stdout
+    assert "FAIL policy/site/mine/mine_test.rego:3 test_that_fails" in result.stdout
+    got = result.stdout[result.stdout.index("got == 2") :].split()
+    assert got[:4] == ["got", "==", "2", "|"]
+    assert got[4] == "1"
+    assert "yours    0 passed, 1 failed" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+@pytest.mark.parametrize("place", ["servers/files/mine_test.rego", "site/mine/mine_test.rego"])
+def test_a_file_of_tests_that_cannot_be_read_is_an_error(
+    site: Path, command: str, place: str
+) -> None:
+    """With its line; a running gateway reads no tests, and goes on."""
+    path = site / "policy" / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("package mine_test\n\ntest_a if {\n")
+    result = tipstaff(site, command)
+    assert result.returncode == 2
+    assert f"{place}:4: rego_parse_error" in result.stderr
 
 
 def test_up_without_a_server_says_what_to_add(tmp_path: Path) -> None:
@@ -289,8 +307,8 @@ async def test_decide_and_log_show_what_is_decided(tmp_path: Path) -> None:
     assert "allow" in allowed.stdout
     answer = json.loads(denied.stdout)
     assert answer["reason"] == {"code": "denied_by_rule", "message": "Never."}
-    assert "arguments_json" in broken.stderr
-    assert [line.split()[1] for line in shown.stdout.splitlines()] == ["allow", "deny"]
+    assert "the arguments: not JSON" in broken.stderr
+    assert [line.split()[2] for line in shown.stdout.splitlines()] == ["allow", "deny"]
     assert "[masked]" in shown.stdout
     assert "abc" not in shown.stdout
     (record,) = [json.loads(line) for line in plain.stdout.splitlines()]

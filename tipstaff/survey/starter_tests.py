@@ -1,96 +1,78 @@
 """The tests that starter rules begin with: `policy/servers/<name>/rules_test.rego`. Pure.
 
-One case for each kind of rule, in a table that a person goes on with. They hold what the rules say
-through the whole policy of the site, so that a rule in Rego that changes it is noticed. The package is
-not below `servers`: data and a package at one path would be a conflict.
+They hold what an edit of the rules must not lose by accident, and nothing that an honest one changes. To
+close a tool, to count otherwise, to write another schema breaks none of them. What began closed may be
+opened, where its rule says so by name; by a lost line, a wide rule or a default it may not. Calls go
+through the whole policy of the site, so that a rule in Rego that opens too much is noticed.
+
+The package is not below `servers`: data and a package at one path would be a conflict.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from tipstaff.survey.presets import EVERYTHING, Budget, Preset, Ruling
+from tipstaff.survey.presets import Preset, Ruling
 from tipstaff.survey.quoting import key, strict
 from tipstaff.survey.starter import Surveyed, judged, ordered
-
-_SAYS = {"allow": "passes", "deny": "is denied", "require_approval": "waits for a person"}
-_ENFORCED = """\
-# By a sentence: a call, and what comes of it. A limit is so many calls, in so many seconds, per whom;
-# `declared` is the schema that the tool itself declares, and the arguments must meet.
-"""
-_OBSERVED = """\
-# By a sentence: a call, what comes of it while nothing is enforced, and what would otherwise.
-"""
-_WOULD = {
-    "allow": "passes",
-    "deny": "would be denied",
-    "require_approval": "would wait for a person",
-}
-_EFFECTS = {"allow": "allow", "deny": "deny", "require_approval": "hold"}
 
 
 def tests(server: str, tools: Sequence[Surveyed], preset: Preset) -> str:
     """The text of the tests of the rules that `starter.rules` gives for the same arguments."""
-    examples = _examples(ordered(tools), preset)
-    table = "".join(_case(server, tool, preset) for tool in examples)
-    title = _OBSERVED if preset is Preset.OBSERVE else _ENFORCED
-    cases = [f"{title}cases := {{\n{table}}}\n", *_held(server, preset)] if examples else []
-    return "\n".join([_head(server), *cases, _unknown(tools, preset)])
+    examples = {_sentence(tool): tool for tool in _examples(ordered(tools), preset)}
+    says = {sentence: judged(tool, preset) for sentence, tool in examples.items()}
+    closed = [sentence for sentence, ruling in says.items() if ruling.action != "allow"]
+    checked = [sentence for sentence, ruling in says.items() if ruling.declared]
+    parts = [_head(server)]
+    if examples:
+        parts += [_cases(examples), _COUNTED]
+    if closed:
+        parts.append(_set("closed", "What began closed", closed) + _closed(server))
+    if checked:
+        parts.append(_set("checked", "Whose arguments had to meet a schema", checked) + _CHECKED)
+    return "\n".join([*parts, _unknown(server, tools)])
 
 
 def _examples(tools: Iterable[Surveyed], preset: Preset) -> list[Surveyed]:
     """The first tool for each rule of each category, rather one whose name calls can have."""
-    found: dict[tuple[str, Ruling], Surveyed] = {}
-    for tool in sorted(tools, key=lambda one: not strict(one.name)):
+    examples: dict[tuple[str, Ruling], Surveyed] = {}
+    for tool in sorted(tools, key=lambda tool: not strict(tool.name)):
         if key(tool.name) is not None:
             kind = (tool.classification.category.value, judged(tool, preset))
-            found.setdefault(kind, tool)
-    return ordered(found.values())
+            examples.setdefault(kind, tool)
+    return ordered(examples.values())
 
 
-def _case(server: str, tool: Surveyed, preset: Preset) -> str:
-    says, found = judged(tool, preset), tool.classification
-    facts: dict[str, object] = {"category": found.category.value, "risk": found.risk.value}
-    facts |= {"marks": [mark.value for mark in found.marks]} if found.marks else {}
-    lines = {"call": {"target": tool.name, "tool": facts}, **_outcome(server, tool, preset)}
-    outcomes = _WOULD if preset is Preset.OBSERVE else _SAYS
-    sentence = f"{found.category.value}: {tool.name} {outcomes[says.action]}"
-    body = "".join(
-        f"\t\t{json.dumps(name)}: {json.dumps(value)},\n" for name, value in lines.items()
+def _sentence(tool: Surveyed) -> str:
+    return f"{tool.classification.category.value}: {tool.name}"
+
+
+def _cases(examples: dict[str, Surveyed]) -> str:
+    lines = "".join(
+        f"\t{json.dumps(sentence)}: {json.dumps(_call(tool))},\n"
+        for sentence, tool in examples.items()
     )
-    return f"\t{json.dumps(sentence)}: {{\n{body}\t}},\n"
+    return f"# A call for each kind of rule.\ncases := {{\n{lines}}}\n"
 
 
-def _outcome(server: str, tool: Surveyed, preset: Preset) -> dict[str, object]:
-    says = judged(tool, preset)
-    effect = _EFFECTS[says.action]
-    if preset is Preset.OBSERVE:
-        return {"effect": "allow", "shadow": [] if effect == "allow" else [effect]}
-    return {
-        "effect": effect,
-        "limits": dict(_limits(server, tool.name, says, preset)),
-        "checks": ["declared"] if says.declared else [],
-    }
+def _call(tool: Surveyed) -> dict[str, object]:
+    kind = tool.classification
+    facts: dict[str, object] = {"category": kind.category.value, "risk": kind.risk.value}
+    facts |= {"marks": [mark.value for mark in kind.marks]} if kind.marks else {}
+    return {"target": tool.name, "tool": facts}
 
 
-def _limits(
-    server: str, tool: str, says: Ruling, preset: Preset
-) -> Iterator[tuple[str, list[object]]]:
-    if says.action != "deny":
-        yield f"{server}:everything", _numbers(EVERYTHING[preset])
-    if says.budget:
-        yield f"{server}/{tool}", _numbers(says.budget)
-
-
-def _numbers(budget: Budget) -> list[object]:
-    return [budget.max, budget.window, budget.scope]
+def _set(name: str, what: str, sentences: Iterable[str]) -> str:
+    lines = "".join(f"\t{json.dumps(sentence)},\n" for sentence in sentences)
+    return f"# {what}.\n{name} := {{\n{lines}}}\n\n"
 
 
 def _head(server: str) -> str:
     return f"""\
-# What the starter rules of {server} come to, a case for each kind of rule. `tipstaff test` runs it; no
-# decision reads it. Yours to change, like the rules.
+# What an edit of the rules of {server} must not lose by accident. To close a tool, to change a number, a
+# reason or a schema breaks no test here; to open more than was meant does. `tipstaff test` runs them; no
+# decision reads them. Yours to change, like the rules.
 package tests.{server}_rules_test
 
 import data.mcp.lib.calls_test as calls
@@ -101,56 +83,66 @@ decision(fields) := answer if {{
 	call := calls.with_fields(object.union({{"server": "{server}"}}, fields))
 	answer := main.decision with input as call
 }}
-"""
 
+# What comes of a call; while rules are in shadow, what would.
+effect(fields) := "deny" if "deny" in effects(fields)
 
-def _held(server: str, preset: Preset) -> list[str]:
-    return (
-        [_EFFECT, _SHADOW] if preset is Preset.OBSERVE else [_EFFECT, _limits_held(server), _CHECKS]
-    )
+else := "hold" if "hold" in effects(fields)
 
+else := "allow"
 
-_EFFECT = """\
-test_effect[sentence] if {
-	some sentence, tc in cases
-	decision(tc.call).effect == tc.effect
-}
-"""
-_SHADOW = """\
-test_shadow[sentence] if {
-	some sentence, tc in cases
-	[finding.effect | some finding in decision(tc.call).shadow] == tc.shadow
-}
-"""
-_CHECKS = """\
-test_checks[sentence] if {
-	some sentence, tc in cases
-	[check.schema_ref | some check in decision(tc.call).checks] == tc.checks
-}
-"""
-
-
-def _limits_held(server: str) -> str:
-    return f"""\
-test_limits[sentence] if {{
-	some sentence, tc in cases
-	limits := {{limit.name: [limit.max, limit.window, limit.scope] |
-		some limit in decision(tc.call).limits
-		startswith(limit.rule, "servers.{server}.")
-	}}
-	limits == tc.limits
+effects(fields) := {{answer.effect}} | {{finding.effect | some finding in answer.shadow}} if {{
+	answer := decision(fields)
 }}
 """
 
 
-def _unknown(tools: Sequence[Surveyed], preset: Preset) -> str:
-    effect = "allow" if preset is Preset.OBSERVE else "deny"
-    name = "passes_and_is_recorded" if preset is Preset.OBSERVE else "is_denied"
+def _closed(server: str) -> str:
+    return f"""\
+# A tool is opened by name: its own rule says `action: allow`.
+wanted(tool) := {{"allow", "deny", "hold"}} if data.servers["{server}"].tools[tool].action == "allow"
+
+else := {{"deny", "hold"}}
+
+test_what_began_closed_is_open_only_where_its_rule_says_allow[sentence] if {{
+	some sentence in closed
+	call := cases[sentence]
+	got := effect(call)
+	got in wanted(call.target)
+}}
+"""
+
+
+_COUNTED = """\
+test_what_is_not_denied_is_counted_by_some_limit[sentence] if {
+	some sentence, call in cases
+	wanted := {"allow": 1, "hold": 1, "deny": 0}[effect(call)]
+	got := count(decision(call).limits)
+	got >= wanted
+}
+"""
+_CHECKED = """\
+test_what_is_not_denied_has_its_arguments_checked[sentence] if {
+	some sentence in checked
+	wanted := {"allow": 1, "hold": 1, "deny": 0}[effect(cases[sentence])]
+	got := count(decision(cases[sentence]).checks)
+	got >= wanted
+}
+"""
+
+
+def _unknown(server: str, tools: Sequence[Surveyed]) -> str:
     stranger, known = "a_tool_that_nobody_has_looked_at", {tool.name for tool in tools}
     while stranger in known:
         stranger += "_"
     return f"""\
-test_a_tool_that_nobody_has_looked_at_{name} if {{
-	decision({{"target": "{stranger}"}}).effect == "{effect}"
+# Whatever `default` says while nothing is enforced.
+wanted_of_a_stranger := {{"allow", "deny", "hold"}} if data.servers["{server}"].shadow == true
+
+else := {{"deny", "hold"}}
+
+test_a_tool_that_nobody_has_looked_at_stays_closed if {{
+	got := effect({{"target": "{stranger}"}})
+	got in wanted_of_a_stranger
 }}
 """

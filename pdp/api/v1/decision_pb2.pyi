@@ -123,6 +123,20 @@ class FinishResponse(_message.Message):
     freed: bool
     def __init__(self, freed: _Optional[bool] = ...) -> None: ...
 
+class ExplainRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: DecideRequest
+    def __init__(self, request: _Optional[_Union[DecideRequest, _Mapping]] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("decision", "fault")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    decision: _types_pb2.Decision
+    fault: str
+    def __init__(self, decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., fault: _Optional[str] = ...) -> None: ...
+
 class ReportRequest(_message.Message):
     __slots__ = ("request", "reason")
     REQUEST_FIELD_NUMBER: _ClassVar[int]

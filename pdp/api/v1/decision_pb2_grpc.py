@@ -61,6 +61,11 @@ class DecisionServiceStub:
                 request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.SerializeToString,
                 response_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/tipstaff.decision.v1.DecisionService/Explain',
+                request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.ExplainResponse.FromString,
+                _registered_method=True)
         self.Report = channel.unary_unary(
                 '/tipstaff.decision.v1.DecisionService/Report',
                 request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.ReportRequest.SerializeToString,
@@ -108,6 +113,13 @@ class DecisionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Explain(self, request, context):
+        """Says what would be decided now. No limit is taken, nothing is recorded, no tool is closed by it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Report(self, request, context):
         """Records a refusal that the enforcement point made by itself, such as of a forged token.
         """
@@ -142,6 +154,11 @@ def add_DecisionServiceServicer_to_server(servicer, server):
                     servicer.Finish,
                     request_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.FromString,
                     response_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.ExplainRequest.FromString,
+                    response_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.ExplainResponse.SerializeToString,
             ),
             'Report': grpc.unary_unary_rpc_method_handler(
                     servicer.Report,
@@ -286,6 +303,33 @@ class DecisionService:
             '/tipstaff.decision.v1.DecisionService/Finish',
             tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.SerializeToString,
             tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tipstaff.decision.v1.DecisionService/Explain',
+            tipstaff_dot_decision_dot_v1_dot_decision__pb2.ExplainRequest.SerializeToString,
+            tipstaff_dot_decision_dot_v1_dot_decision__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

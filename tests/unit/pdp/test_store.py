@@ -258,6 +258,8 @@ async def test_what_is_counted_can_be_seen_and_emptied(store: StateStore) -> Non
     """Key by key; what is left alone stays."""
     await store.take(claims([(budget("a"), budget("b", cost=2))]), now=1)
     assert await store.state() == {"a": (1,), "b": (1, 1)}
+    assert await store.state(["b", "unknown"]) == {"b": (1, 1)}
+    assert await store.state([]) == {}
     await store.forget(["b", "unknown"])
     assert await store.state() == {"a": (1,)}
 

@@ -18,64 +18,59 @@ from tipstaff.survey.quoting import key
 from tipstaff.survey.starter import Surveyed
 
 TABLE = re.compile(r"^cases := (\{\n.*?^\})$", re.MULTILINE | re.DOTALL)
+SETS = re.compile(r"^(closed|checked) := \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
 
 
 def cases(text: str) -> dict[str, Any]:
-    """The table: JSON, but for the commas that Rego is written with."""
+    """The table: JSON, but for the comma that Rego is written with at its end."""
     table = TABLE.search(text)
     return json.loads(re.sub(r",(\n\t*\})", r"\1", table[1])) if table else {}
+
+
+def sets(text: str) -> dict[str, list[str]]:
+    """The sentences of each set."""
+    return {name: json.loads(f"[{body.strip().rstrip(',')}]") for name, body in SETS.findall(text)}
 
 
 def made(tools: Any, preset: Preset = Preset.RECOMMENDED) -> str:
     return starter_tests.tests("files", tools, preset)
 
 
-def test_each_kind_of_rule_has_a_case_with_a_tool_of_the_server() -> None:
-    """What comes of the call, of which budgets it takes, and what its arguments must meet."""
-    found = cases(made(FILES))
-    everything = {"files:everything": [600, 60, "principal"]}
-    assert found["Read: list_files passes"] == {
-        "call": {"target": "list_files", "tool": {"category": "Read", "risk": "low"}},
-        "effect": "allow",
-        "limits": everything,
-        "checks": [],
+@pytest.mark.parametrize("preset", Preset)
+def test_each_kind_of_rule_has_a_case_with_a_tool_of_the_server(preset: Preset) -> None:
+    """Every preset says of it what must not be lost, and no number that an edit may change."""
+    text = made(FILES, preset)
+    assert cases(text)["Destructive: wipe"] == {
+        "target": "wipe",
+        "tool": {"category": "Destructive", "risk": "critical"},
     }
-    assert found["Destructive: wipe waits for a person"] == {
-        "call": {"target": "wipe", "tool": {"category": "Destructive", "risk": "critical"}},
-        "effect": "hold",
-        "limits": {**everything, "files/wipe": [5, 60, "principal"]},
-        "checks": ["declared"],
-    }
-    assert len(found) == len(FILES)
-    assert {one["call"]["tool"]["category"] for one in found.values()} == set(Category)
-
-
-def test_what_strict_rules_deny_takes_from_no_budget() -> None:
-    """A refused call costs nothing."""
-    denied = cases(made(FILES, Preset.STRICT))["Financial: pay is denied"]
-    assert (denied["effect"], denied["limits"], denied["checks"]) == ("deny", {}, [])
+    assert {one["tool"]["category"] for one in cases(text).values()} == set(Category)
+    assert {"Destructive: wipe", "Financial: pay"} <= set(sets(text)["closed"])
+    assert "Read: list_files" not in sets(text)["closed"]
+    assert "Write: write_file" in sets(text)["checked"]
+    assert not re.search(r"\b(600|principal|declared)\b", text)
 
 
 def test_a_kind_of_rule_has_one_case_however_many_tools_have_it() -> None:
     """By a tool whose name calls can have, if there is one."""
     tools = [tool("!"), tool("b"), tool("c"), tool("a", Category.WRITE), tool("d", Category.WRITE)]
-    assert list(cases(made(tools))) == ["Read: b passes", "Write: a passes"]
-    assert list(cases(made(tools[:1]))) == ["Read: ! passes"]
+    assert list(cases(made(tools))) == ["Read: b", "Write: a"]
+    assert list(cases(made(tools[:1]))) == ["Read: !"]
 
 
 def test_a_tool_that_nobody_has_looked_at_is_tried_too() -> None:
     """Under a name that no tool of the server has."""
     stranger = "a_tool_that_nobody_has_looked_at"
-    denied = 'decision({"target": "%s"}).effect == "deny"'
-    assert denied % stranger in made(FILES)
-    assert denied % f"{stranger}__" in made([tool(stranger), tool(f"{stranger}_")])
+    tried = 'effect({"target": "%s"})'
+    assert tried % stranger in made(FILES)
+    assert tried % f"{stranger}__" in made([tool(stranger), tool(f"{stranger}_")])
 
 
 @pytest.mark.parametrize("tools", [(), (tool("\ud800"),)])
 def test_a_server_without_tools_has_only_that_test(tools: Any) -> None:
     """A table of nothing would be read as if it held something."""
     assert re.findall(r"^test_\w+", made(tools), re.MULTILINE) == [
-        "test_a_tool_that_nobody_has_looked_at_is_denied"
+        "test_a_tool_that_nobody_has_looked_at_stays_closed"
     ]
 
 
@@ -85,33 +80,22 @@ def test_the_package_is_the_servers_and_not_below_its_data() -> None:
     assert "\npackage tests.not_rules_test\n" in text
 
 
-def test_what_is_only_observed_passes_and_what_would_have_come_is_on_record() -> None:
-    """A file whose rules are not enforced is tested for just that."""
-    found = cases(made(FILES, Preset.OBSERVE))
-    assert found["Destructive: wipe would wait for a person"] == {
-        "call": {"target": "wipe", "tool": {"category": "Destructive", "risk": "critical"}},
-        "effect": "allow",
-        "shadow": ["hold"],
-    }
-    assert found["Read: list_files passes"]["shadow"] == []
-    text = made(FILES, Preset.OBSERVE)
-    assert 'nobody_has_looked_at"}).effect == "allow"' in text
-    assert "tc.limits" not in text
-
-
-@given(STRANGERS, st.sampled_from([Preset.RECOMMENDED, Preset.STRICT]))
+@given(STRANGERS, st.sampled_from(Preset))
 def test_whatever_a_server_calls_its_tools_the_table_holds_them(
     tools: list[Surveyed], preset: Preset
 ) -> None:
     """In plain ASCII, each name in its place and nowhere else."""
     text = made(tools, preset)
     assert text.isascii()
-    found = cases(text)
-    named = {one.name for one in tools if key(one.name)}
-    assert bool(found) == bool(named)
-    for sentence, case in found.items():
-        assert case["call"]["target"] in named
-        assert case["call"]["target"] in sentence
-        assert set(case) == {"call", "effect", "limits", "checks"}
-    if found:
-        assert TABLE.sub("", text).count("\n") == TABLE.sub("", made(FILES, preset)).count("\n")
+    table = cases(text)
+    named = {tool.name for tool in tools if key(tool.name)}
+    assert bool(table) == bool(named)
+    for sentence, case in table.items():
+        assert case["target"] in named
+        assert sentence.endswith(f": {case['target']}")
+    for sentences in sets(text).values():
+        assert set(sentences) <= table.keys()
+    rest = SETS.sub("", TABLE.sub("", text))
+    assert {line for line in rest.splitlines() if "looked_at" not in line} <= set(
+        SETS.sub("", TABLE.sub("", made(FILES, preset))).splitlines()
+    )
