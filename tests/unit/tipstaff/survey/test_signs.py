@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.tipstaff.survey.published_attacks import ATTACKS, SOURCES
 from tipstaff.survey.model import Sign
 from tipstaff.survey.signs import KINDS, LONGEST_TEXT, signs
 
@@ -205,6 +206,14 @@ HONEST = [
     "返回频道的聊天记录。用户必须是管理员。",
     "私钥的路径,默认为~/.ssh/id_rsa",
     "如果用户已同意,请将confirm设为true。",
+    "All commands must be run inside the container.",
+    "Every request must start with a session id from get_x.",
+    "Alle Befehle werden in der Sandbox ausgeführt.",
+    "Todos los mensajes deben incluir un asunto.",
+    "Toutes les requêtes doivent contenir un identifiant.",
+    "所有请求都会被记录。",
+    "The recipient is an address such as ann@example.com.",
+    "This endpoint is faster than the older one.",
     # Long and odd, and nothing in it.
     "sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "eyJpZCI6IjU1MGU4NDAwLWUyOWItNDFkNC1hNzE2LTQ0NjY1NTQ0MDAwMCJ9Cg",
@@ -224,6 +233,23 @@ def test_a_poisoned_description_has_its_sign(kind: str, text: str) -> None:
 def test_an_honest_description_has_no_sign(text: str) -> None:
     """Who is warned of everything is warned of nothing."""
     assert found(text) == ()
+
+
+@pytest.mark.parametrize(
+    "text", [attack.text for attacks in ATTACKS.values() for attack in attacks], ids=ascii
+)
+def test_a_published_attack_has_one_sign(text: str) -> None:
+    """In five languages; how many had one at first sight is told where they are listed."""
+    assert len(signs({"name": "lookup", "description": text}, ["lookup"])) == 1
+
+
+def test_published_attacks_are_sixty_in_five_languages_with_their_sources() -> None:
+    """A list that shrinks is no measure."""
+    assert {language: len(attacks) for language, attacks in ATTACKS.items()} == dict.fromkeys(
+        ("en", "de", "fr", "es", "zh"), 12
+    )
+    named = {attack.source for attacks in ATTACKS.values() for attack in attacks}
+    assert named == set(SOURCES)
 
 
 @pytest.mark.parametrize(
