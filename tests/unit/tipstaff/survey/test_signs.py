@@ -147,6 +147,7 @@ HONEST = [
     "You MUST call this BEFORE get_x, or edit_file in the same turn.",
     "Call it to authenticate before using other tools; a login may need to be confirmed.",
     "Never tell a user a message was scheduled.",
+    "This tool must be used before performing any operations with HubSpot tools.",
     "Whether to include the original message's attachments.",
     "Use this tool instead of 'kubectl get' commands.",
     "Use this instead of get_x when the page needs a browser.",
