@@ -220,6 +220,7 @@ HONEST = [
     "The recipient is an address such as ann@example.com.",
     "This endpoint is faster than the older one.",
     # Long and odd, and nothing in it.
+    "How \u200b\u200bto obtain the thread is told in the overview.\ufeff\n",
     "sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "eyJpZCI6IjU1MGU4NDAwLWUyOWItNDFkNC1hNzE2LTQ0NjY1NTQ0MDAwMCJ9Cg",
     "⚠️ Careful — 👩‍💻 only. Δt in μs, x² and café, naïve.",
