@@ -9,7 +9,7 @@ INTEROP := mcp1 fastmcp langchain go
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
-	redis-server conformance interop fuzz hostile bench bench-limits bench-survey clean
+	redis-server conformance interop fuzz hostile bench bench-limits bench-survey bench-register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -107,6 +107,9 @@ bench-limits: dev ## what a decision pays for its limits, by algorithm and store
 
 bench-survey: dev ## how well tools are classified, on labelled tools (DATA=folder)
 	$(BIN)/python -m bench.survey $(if $(DATA),--data $(DATA))
+
+bench-register: dev ## register many real servers one by one, and tell what starter rules let pass (ONLY="slack email")
+	$(BIN)/python -m bench.register_many $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .venv-demo .tools .demo

@@ -99,8 +99,8 @@ def registered(
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
     site = folder / "site"
     site.mkdir()
-    variables = [f"{name}={_placed(value, home)}" for name, value in package.environment.items()]
-    options = [part for one in variables for part in ("--env", one)]
+    environment |= {name: _placed(text, home) for name, text in package.environment.items()}
+    options = [part for name in package.environment for part in ("--env", f"{name}=env:{name}")]
     command = [*program, *(_placed(one, home) for one in package.arguments)]
     answer = _run(
         [

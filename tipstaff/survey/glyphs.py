@@ -50,6 +50,8 @@ _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]")
 _DIRECTIONS = frozenset("\u200e\u200f\u061c")
 _JOINING = re.compile("[\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdcf]")
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+# What a copied page leaves beside its blanks; so few of them hold no message.
+_REMNANT = re.compile("[\u200b\u2060\ufeff]{1,2}")
 _FLAG = "\U0001f3f4"
 _FLAGS = frozenset(
     "".join(chr(0xE0000 + ord(letter)) for letter in land) + "\U000e007f"
@@ -155,6 +157,8 @@ def _is_at_home(text: str, start: int, end: int) -> bool:
     run, before, after = text[start:end], text[start - 1 : start], text[end : end + 1]
     if run in _FLAGS:
         return before == _FLAG
+    if _REMNANT.fullmatch(run):
+        return before.isspace() or after.isspace()
     if run in {"\u200d", "\ufe0f\u200d"} and _is_symbol(before) and _is_symbol(after):
         return True
     if run in {"\u200c", "\u200d"}:

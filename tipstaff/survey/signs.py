@@ -38,9 +38,13 @@ _WORD = re.compile(r"\w+")
 _BLANKS = re.compile(r"\s{120,}")
 _NAME = re.compile(r"(?<![a-z0-9_.-])[a-z0-9]+(?:[_.:/-]+[a-z0-9]+)*(?![a-z0-9_-])")
 _TOOL = "tool|function|werkzeug|funktion|outil|fonction|herramienta|funcion|工具|函数|函數"
-_CALLED_A_TOOL = re.compile(rf"['\"]? ?(?:{_TOOL})(?![a-z])|['\"]?-(?:werkzeug|tool)(?![a-z])")
+_CALLED_A_TOOL = re.compile(
+    rf"['\"]? ?(?:{_TOOL})(?![a-z])|['\"]?-(?:werkzeug|tool)(?![a-z])"
+    r"|['\"]?(?: is| gets| est| wird| es| sea)? (?:called|invoked|executed|appele|aufgerufen|invocad)"
+    r"|['\"]?(?: [\w/.='-]+){0,6} aufrufen|['\"]?被?(?:调用|調用)"
+)
 _CALLED = re.compile(
-    rf"(?:(?<![a-z])(?:call|invoke)(?: the| tool| function)* |调用|調用"
+    rf"(?:(?<![a-z])(?:call|invoke|invoque|llame)(?: the| tool| function)* |调用|調用"
     rf"|(?<![a-z])(?:{_TOOL})s?(?: called| named| namens| nomme| llamada)? ?)['\"]?$"
 )
 _QUOTES = "'\""
