@@ -31,6 +31,10 @@ def command(arguments: argparse.Namespace) -> int:
         console.out.print(f"wrote  {path}", markup=False)
     console.out.print(f"schema {schemas.DATA_YAML}", markup=False)
     console.out.print("       for editors: each data.yaml names it in its first line", markup=False)
+    console.out.print(f"editor #:schema {schemas.TIPSTAFF_TOML}", markup=False)
+    console.out.print(
+        "       as the first line of tipstaff.toml completes and checks it", markup=False
+    )
     console.out.print("next:  tipstaff check, then tipstaff up", markup=False)
     return 0
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+TIPSTAFF_TOML = Path(__file__).parent / "tipstaff.schema.json"
+"""The schema of `tipstaff.toml`."""
 DATA_YAML = Path(__file__).parent / "data.schema.json"
 """The schema of `policy/servers/NAME/data.yaml`."""
 
