@@ -44,6 +44,15 @@ def findings(config: Config) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.line)
 
 
+def warnings(config: Config) -> list[Finding]:
+    """The findings that are no errors; raises `ConfigError`, which tells those that are."""
+    found = findings(config)
+    errors = [finding.told(config) for finding in found if finding.is_error]
+    if errors:
+        raise ConfigError("\n".join(errors))
+    return found
+
+
 def _store(config: Config) -> Iterator[Finding]:
     limits, path = config.pdp.limits, ("limits", "url")
     if limits.store == "redis" and not limits.url:

@@ -20,7 +20,7 @@ from pdp.errors import ConfigError
 from pdp.lifelong import Lifelong
 from pdp.private_files import open_private
 from pdp.state_lock import Holder, StateLock
-from tipstaff import console, running
+from tipstaff import config_checks, console, running
 from tipstaff.config import Config, load
 from tipstaff.environment import Service, environment
 from tipstaff.reload import watch
@@ -45,6 +45,8 @@ class ChildFailed(Exception):
 def command(arguments: argparse.Namespace) -> int:
     """`tipstaff up`."""
     config = load(arguments.config)
+    for finding in config_checks.warnings(config):
+        log.warning(finding.message, key=finding.key, line=finding.line)
     opa = opa_binary(config, arguments.opa)
     if not config.pep.servers:
         return console.fail(
@@ -103,6 +105,7 @@ class _Site:
         """Have both services take over what they can, unless the configuration cannot be used."""
         try:
             config = load(self.config.source)
+            config_checks.warnings(config)
             if config.state_dir != self.config.state_dir:
                 raise ConfigError("another state_dir needs a restart")
             running.note("up", config)
