@@ -44,6 +44,7 @@ def check_command(arguments: argparse.Namespace) -> int:
                 "servers": list(text.servers),
                 "shadow": shadow,
                 "warnings": msgspec.to_builtins(warnings),
+                "config_advice": running.outdated(config),
             }
         )
         return failed
