@@ -70,6 +70,9 @@ def _store(config: Config) -> Iterator[Finding]:
 def _files(config: Config) -> Iterator[Finding]:
     pep, tls = config.pep, config.pdp.tls
     keys_file = "" if "://" in pep.jwt.jwks else pep.jwt.jwks
+    if not keys_file and masked_text(pep.jwt.jwks) != pep.jwt.jwks:
+        advice = "a secret seems to stand in the URL: keys that check signatures need none"
+        yield _finding(config, ("jwt", "jwks"), advice)
     named = {
         ("tls", "certificate"): pep.tls.certificate,
         ("tls", "key"): pep.tls.key,

@@ -90,6 +90,7 @@ def test_of_what_is_in_order_nothing_is_told(tmp_path: Path) -> None:
         ),
         ('[tls]\ncertificate = "c.pem"\nkey = "/etc/passwd"\n', "2: tls.certificate: "),
         ('[jwt]\njwks = "keys.json"\n', "2: jwt.jwks: "),
+        (f'[jwt]\njwks = "https://u:{TOKEN}@x/keys"\n', "2: jwt.jwks: a secret seems to stand"),
     ],
 )
 def test_what_is_not_in_order_is_told_with_its_line_and_no_value(
