@@ -8,7 +8,7 @@ from pathlib import Path
 from pdp.errors import ConfigError
 from pdp.rules import starter_rules
 from tipstaff import console, schemas, sources, user_file
-from tipstaff.config import starter
+from tipstaff.config_text import starter
 
 
 def command(arguments: argparse.Namespace) -> int:
