@@ -153,7 +153,9 @@ class _Reader:
         changes = self._folder / policy.changes if policy.changes else state / "changed.json"
         return {
             **parts,
-            "limits": structs.replace(limits, path=str(limits_path)),
+            "limits": structs.replace(
+                limits, path=str(limits_path), url=self._reference(limits.url)
+            ),
             "journal": structs.replace(journal, path=str(journal_path)),
             "policy": structs.replace(
                 policy, dir=str(self._folder / policy.dir), changes=str(changes)
@@ -176,8 +178,23 @@ class _Reader:
             elif "name" in section:
                 self._note(where, "name", "the section's title is the name")
             else:
-                found.append(self._convert({**section, "name": name}, Server, where))
+                server = self._convert({**section, "name": name}, Server, where)
+                found += [] if server is None else [self._with_files(server)]
         return found
+
+    def _with_files(self, server: Server) -> Server:
+        """The server with the paths of `file:PATH` absolute."""
+        headers, environment = (
+            {name: self._reference(value) for name, value in table.items()}
+            for table in (server.headers, server.environment)
+        )
+        bearer = self._reference(server.bearer)
+        return structs.replace(server, bearer=bearer, headers=headers, environment=environment)
+
+    def _reference(self, value: str) -> str:
+        """A value, which may refer to a file, with an absolute path."""
+        kind, _, path = value.partition(":")
+        return f"file:{self._folder / path}" if kind == "file" else value
 
     def _pep_parts(self, jwt: Jwt, tls: Tls, pep: PepConfig, state: Path) -> dict[str, Any]:
         """The sections beside `[pep]` that are the proxy's, and its files, with absolute paths."""

@@ -55,8 +55,7 @@ value of another type, is refused with its line and the nearest that there is, a
 with their values, and names secrets that stand in clear, variables that are not set, and programs and files that
 are not there.
 
-A secret stands in no configuration: `env:NAME` is read from the environment, `file:PATH` from a file, whose path
-begins where the service was started. What takes effect without a restart is marked *live*: `kill -HUP` of
+A secret stands in no configuration: `env:NAME` is read from the environment, `file:PATH` from a file. What takes effect without a restart is marked *live*: `kill -HUP` of
 `tipstaff up` takes it over, see [operating](operating.md).
 
 An editor that knows TOML (Even Better TOML, taplo) completes and checks the file with the JSON Schema that comes

@@ -251,3 +251,24 @@ def test_a_server_that_others_can_call_is_named_with_its_line(tmp_path: Path) ->
     """What sections need of each other is told of the server."""
     text = '[pep]\nlisten = "0.0.0.0:1"\n[servers.a]\nurl = "http://x/mcp"\n'
     assert ":3: servers.a: server 'a': others can reach 0.0.0.0:1" in refusal(tmp_path, text)
+
+
+def test_the_file_of_a_secret_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:
+    """Like every other path, wherever one stands; what is no such reference stays as it is."""
+    text = """
+[limits]
+url = "file:redis"
+[servers.a]
+url = "http://x/mcp"
+bearer = "file:secrets/token"
+headers = {X-A = "file:/etc/key", X-B = "env:B"}
+[servers.b]
+command = ["x"]
+environment = {A = "file:a", B = "plain"}
+"""
+    config = load(written(tmp_path, text))
+    first, second = config.pep.servers
+    assert config.pdp.limits.url == f"file:{tmp_path}/redis"
+    assert first.bearer == f"file:{tmp_path}/secrets/token"
+    assert first.headers == {"X-A": "file:/etc/key", "X-B": "env:B"}
+    assert second.environment == {"A": f"file:{tmp_path}/a", "B": "plain"}
