@@ -274,8 +274,9 @@ def _print_urls(config: Config) -> None:
     for server in config.pep.servers:
         console.out.print(f"  {server.name:16} {config.pep.resource(server)}", markup=False)
     console.out.print(
-        f"Records: {config.pdp.journal.path}   (tipstaff log -f)\n"
-        f"Rules:   {config.pdp.policy.dir}   (edits take effect at once)\n"
+        f"Records:  {config.pdp.journal.path}   (tipstaff log -f)\n"
+        f"Rules:    {config.pdp.policy.dir}   (edits take effect at once)\n"
+        f"Settings: {config.source}   (edits take effect with: kill -HUP {os.getpid()})\n"
         "Stop with Ctrl-C.",
         markup=False,
     )
