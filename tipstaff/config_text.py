@@ -11,8 +11,8 @@ from pep.config import Server
 from tipstaff.toml_value import toml_value
 
 
-def starter(servers: Sequence[tuple[str, str]]) -> str:
-    """A commented configuration to begin with; raises `ConfigError` for a server that cannot be."""
+def starter(servers: Sequence[tuple[str, str]], head: str = "") -> str:
+    """A commented configuration to begin with, below `head`; raises `ConfigError` for a server that cannot be."""
     for name, url in servers:
         try:
             Server(name, url)
@@ -21,7 +21,7 @@ def starter(servers: Sequence[tuple[str, str]]) -> str:
     named = "".join(f"\n{section(Server(name, url))}" for name, url in servers)
     example = '\n# [servers.example]\n# url = "http://127.0.0.1:9000/mcp"\n'
     return f"""\
-# Tipstaff. `tipstaff check` shows every setting with its value; relative paths begin here.
+{head}# Tipstaff. `tipstaff check` shows every setting with its value; relative paths begin here.
 state_dir = ".tipstaff"            # records, limits, sockets
 
 [pep]

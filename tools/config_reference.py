@@ -59,7 +59,8 @@ A secret stands in no configuration: `env:NAME` is read from the environment, `f
 `tipstaff up` takes it over, see [operating](operating.md).
 
 An editor that knows TOML (Even Better TOML, taplo) completes and checks the file with the JSON Schema that comes
-with Tipstaff. `tipstaff init` prints where it is; name it in the first line of the file:
+with Tipstaff. `tipstaff init` and `register` name it in the first line of a file that they begin, and `init` prints
+where it is; where Tipstaff has moved, or the file is older, write the line anew:
 
     #:schema PATH/tipstaff.schema.json
 

@@ -9,6 +9,7 @@ import pytest
 
 from pdp.errors import ConfigError
 from pep.config import Server
+from tipstaff import schemas
 from tipstaff.config import parse
 from tipstaff.config_text import section, starter
 
@@ -37,3 +38,11 @@ def test_the_section_of_a_server_means_that_server(server: Server) -> None:
     config = parse(section(server), Path("/site/tipstaff.toml"))
     assert config.pep.servers == (server,)
     assert "idle_seconds" not in section(server)
+
+
+def test_a_new_configuration_names_its_schema_in_its_first_line() -> None:
+    """As editors look for it; it is a comment to everybody else."""
+    text = starter([], schemas.toml_line(schemas.TIPSTAFF_TOML))
+    first, rest = text.split("\n", 1)
+    assert first == f"#:schema {schemas.TIPSTAFF_TOML}"
+    assert rest == starter([])
