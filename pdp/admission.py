@@ -13,14 +13,17 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import grpc
+import structlog
 from grpc import aio
 
 from pdp import certificates
 from pdp.api.address import CONFIGURATION_KEY, is_local
-from pdp.config import PdpConfig
+from pdp.config import PdpConfig, ServiceTls
 from pdp.errors import ConfigError
 
 _NAMES = "x509_subject_alternative_name"
+
+log = structlog.get_logger("pdp.admission")
 
 
 def server_credentials(config: PdpConfig) -> grpc.ServerCredentials | None:
@@ -35,13 +38,45 @@ def server_credentials(config: PdpConfig) -> grpc.ServerCredentials | None:
             )
         return None
     try:
-        files = certificates.read(tls.certificate, tls.key, tls.client_ca)
+        fresh = _FreshCertificates(tls)
     except ValueError as error:
         raise ConfigError(f"[pdp.tls]: {error}") from error
-    pair = (files.key, files.chain)
-    return grpc.ssl_server_credentials(
-        [pair], root_certificates=files.authorities, require_client_auth=True
+    return grpc.dynamic_ssl_server_credentials(
+        fresh.first, fresh, require_client_authentication=True
     )
+
+
+class _FreshCertificates:
+    """The certificates for the next connection: read again when a file has changed.
+
+    Files that do not fit together, as in the middle of a renewal, change nothing. gRPC asks with each
+    connection, in a thread of its own.
+    """
+
+    def __init__(self, tls: ServiceTls) -> None:
+        """Read the files; raises `ValueError`."""
+        self._files = (tls.certificate, tls.key, tls.client_ca)
+        self._seen = certificates.changed_at(self._files)
+        self.first = self._read()
+
+    def __call__(self) -> Any:
+        """What to show and to believe from now on; `None` when that is what it was."""
+        seen = certificates.changed_at(self._files)
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        try:
+            fresh = self._read()
+        except ValueError as error:
+            log.warning("certificate not loaded", file=self._files[0], error=str(error))
+            return None
+        log.info("certificate loaded", file=self._files[0])
+        return fresh
+
+    def _read(self) -> Any:
+        files = certificates.read(*self._files)
+        pair = (files.key, files.chain)
+        return grpc.ssl_server_certificate_configuration([pair], files.authorities)
 
 
 class Admission(aio.ServerInterceptor):  # type: ignore[misc]  # grpc ships no types

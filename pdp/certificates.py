@@ -6,6 +6,7 @@ gRPC takes files that do not fit without a word, and then no connection comes ab
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -28,3 +29,15 @@ def read(chain: str, key: str, authorities: str) -> Certificates:
         return Certificates(*(Path(file).read_bytes() for file in (chain, key, authorities)))
     except (OSError, ssl.SSLError) as error:
         raise ValueError(f"cannot use {chain}, {key} or {authorities}: {error}") from error
+
+
+def changed_at(files: Iterable[str]) -> list[int]:
+    """When each file was last written, in nanoseconds; 0 for one that is not there."""
+    return [_modified(Path(file)) for file in files]
+
+
+def _modified(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -16,7 +16,7 @@ from pep.jwt_bearer import ALGORITHMS
 Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
 Proof = Literal["jwt", "token", "mtls", "anonymous"]
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+SERVER_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 # Lines that the protocol or the connection speaks by; `bearer` is for Authorization.
 _OURS = frozenset(
@@ -65,7 +65,7 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse names and URLs that cannot be used."""
-        if not _NAME.fullmatch(self.name):
+        if not SERVER_NAME.fullmatch(self.name):
             raise ValueError(
                 f"server name {self.name!r}: use lower-case letters, digits and _, "
                 "a letter first, at most 63"

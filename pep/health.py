@@ -11,9 +11,12 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 _EVERY_SECONDS = 1.0
+
+log = structlog.get_logger("pep.health")
 
 
 class Unready(Struct, frozen=True):
@@ -62,6 +65,7 @@ class Health:
         self._is_connected = is_connected
         self._status = status
         self._unready: Unready | None = SILENT
+        self._told: Unready | None = SILENT
 
     def unready(self) -> Unready | None:
         """Why it is not ready; `None` when it is."""
@@ -76,7 +80,18 @@ class Health:
         return 503, msgspec.json.encode(body)
 
     async def look(self) -> None:
-        """Ask once."""
+        """Ask once; what has changed since is logged."""
+        await self._ask()
+        unready = self.unready()
+        if unready == self._told:
+            return
+        if unready is None:
+            log.info("ready: calls are judged by the rules that are in the files")
+        else:
+            log.warning("not ready", code=unready.code, reason=unready.reason)
+        self._told = unready
+
+    async def _ask(self) -> None:
         status = await self._status() if self._is_connected() else None
         if status is None:
             self._unready = SILENT

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import structlog
 
+from pdp.certificates import changed_at
 from pep.config import Tls
 
 log = structlog.get_logger("pep")
@@ -58,13 +58,4 @@ def _load(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 def _changed_at(tls: Tls) -> list[int]:
-    """When each file was last written; 0 for one that is not there."""
-    files = filter(None, (tls.certificate, tls.key, tls.client_ca))
-    return [_modified(Path(file)) for file in files]
-
-
-def _modified(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
+    return changed_at(filter(None, (tls.certificate, tls.key, tls.client_ca)))

@@ -29,6 +29,7 @@ start here:
   tipstaff check                                       are the files right?
   tipstaff up                                          run it; prints the URLs for MCP clients
   tipstaff client-config files --client claude-code    what your client must be told
+  tipstaff status                                      is all as it should be?
   tipstaff log -f                                      watch the decisions
 """
 

@@ -31,7 +31,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def add_command(self, name: str, metavar: str, help_: str) -> None:
         """A last argument of any number of words; all that stands behind `--` belongs to it."""
-        self.add_argument(name, nargs="*", metavar=metavar, help=help_)
+        self.add_argument(name, nargs="*", default=[], metavar=metavar, help=help_)
         self._command_name = name
 
     def parse_known_args(  # type: ignore[override]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from pdp.errors import ConfigError
 from pep.config import Jwt, PdpTls, PepConfig, Server, Tls
 from tipstaff.run_folder import run_folder_of
 from tipstaff.secret import shown
-from tipstaff.setting_faults import fault_of, key_in, unknown_key
+from tipstaff.setting_faults import faults_of, key_in, unknown_key
 from tipstaff.toml_lines import TomlLines
 from tipstaff.toml_value import toml_value
 
@@ -112,45 +112,6 @@ def show(config: Config) -> str:
     return "\n".join(lines) + "\n"
 
 
-def starter(servers: Sequence[tuple[str, str]]) -> str:
-    """A commented configuration to begin with; raises `ConfigError` for a server that cannot be."""
-    for name, url in servers:
-        try:
-            Server(name, url)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
-    named = "".join(f"\n{section(Server(name, url))}" for name, url in servers)
-    example = '\n# [servers.example]\n# url = "http://127.0.0.1:9000/mcp"\n'
-    return f"""\
-# Tipstaff. `tipstaff check` shows every setting with its value; relative paths begin here.
-state_dir = ".tipstaff"            # records, limits, sockets
-
-[pep]
-listen = "127.0.0.1:8700"          # MCP clients connect to http://127.0.0.1:8700/NAME/mcp
-
-[policy]
-dir = "policy"                     # servers/NAME/data.yaml and site/NAME/NAME.rego
-
-# One section per MCP server to stand in front of.
-# auth = "passthrough" hands the client's Authorization header on; it is kept back otherwise.
-# accept = ["jwt", "token"] lets in only who can prove who they are; anybody may on this machine.
-# bearer = "env:NAME" is the token that Tipstaff itself shows to the server.
-# denial = "error" refuses tool calls with a JSON-RPC error instead of a result the model reads.
-{named or example}"""
-
-
-def section(server: Server) -> str:
-    """The section of one server: what differs from the defaults."""
-    plain = Server(server.name, server.url, server.command)
-    told = {
-        key: value
-        for key, value in structs.asdict(server).items()
-        if key != "name" and value and (key in {"url", "command"} or value != getattr(plain, key))
-    }
-    lines = "".join(f"{key} = {toml_value(value)}\n" for key, value in told.items())
-    return f"[servers.{server.name}]\n{lines}"
-
-
 class _Reader:
     """Turns the data of one file into a `Config`, knowing where it came from."""
 
@@ -159,6 +120,7 @@ class _Reader:
         self._digest = hashlib.sha256(text.encode()).hexdigest()
         self._lines = TomlLines(text)
         self._folder = source.resolve().parent
+        self._problems: list[tuple[int, str]] = []
 
     def read(self, data: dict[str, Any]) -> Config:
         self._known(data, "", _SECTIONS)
@@ -168,6 +130,9 @@ class _Reader:
         pdp = self._section(data, "pdp", PdpConfig, allowed=_OWN_KEYS["pdp"])
         servers = tuple(self._servers(data.get("servers", {})))
         pep = self._section(data, "pep", PepConfig, allowed=_OWN_KEYS["pep"])
+        pep_parts = {name: self._section(data, name, kind) for name, kind in _PEP_PARTS.items()}
+        if self._problems:  # what follows holds one section against another
+            raise ConfigError("\n".join(text for _, text in sorted(self._problems)))
         pdp = structs.replace(
             pdp,
             listen=pdp.listen or f"unix:{run_folder / 'pdp.sock'}",
@@ -177,7 +142,7 @@ class _Reader:
         pep_tls = self._absolute(pep.pdp_tls, "server_ca certificate key")
         self._check_listen(pdp, pep_tls)
         pep = structs.replace(pep, pdp_tls=pep_tls)
-        pep = self._rebuilt(pep, servers, self._pep_parts(data, pep, state))
+        pep = self._rebuilt(pep, servers, self._pep_parts(**pep_parts, pep=pep, state=state))
         source, lines = self._source.resolve(), self._lines
         return Config(source, state, run_folder, pdp, pep, lines, self._digest)
 
@@ -188,7 +153,9 @@ class _Reader:
         changes = self._folder / policy.changes if policy.changes else state / "changed.json"
         return {
             **parts,
-            "limits": structs.replace(limits, path=str(limits_path)),
+            "limits": structs.replace(
+                limits, path=str(limits_path), url=self._reference(limits.url)
+            ),
             "journal": structs.replace(journal, path=str(journal_path)),
             "policy": structs.replace(
                 policy, dir=str(self._folder / policy.dir), changes=str(changes)
@@ -205,21 +172,32 @@ class _Reader:
             raise self._error("servers", "", "must be sections: [servers.NAME]")
         found = []
         for name, section in servers.items():
-            if not isinstance(section, dict):
-                raise self._error("servers", name, f"must be a section: [servers.{name}]")
-            if "name" in section:
-                raise self._error(f"servers.{name}", "name", "the section's title is the name")
             where = f"servers.{name}"
-            allowed = {field for field in Server.__struct_fields__ if field != "name"}
-            found.append(
-                self._convert({**section, "name": name}, Server, where, {*allowed, "name"})
-            )
+            if not isinstance(section, dict):
+                self._note(where, "", f"must be a section: [{where}]")
+            elif "name" in section:
+                self._note(where, "name", "the section's title is the name")
+            else:
+                server = self._convert({**section, "name": name}, Server, where)
+                found += [] if server is None else [self._with_files(server)]
         return found
 
-    def _pep_parts(self, data: dict[str, Any], pep: PepConfig, state: Path) -> dict[str, Any]:
+    def _with_files(self, server: Server) -> Server:
+        """The server with the paths of `file:PATH` absolute."""
+        headers, environment = (
+            {name: self._reference(value) for name, value in table.items()}
+            for table in (server.headers, server.environment)
+        )
+        bearer = self._reference(server.bearer)
+        return structs.replace(server, bearer=bearer, headers=headers, environment=environment)
+
+    def _reference(self, value: str) -> str:
+        """A value, which may refer to a file, with an absolute path."""
+        kind, _, path = value.partition(":")
+        return f"file:{self._folder / path}" if kind == "file" else value
+
+    def _pep_parts(self, jwt: Jwt, tls: Tls, pep: PepConfig, state: Path) -> dict[str, Any]:
         """The sections beside `[pep]` that are the proxy's, and its files, with absolute paths."""
-        jwt = self._section(data, "jwt", Jwt)
-        tls = self._section(data, "tls", Tls)
         if jwt.jwks and "://" not in jwt.jwks:
             jwt = structs.replace(jwt, jwks=str(self._folder / jwt.jwks))
         tokens = self._folder / pep.tokens if pep.tokens else state / "tokens.json"
@@ -235,29 +213,43 @@ class _Reader:
         try:
             return structs.replace(pep, servers=servers, **parts)
         except ValueError as error:
-            raise self._error("servers", "", str(error)) from error
+            named = re.match(r"server '(\w+)'", str(error))
+            where = f"servers.{named[1]}" if named else "servers"
+            raise self._error(where, "", str(error)) from error
 
     def _convert(
         self, section: Any, kind: type[Any], where: str, allowed: set[str] | None = None
     ) -> Any:
+        """The section as a structure; what is wrong with it is noted, and nothing given then."""
+        before = len(self._problems)
         if not isinstance(section, dict):
-            raise self._error(where, "", f"must be a section: [{where}]")
+            self._note(where, "", f"must be a section: [{where}]")
+            return None
         self._known(section, where, allowed or kind.__struct_fields__)
-        if fault := fault_of(kind, section):
-            path, message = fault
-            raise self._error(where, ".".join(path), message)
+        for path, message in faults_of(
+            kind, {k: v for k, v in section.items() if k in kind.__struct_fields__}
+        ):
+            self._note(where, ".".join(path), message)
+        if len(self._problems) > before:
+            return None
         try:
             return msgspec.convert(section, kind)
         except (msgspec.ValidationError, ValueError) as error:
             message, _, inner = str(error).partition(" - at `$.")
             key = inner.rstrip("`").partition("[")[0]
-            raise self._error(where, key or key_in(message, section), message) from error
+            self._note(where, key or key_in(message, section), message)
+            return None
 
     def _known(self, section: dict[str, Any], where: str, known: Iterable[str]) -> None:
         allowed = sorted(set(known) - ({"name"} if where.startswith("servers.") else set()))
         for key in section:
             if key not in known:
-                raise self._error(where, key, unknown_key(key, allowed, _SECTIONS_OF.get(key, ())))
+                self._note(where, key, unknown_key(key, allowed, _SECTIONS_OF.get(key, ())))
+
+    def _note(self, where: str, key: str, message: str) -> None:
+        """One thing more that is wrong."""
+        line = self._lines.of(_name(where, key).split("."))
+        self._problems.append((line, str(self._error(where, key, message))))
 
     def _path(self, value: Any, key: str) -> Path:
         if not isinstance(value, str) or not value:
@@ -289,6 +281,11 @@ class _Reader:
         )
 
     def _error(self, where: str, key: str, message: str) -> ConfigError:
-        name = ".".join(part for part in (where, key) if part)
+        name = _name(where, key)
         line = self._lines.of(name.split("."))
         return ConfigError(f"{self._source}:{line}: {name}: {message}")
+
+
+def _name(where: str, key: str) -> str:
+    """How a key is called: with its section."""
+    return ".".join(part for part in (where, key) if part)

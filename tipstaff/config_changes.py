@@ -14,10 +14,10 @@ from msgspec import Struct, structs
 from pdp.config import PdpConfig
 from pep.config import PepConfig, Server
 
-_LIVE_PEP = frozenset(
+LIVE_PEP = frozenset(
     "servers jwt tokens allowed_hosts allowed_origins public_url body_timeout_ms".split()
 )
-_LIVE_PDP = frozenset({"pdp.labels", "limits.principal_factor"})
+LIVE_PDP = frozenset({"pdp.labels", "limits.principal_factor"})
 # Fields that are sections of their own in the file, under another name than the field has.
 _SECTIONS = {
     **{name: name for name in ("jwt", "opa", "policy", "limits", "journal", "batching")},
@@ -36,7 +36,7 @@ class Change(Struct, frozen=True):
 
 def live_pep(running: PepConfig, wanted: PepConfig) -> PepConfig:
     """What runs, with all of `wanted` that needs no restart; raises `ValueError` if that cannot be."""
-    return structs.replace(running, **{name: getattr(wanted, name) for name in _LIVE_PEP})
+    return structs.replace(running, **{name: getattr(wanted, name) for name in LIVE_PEP})
 
 
 def live_pdp(running: PdpConfig, wanted: PdpConfig) -> PdpConfig:
@@ -48,7 +48,7 @@ def live_pdp(running: PdpConfig, wanted: PdpConfig) -> PdpConfig:
 def pep_changes(running: PepConfig, wanted: PepConfig) -> list[Change]:
     """What differs, secrets included, in the order of the settings."""
     changes = [
-        Change(key, "changed", needs_restart=field not in _LIVE_PEP)
+        Change(key, "changed", needs_restart=field not in LIVE_PEP)
         for field, key in _differing("pep", running, wanted)
         if field != "servers"
     ]
@@ -58,7 +58,7 @@ def pep_changes(running: PepConfig, wanted: PepConfig) -> list[Change]:
 def pdp_changes(running: PdpConfig, wanted: PdpConfig) -> list[Change]:
     """What differs, in the order of the settings."""
     return [
-        Change(key, "changed", needs_restart=key not in _LIVE_PDP)
+        Change(key, "changed", needs_restart=key not in LIVE_PDP)
         for _, key in _differing("pdp", running, wanted)
     ]
 

@@ -44,6 +44,15 @@ def findings(config: Config) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.line)
 
 
+def warnings(config: Config) -> list[Finding]:
+    """The findings that are no errors; raises `ConfigError`, which tells those that are."""
+    found = findings(config)
+    errors = [finding.told(config) for finding in found if finding.is_error]
+    if errors:
+        raise ConfigError("\n".join(errors))
+    return found
+
+
 def _store(config: Config) -> Iterator[Finding]:
     limits, path = config.pdp.limits, ("limits", "url")
     if limits.store == "redis" and not limits.url:
@@ -61,6 +70,9 @@ def _store(config: Config) -> Iterator[Finding]:
 def _files(config: Config) -> Iterator[Finding]:
     pep, tls = config.pep, config.pdp.tls
     keys_file = "" if "://" in pep.jwt.jwks else pep.jwt.jwks
+    if not keys_file and masked_text(pep.jwt.jwks) != pep.jwt.jwks:
+        advice = "a secret seems to stand in the URL: keys that check signatures need none"
+        yield _finding(config, ("jwt", "jwks"), advice)
     named = {
         ("tls", "certificate"): pep.tls.certificate,
         ("tls", "key"): pep.tls.key,

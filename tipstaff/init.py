@@ -8,14 +8,14 @@ from pathlib import Path
 from pdp.errors import ConfigError
 from pdp.rules import starter_rules
 from tipstaff import console, schemas, sources, user_file
-from tipstaff.config import starter
+from tipstaff.config_text import starter
 
 
 def command(arguments: argparse.Namespace) -> int:
     """`tipstaff init`."""
     servers = [_server(text) for text in arguments.server]
     folder: Path = arguments.folder
-    wanted = {folder / "tipstaff.toml": starter(servers)}
+    wanted = {folder / "tipstaff.toml": starter(servers, schemas.toml_line(schemas.TIPSTAFF_TOML))}
     for name, _ in servers or [("example", "")]:
         wanted[folder / "policy" / "servers" / name / "data.yaml"] = starter_rules(
             name, schemas.yaml_line(schemas.DATA_YAML)
@@ -29,8 +29,9 @@ def command(arguments: argparse.Namespace) -> int:
             continue
         user_file.replace(old, text, keeps_copy=False)
         console.out.print(f"wrote  {path}", markup=False)
-    console.out.print(f"schema {schemas.DATA_YAML}", markup=False)
-    console.out.print("       for editors: each data.yaml names it in its first line", markup=False)
+    for schema in (schemas.TIPSTAFF_TOML, schemas.DATA_YAML):
+        console.out.print(f"schema {schema}", markup=False)
+    console.out.print("       for editors: each file names its own in its first line", markup=False)
     console.out.print("next:  tipstaff check, then tipstaff up", markup=False)
     return 0
 

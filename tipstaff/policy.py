@@ -13,7 +13,6 @@ from msgspec import structs
 from rich.text import Text
 
 from pdp.bundle import PolicyText, check, library_folder, read_policy
-from pdp.errors import ConfigError
 from tipstaff import config_checks, console, opa_tests, running
 from tipstaff.config import Config, as_json, load, show
 from tipstaff.lint import site
@@ -24,9 +23,7 @@ from tipstaff.services import opa_binary
 def check_command(arguments: argparse.Namespace) -> int:
     """`tipstaff check`."""
     config = load(arguments.config)
-    settings = config_checks.findings(config)
-    if any(finding.is_error for finding in settings):
-        raise ConfigError("\n".join(one.told(config) for one in settings if one.is_error))
+    settings = config_checks.warnings(config)
     opa = opa_binary(config, arguments.opa)
     text = _checked(config, opa)
     opa_tests.check_files(Path(config.pdp.policy.dir), opa)
@@ -47,6 +44,7 @@ def check_command(arguments: argparse.Namespace) -> int:
                 "servers": list(text.servers),
                 "shadow": shadow,
                 "warnings": msgspec.to_builtins(warnings),
+                "config_advice": running.outdated(config),
             }
         )
         return failed

@@ -18,7 +18,7 @@ from msgspec import Struct
 from pdp import rules
 from pdp.errors import ConfigError
 from pep.config import Server
-from tipstaff import config, console, registry, schemas, sources, user_file
+from tipstaff import config, config_text, console, registry, schemas, sources, user_file
 from tipstaff.registry import Site
 from tipstaff.secret import is_in_clear
 from tipstaff.survey import attacks, merge, pins, starter, starter_tests, table
@@ -141,7 +141,7 @@ def _configured(where: Site, server: Server) -> str:
     """The configuration with a section for `server`; raises `ConfigError`."""
     if where.server(server.name) is not None:
         return where.text
-    section = config.section(server)
+    section = config_text.section(server)
     text = f"{where.text.rstrip()}\n\n{section}"
     try:
         config.parse(text, where.path)

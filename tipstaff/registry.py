@@ -21,7 +21,7 @@ from pdp.catalogue import Pin
 from pdp.errors import ConfigError
 from pdp.rules import nearest
 from pep.config import Server
-from tipstaff import config, console, sources, user_file
+from tipstaff import config, config_text, console, schemas, sources, user_file
 from tipstaff.config import Config
 from tipstaff.secret import resolved_server
 from tipstaff.survey.introspect import introspect
@@ -96,7 +96,7 @@ def site(path: Path) -> Site:
     if path.exists():
         text = user_file.find(path).text
         return Site(path, text, config.parse(text, path), is_new=False)
-    text = config.starter(())
+    text = config_text.starter((), schemas.toml_line(schemas.TIPSTAFF_TOML))
     return Site(path, text, config.parse(text, path), is_new=True)
 
 

@@ -74,7 +74,7 @@ class Reload:
     def offer(self, take_over: Callable[[Any], None]) -> None:
         """Learn how the service takes other settings over, which has its place by now."""
         self._take_over = take_over
-        running.note(self._part.service, self._config)
+        self._note()
 
     def run(self) -> None:
         """Read the configuration and take over what can be: what SIGHUP asks for."""
@@ -97,8 +97,17 @@ class Reload:
             else:
                 log.info("taken over", key=change.key, what=change.what)
         self._config, self.settings = config, live
-        running.note(self._part.service, config, [one.key for one in changes if one.needs_restart])
+        self._note([change.key for change in changes if change.needs_restart])
         log.info("configuration read", service=self._part.service, changes=len(changes))
+
+    def _note(self, waiting: Sequence[str] = ()) -> None:
+        """Write by what it runs; where nothing can be written, as for a proxy alone, it runs all the same."""
+        try:
+            running.note(self._part.service, self._config, waiting)
+        except ConfigError as error:
+            log.warning(
+                "`tipstaff status` will not tell by what this service runs", error=str(error)
+            )
 
 
 async def watch(config: Callable[[], Config]) -> None:

@@ -30,11 +30,12 @@ _TOKEN = re.compile(
 _LAUNCHERS = frozenset("npx node bunx bun uvx uv run python python3 pipx deno docker".split())
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*")
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
-# HOST:PORT, or HOST/PATH where the host is that of this machine or a name with a dot.
 _BARE_URL = re.compile(
     r"(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)"
-    r"(?::[0-9]{1,5}(?:[/?]\S*)?|(?<=localhost)/\S*|(?<=\.[A-Za-z]{2})/\S*|(?<=\.[A-Za-z]{3})/\S*)"
+    r"(?P<port>:[0-9]{1,5})?(?P<path>[/?]\S*)?"
 )
+# A host that can do without a port: this machine's, or a name that ends like one of the internet.
+_NAMED_HOST = re.compile(r"localhost|.*\.[A-Za-z]{2,}")
 _PLAIN_WORD = re.compile(r"[@/.\w][@/.\w-]*", re.ASCII)
 
 
@@ -46,7 +47,7 @@ def url_of(word: str) -> str:
     if "://" in word:
         return word
     bare = _BARE_URL.fullmatch(word)
-    if bare is None:
+    if bare is None or not (bare["port"] or (bare["path"] and _NAMED_HOST.fullmatch(bare["host"]))):
         return ""
     return f"{'http' if bare['host'] in _LOCAL else 'https'}://{word}"
 

@@ -24,7 +24,8 @@ def command(arguments: argparse.Namespace) -> int:
     """`tipstaff status`."""
     config = load(arguments.config)
     state = {
-        "proxy": _proxy(config),
+        # Where only wrappers ask, no server is registered, and there is no proxy.
+        "proxy": _proxy(config) if config.pep.servers else None,
         "policy": _policy(config),
         "configuration": {
             "file": str(config.source),
@@ -44,11 +45,10 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _is_well(state: dict[str, Any]) -> bool:
-    policy, configuration = state["policy"], state["configuration"]
+    proxy, policy, configuration = state["proxy"], state["policy"], state["configuration"]
     is_current = not configuration["advice"] and not configuration["needs_restart"]
-    return bool(
-        state["proxy"]["ready"] and policy.get("ready") and not policy["stale"] and is_current
-    )
+    is_served = proxy is None or proxy["ready"]
+    return bool(is_served and policy["ready"] and not policy["stale"] and is_current)
 
 
 def _proxy(config: Config) -> dict[str, Any]:
@@ -89,7 +89,9 @@ def _policy(config: Config) -> dict[str, Any]:
 
 def _print(config: Config, state: dict[str, Any]) -> None:
     proxy, policy, pids = state["proxy"], state["policy"], _pids(state)
-    if not proxy["runs"]:
+    if proxy is None:
+        _line("proxy", "none", "no server is registered: only wrappers can ask", "")
+    elif not proxy["runs"]:
         _line("proxy", "does not run", f"nobody answers at {proxy['url']}", _BAD)
     elif proxy["ready"]:
         _line("proxy", "ready", f"{proxy['url']}{pids['pep']}", _GOOD)

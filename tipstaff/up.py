@@ -20,10 +20,11 @@ from pdp.errors import ConfigError
 from pdp.lifelong import Lifelong
 from pdp.private_files import open_private
 from pdp.state_lock import Holder, StateLock
-from tipstaff import console, running
+from tipstaff import config_checks, console, running
 from tipstaff.config import Config, load
 from tipstaff.environment import Service, environment
 from tipstaff.reload import watch
+from tipstaff.secret import resolved_pdp, resolved_pep
 from tipstaff.services import opa_binary
 
 _READY_SECONDS = 60.0
@@ -45,6 +46,8 @@ class ChildFailed(Exception):
 def command(arguments: argparse.Namespace) -> int:
     """`tipstaff up`."""
     config = load(arguments.config)
+    for finding in config_checks.warnings(config):
+        log.warning(finding.message, key=finding.key, line=finding.line)
     opa = opa_binary(config, arguments.opa)
     if not config.pep.servers:
         return console.fail(
@@ -71,7 +74,7 @@ async def _run(config: Config, opa: Path, lock: StateLock) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     children = [Child("pdp", config, opa, lock), Child("pep", config, opa)]
-    site = _Site(config, children)
+    site = Reloading(config, children)
     loop.add_signal_handler(signal.SIGHUP, site.reload)
     running.note("up", config)
     try:
@@ -92,8 +95,8 @@ async def _run(config: Config, opa: Path, lock: StateLock) -> None:
             await child.end()
 
 
-class _Site:
-    """What runs here, and by which configuration."""
+class Reloading:
+    """The services that run here, and the configuration by which they do."""
 
     def __init__(self, config: Config, children: Sequence[Child]) -> None:
         self.config = config
@@ -103,8 +106,8 @@ class _Site:
         """Have both services take over what they can, unless the configuration cannot be used."""
         try:
             config = load(self.config.source)
-            if config.state_dir != self.config.state_dir:
-                raise ConfigError("another state_dir needs a restart")
+            config_checks.warnings(config)
+            self._check_hands_on(config)
             running.note("up", config)
         except ConfigError as error:
             log.error("configuration not taken over; the old one goes on", error=str(error))
@@ -112,6 +115,19 @@ class _Site:
         self.config = config
         for child in self._children:
             child.reload(config)
+
+    def _check_hands_on(self, config: Config) -> None:
+        """Raises `ConfigError` for what a service could not take over, so that none does half of it."""
+        if config.state_dir != self.config.state_dir:
+            raise ConfigError("another state_dir needs a restart")
+        resolved_pdp(config.pdp)
+        resolved_pep(config.pep)
+        lacking = sorted({name for child in self._children for name in child.lacking(config)})
+        if lacking:
+            raise ConfigError(
+                f"the services were started without the variable {', '.join(lacking)}: a restart hands it "
+                "to them; `file:PATH` needs none"
+            )
 
 
 async def _first(started: asyncio.Task[None], stop: asyncio.Event) -> None:
@@ -177,8 +193,12 @@ class Child:
             raise ChildFailed(await self._process.wait())
         self._is_ready = True
 
+    def lacking(self, config: Config) -> set[str]:
+        """The variables that `config` names for it and that it was not started with."""
+        return set(environment(self.name, config, os.environ)) - set(self._environment)
+
     def reload(self, config: Config) -> None:
-        """Have it read the configuration anew; one that is started again finds what that names."""
+        """Have it read the configuration anew; one that is started again finds no variable of the old."""
         self._environment = environment(self.name, config, os.environ)
         if self._process is not None and self.is_running and self._is_ready:
             self._process.send_signal(signal.SIGHUP)
@@ -202,6 +222,7 @@ class Child:
             pause = min(pause * 2, _LONGEST_PAUSE)
             try:
                 await self.start()
+                log.info("service is back", service=self.name)
             except ChildFailed:
                 continue
             except (
@@ -253,8 +274,9 @@ def _print_urls(config: Config) -> None:
     for server in config.pep.servers:
         console.out.print(f"  {server.name:16} {config.pep.resource(server)}", markup=False)
     console.out.print(
-        f"Records: {config.pdp.journal.path}   (tipstaff log -f)\n"
-        f"Rules:   {config.pdp.policy.dir}   (edits take effect at once)\n"
+        f"Records:  {config.pdp.journal.path}   (tipstaff log -f)\n"
+        f"Rules:    {config.pdp.policy.dir}   (edits take effect at once)\n"
+        f"Settings: {config.source}   (edits take effect with: kill -HUP {os.getpid()})\n"
         "Stop with Ctrl-C.",
         markup=False,
     )

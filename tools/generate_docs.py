@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
+import config_reference
 import rules_reference
+from config_reference import meanings_of
 from msgspec import Struct
 
 from pdp.api.reasons import REASONS
@@ -74,21 +73,14 @@ def pages() -> dict[Path, str]:
         DOCS / "policy-yaml.md": rules_reference.policy_yaml_page(),
         DOCS / "input.md": rules_reference.input_page(),
         schemas.DATA_YAML: rules_reference.schema(),
+        DOCS / "tipstaff-toml.md": config_reference.page(),
+        schemas.TIPSTAFF_TOML: config_reference.schema(),
     }
 
 
 def _fields(kind: type[Struct]) -> Iterator[tuple[str, str]]:
     """Each field of a structure with the text that stands below it; `KeyError` where there is none."""
-    meanings = {}
-    (definition,) = ast.parse(inspect.getsource(kind)).body
-    lines = list(ast.iter_child_nodes(definition))
-    for pair in pairwise(lines):
-        match pair:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(meaning))),
-            ):
-                meanings[name] = " ".join(meaning.split())
+    meanings = meanings_of(kind)
     config = kind.__struct_config__
     yield str(config.tag_field), f"`{config.tag}`."
     for name in kind.__struct_fields__:

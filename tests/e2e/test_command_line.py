@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
 from tests.gateway import gateway
@@ -75,6 +78,18 @@ def test_init_writes_what_check_and_test_accept(site: Path) -> None:
     tested = tipstaff(site, "test")
     assert tested.returncode == 0, tested.stderr
     assert "library  " in tested.stdout
+
+
+def test_init_names_a_schema_that_editors_can_use(tmp_path: Path) -> None:
+    """Its own file is valid by it; a server may be named without the scheme of its URL."""
+    made = tipstaff(tmp_path, "init", "--server", "files=127.0.0.1:9000/mcp")
+    text = (tmp_path / "tipstaff.toml").read_text()
+    (path,) = re.findall(r"^#:schema (\S+)\n", text)
+    assert f"schema {path}\n" in made.stdout
+    schema = json.loads(Path(path).read_text())
+    settings = tomllib.loads(text)
+    assert settings["servers"]["files"]["url"] == "http://127.0.0.1:9000/mcp"
+    jsonschema_rs.validate(schema, settings)
 
 
 def test_init_overwrites_nothing(site: Path) -> None:

@@ -81,7 +81,7 @@ def test_commands_below_a_command_take_options_at_any_place_too() -> None:
         ("token lisst", "there is no command 'lisst'; did you mean `list`?"),
         ("register f --preset strickt", "there is no choice 'strickt'; did you mean `strict`?"),
         ("register f npx -y server", "-y: no such option; put -- before a server's command"),
-        ("register", "the following arguments are required: name"),
+        ("register", "the following arguments are required: name\n"),
         ("init --server", "expected one argument"),
     ],
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from pdp.errors import ConfigError
-from tipstaff.config import as_json, load, show, starter
+from tipstaff.config import as_json, load, show
+from tipstaff.config_text import starter
 
 
 def written(folder: Path, text: str) -> Path:
@@ -69,15 +69,6 @@ def test_what_is_shown_is_a_configuration_that_means_the_same(tmp_path: Path) ->
     first = load(written(tmp_path, starter([("files", "http://x/mcp")])))
     again = load(written(tmp_path, show(first)))
     assert as_json(again) == as_json(first)
-
-
-def test_the_starter_is_toml_with_and_without_servers(tmp_path: Path) -> None:
-    """What `tipstaff init` writes."""
-    assert tomllib.loads(starter([]))["pep"]["listen"] == "127.0.0.1:8700"
-    config = load(written(tmp_path, starter([("a", "http://x/mcp"), ("b", "https://y/mcp")])))
-    assert [server.name for server in config.pep.servers] == ["a", "b"]
-    with pytest.raises(ConfigError):
-        starter([("A", "http://x")])
 
 
 @pytest.mark.parametrize(
@@ -227,3 +218,57 @@ def test_a_service_that_others_reach_needs_certificates_and_all_of_them(
 ) -> None:
     """What to write is said."""
     assert said in refusal(tmp_path, text)
+
+
+def test_all_that_is_wrong_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """One mend, not one try after the other."""
+    text = """\
+[pep]
+lisen = "x"
+max_body_bytes = 0
+[servers.a]
+url = "http://x/mcp"
+accept = ["tokn"]
+headers = {Host = "env:A"}
+[servers.b]
+command = "npx x"
+[policies]
+[opa]
+gogc = "1"
+"""
+    lines = [line.partition("tipstaff.toml:")[2] for line in refusal(tmp_path, text).splitlines()]
+    assert [line.split(": ")[0] + " " + line.split(": ")[1] for line in lines] == [
+        "2 pep.lisen",
+        "3 pep.max_body_bytes",
+        "6 servers.a.accept",
+        "9 servers.b.command",
+        "10 policies",
+        "12 opa.gogc",
+    ]
+
+
+def test_a_server_that_others_can_call_is_named_with_its_line(tmp_path: Path) -> None:
+    """What sections need of each other is told of the server."""
+    text = '[pep]\nlisten = "0.0.0.0:1"\n[servers.a]\nurl = "http://x/mcp"\n'
+    assert ":3: servers.a: server 'a': others can reach 0.0.0.0:1" in refusal(tmp_path, text)
+
+
+def test_the_file_of_a_secret_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:
+    """Like every other path, wherever one stands; what is no such reference stays as it is."""
+    text = """
+[limits]
+url = "file:redis"
+[servers.a]
+url = "http://x/mcp"
+bearer = "file:secrets/token"
+headers = {X-A = "file:/etc/key", X-B = "env:B"}
+[servers.b]
+command = ["x"]
+environment = {A = "file:a", B = "plain"}
+"""
+    config = load(written(tmp_path, text))
+    first, second = config.pep.servers
+    assert config.pdp.limits.url == f"file:{tmp_path}/redis"
+    assert first.bearer == f"file:{tmp_path}/secrets/token"
+    assert first.headers == {"X-A": "file:/etc/key", "X-B": "env:B"}
+    assert second.environment == {"A": f"file:{tmp_path}/a", "B": "plain"}

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pdp.errors import ConfigError
 from tipstaff.config import parse
-from tipstaff.config_checks import findings
+from tipstaff.config_checks import findings, warnings
 
 TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 URL = 'url = "http://127.0.0.1:9/mcp"\n'
@@ -89,6 +90,7 @@ def test_of_what_is_in_order_nothing_is_told(tmp_path: Path) -> None:
         ),
         ('[tls]\ncertificate = "c.pem"\nkey = "/etc/passwd"\n', "2: tls.certificate: "),
         ('[jwt]\njwks = "keys.json"\n', "2: jwt.jwks: "),
+        (f'[jwt]\njwks = "https://u:{TOKEN}@x/keys"\n', "2: jwt.jwks: a secret seems to stand"),
     ],
 )
 def test_what_is_not_in_order_is_told_with_its_line_and_no_value(
@@ -103,3 +105,15 @@ def test_findings_come_in_the_order_of_the_file(tmp_path: Path) -> None:
     """As a person reads it."""
     text = f'[servers.a]\n{URL}bearer = "x"\n[limits]\nurl = "redis://x"\n[jwt]\njwks = "k"\n'
     assert [line.partition(":")[0] for line in told(text, tmp_path)] == ["3", "5", "7"]
+
+
+def test_only_what_no_machine_could_use_is_an_error(tmp_path: Path) -> None:
+    """A secret in clear where there must be a reference; all of them at once."""
+    text = f'[servers.a]\n{URL}bearer = "x"\nheaders = {{X-A = "y"}}\n'
+    with pytest.raises(
+        ConfigError, match=r"(?s):3: servers.a.bearer: .*:4: servers.a.headers.X-A: "
+    ):
+        warnings(parse(text, tmp_path / "tipstaff.toml"))
+    text = '[servers.a]\ncommand = ["no-such-program"]\n'
+    (finding,) = warnings(parse(text, tmp_path / "tipstaff.toml"))
+    assert not finding.is_error

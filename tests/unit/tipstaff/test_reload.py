@@ -69,3 +69,12 @@ def test_a_service_that_is_still_starting_reads_nothing(file: Path) -> None:
     """It has only just read the file."""
     (line,) = reloaded(Reload(PEP, load(file)))
     assert "still starting" in line["event"]
+
+
+def test_a_service_that_can_write_no_note_runs_all_the_same(file: Path) -> None:
+    """As a proxy that is alone in its container."""
+    file.write_text(f'state_dir = "/proc/no"\n{SERVER}')
+    reload = Reload(PEP, load(file))
+    with capture_logs() as lines:
+        reload.offer(lambda _: None)
+    assert [line["log_level"] for line in lines] == ["warning"]

@@ -129,6 +129,7 @@ def test_a_name_that_is_taken_gets_a_number() -> None:
         ("localhost/mcp", "http://localhost/mcp"),
         ("[::1]:9011/mcp", "http://[::1]:9011/mcp"),
         ("mcp.example.com/mcp", "https://mcp.example.com/mcp"),
+        ("mcp.example.invalid/mcp", "https://mcp.example.invalid/mcp"),
         ("mcp.example.com:8443", "https://mcp.example.com:8443"),
         ("files:9000/mcp", "https://files:9000/mcp"),
         ("10.0.0.7:9000/mcp", "https://10.0.0.7:9000/mcp"),
