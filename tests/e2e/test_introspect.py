@@ -90,7 +90,7 @@ async def raw(server: Server, era: str) -> list[dict[str, Any]]:
         if not page.get("nextCursor"):
             break
         more["cursor"] = page["nextCursor"]
-    process.stdin.close()
+    process.kill()  # it may wait for an answer that it does not get
     await process.communicate()
     return tools
 
