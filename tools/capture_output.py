@@ -7,18 +7,23 @@ terminal: a terminal would break it anywhere.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 WIDTHS = (80, 120)
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 READY = "Stop with Ctrl-C."
 PORTS = ("127.0.0.1:18790", "127.0.0.1:8700")
 SERVER = "http://127.0.0.1:9/mcp"
@@ -117,19 +122,21 @@ def _capture(site: Path, width: int, file: Path, arguments: tuple[str, ...]) -> 
 
 
 def _tipstaff(site: Path, width: int, *arguments: str) -> str:
-    """What a command prints, errors and all."""
+    """What a command prints on a terminal, errors and all, without its colours."""
+    near, far = os.openpty()
+    fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
     command = [sys.executable, "-m", "tipstaff", *arguments]
-    settings = {**os.environ, "COLUMNS": str(width), "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        command,
-        cwd=site,
-        check=False,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=settings,
-    )
-    return result.stdout
+    settings = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(ROOT)}
+    settings.pop("COLUMNS", None)
+    process = subprocess.Popen(command, cwd=site, stdout=far, stderr=far, stdin=far, env=settings)
+    os.close(far)
+    output = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while data := os.read(near, 65536):
+            output += data
+    os.close(near)
+    process.wait()
+    return _ESCAPE.sub("", output.decode(errors="replace").replace("\r\n", "\n"))
 
 
 def _prepare(site: Path) -> None:
