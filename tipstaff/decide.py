@@ -162,7 +162,8 @@ def _fields(answer: _Answer, session_kind: str) -> Iterator[tuple[str, str]]:
         yield "cause", answer.fault
     if decision.hidden:
         yield "hidden", "the caller sees the target as one that does not exist"
-    yield "rule", decision.rule
+    if decision.rule:
+        yield "rule", decision.rule
     for limit in decision.limits:
         yield "limit", _limit(limit, session_kind)
     for finding in decision.shadow:
@@ -177,6 +178,6 @@ def _fields(answer: _Answer, session_kind: str) -> Iterator[tuple[str, str]]:
 def _limit(limit: LimitResult, session_kind: str) -> str:
     whose = limit_text.whose(limit.scope, session_kind)
     allows = limit_text.allows(limit.name, limit.max, limit.window, whose, limit.algorithm)
-    full = "" if limit.passed else ", which is too few"
+    full = "" if limit.passed else ": too few"
     watched = " (in shadow)" if limit.shadow else ""
     return f"{allows}, {limit.remaining} left{full}{watched}"
