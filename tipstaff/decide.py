@@ -23,6 +23,7 @@ from tipstaff import console, decision_service, known_names
 from tipstaff.errors import OptionError
 
 _TIMEOUT_SECONDS = 5.0
+_NAMES_SECONDS = 2.0
 _ANYBODY = "anonymous:127.0.0.1"
 # The reasons behind which something went wrong that the caller is not told of.
 _FAULTS = frozenset(
@@ -43,7 +44,7 @@ def command(arguments: argparse.Namespace) -> int:
     address, opened = decision_service.channel(arguments)
     try:
         with opened:
-            for note in known_names.notes(opened, arguments, _TIMEOUT_SECONDS):
+            for note in known_names.notes(opened, arguments, _NAMES_SECONDS):
                 console.note(note)
             answer = _ask(opened, request, is_dry_run=arguments.dry_run)
     except grpc.RpcError as error:
