@@ -18,12 +18,14 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from tipstaff.logs import without_secrets
 from tipstaff.survey.glyphs import visible, visible_lines
 
 _FIELD = 12
+_UNCUT = 1000
 _UNSEEN = re.compile(r"[^\n -~]")
 
 
@@ -111,6 +113,12 @@ def columns(console: Console | None = None) -> int | None:
     """The columns of the terminal. Whoever reads through a pipe wants lines whole: `None`."""
     console = out if console is None else console
     return console.width if console.is_terminal or "COLUMNS" in os.environ else None
+
+
+def print_table(table: Table) -> None:
+    """A table as wide as the terminal; through a pipe every row is one line."""
+    target = out if columns() else _SafeConsole(file=out.file, width=_UNCUT, highlight=False)
+    target.print(table)
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:

@@ -17,8 +17,6 @@ from tipstaff.decision_service import channel, why_unanswered
 from tipstaff.survey.glyphs import visible
 
 _TIMEOUT_SECONDS = 10.0
-# Columns of what no terminal shows: room for the longest names on one line.
-_UNCUT = 1000
 
 
 def list_command(arguments: argparse.Namespace) -> int:
@@ -36,7 +34,7 @@ def list_command(arguments: argparse.Namespace) -> int:
     if not reply.counters:
         console.out.print("No limit holds anything.", markup=False)
         return 0
-    console.out.print(_table(reply.counters), width=console.columns() or _UNCUT)
+    console.print_table(_table(reply.counters))
     if reply.truncated:
         console.err.print("There are more: narrow it with --name, --principal or --session.")
     return 0

@@ -105,3 +105,17 @@ def test_fields_stand_below_their_own_first_line(
         r"            \u{1b}[2J",
         "  rule      ",
     ]
+
+
+def test_a_row_of_a_table_is_one_line_through_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal folds it, a program reads lines."""
+    table = Table("name", box=None)
+    table.add_row("word " * 60)
+    console.print_table(table)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(console, "out", console._SafeConsole())
+    console.print_table(table)
+    assert len(capsys.readouterr().out.splitlines()) > 2
