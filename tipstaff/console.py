@@ -18,12 +18,14 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from tipstaff.logs import without_secrets
 from tipstaff.survey.glyphs import visible, visible_lines
 
 _FIELD = 12
+_UNCUT = 1000
 _UNSEEN = re.compile(r"[^\n -~]")
 
 
@@ -73,7 +75,7 @@ def print_diff(text: str) -> None:
 
 def note(message: str) -> None:
     """Say what is worth a look, though nothing is wrong."""
-    err.print(Text.assemble(("note", "yellow"), f" {message}"))
+    err.print(Text.assemble(("note", "yellow"), f" {_folded(message, len('note '))}"))
 
 
 def fail(message: str) -> int:
@@ -89,12 +91,34 @@ def warn(message: str) -> None:
 
 def _say(word: str, style: str, message: str) -> None:
     err.print(Text(f"{word}:", style), end=" ")
-    err.print(without_secrets(message), markup=False)
+    err.print(_folded(without_secrets(message), len(f"{word}: ")), markup=False)
 
 
-def columns() -> int | None:
+def _folded(message: str, start: int) -> str:
+    """The message, which begins at column `start`, folded at blanks where a terminal would break words."""
+    room = columns(err)
+    if room is None:
+        return message
+    first, *rest = ("-" * start + message).splitlines()  # stands for what is there already
+    lines = (
+        textwrap.fill(
+            line, room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        for line in (first, *rest)
+    )
+    return "\n".join(lines)[start:]
+
+
+def columns(console: Console | None = None) -> int | None:
     """The columns of the terminal. Whoever reads through a pipe wants lines whole: `None`."""
-    return out.width if out.is_terminal or "COLUMNS" in os.environ else None
+    console = out if console is None else console
+    return console.width if console.is_terminal or "COLUMNS" in os.environ else None
+
+
+def print_table(table: Table) -> None:
+    """A table as wide as the terminal; through a pipe every row is one line."""
+    target = out if columns() else _SafeConsole(file=out.file, width=_UNCUT, highlight=False)
+    target.print(table)
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:

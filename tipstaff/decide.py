@@ -23,6 +23,7 @@ from tipstaff import console, decision_service, known_names
 from tipstaff.errors import OptionError
 
 _TIMEOUT_SECONDS = 5.0
+_NAMES_SECONDS = 2.0
 _ANYBODY = "anonymous:127.0.0.1"
 # The reasons behind which something went wrong that the caller is not told of.
 _FAULTS = frozenset(
@@ -43,7 +44,7 @@ def command(arguments: argparse.Namespace) -> int:
     address, opened = decision_service.channel(arguments)
     try:
         with opened:
-            for note in known_names.notes(opened, arguments, _TIMEOUT_SECONDS):
+            for note in known_names.notes(opened, arguments, _NAMES_SECONDS):
                 console.note(note)
             answer = _ask(opened, request, is_dry_run=arguments.dry_run)
     except grpc.RpcError as error:
@@ -162,7 +163,8 @@ def _fields(answer: _Answer, session_kind: str) -> Iterator[tuple[str, str]]:
         yield "cause", answer.fault
     if decision.hidden:
         yield "hidden", "the caller sees the target as one that does not exist"
-    yield "rule", decision.rule
+    if decision.rule:
+        yield "rule", decision.rule
     for limit in decision.limits:
         yield "limit", _limit(limit, session_kind)
     for finding in decision.shadow:
@@ -177,6 +179,6 @@ def _fields(answer: _Answer, session_kind: str) -> Iterator[tuple[str, str]]:
 def _limit(limit: LimitResult, session_kind: str) -> str:
     whose = limit_text.whose(limit.scope, session_kind)
     allows = limit_text.allows(limit.name, limit.max, limit.window, whose, limit.algorithm)
-    full = "" if limit.passed else ", which is too few"
+    full = "" if limit.passed else ": too few"
     watched = " (in shadow)" if limit.shadow else ""
     return f"{allows}, {limit.remaining} left{full}{watched}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import grpc
@@ -33,13 +34,7 @@ def list_command(arguments: argparse.Namespace) -> int:
     if not reply.counters:
         console.out.print("No limit holds anything.", markup=False)
         return 0
-    table = Table("limit", "scope", "whose", "used", "free in", box=None, header_style="bold")
-    for one in reply.counters:
-        used = "-" if one.algorithm == "gcra" else str(one.used)
-        name = f"{one.name} (shadow)" if one.shadow else one.name
-        cells = (name, one.scope, " ".join(one.subject), used, _time(one.free_in_ms))
-        table.add_row(*(Text(visible(cell)) for cell in cells))
-    console.out.print(table)
+    console.print_table(_table(reply.counters))
     if reply.truncated:
         console.err.print("There are more: narrow it with --name, --principal or --session.")
     return 0
@@ -57,6 +52,28 @@ def reset_command(arguments: argparse.Namespace) -> int:
         return reply
     console.out.print(f"Reset: {reply.count}", markup=False)
     return 0
+
+
+def _table(counters: Iterable[limits_pb2.Counter]) -> Table:
+    """The counters, a row each; names are folded and never cut, for one asks for them by name."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("limit", "scope", "whose"):
+        table.add_column(name, overflow="fold")
+    for name in ("used", "free in"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for counter in counters:
+        used = "-" if counter.algorithm == "gcra" else str(counter.used)
+        name = f"{counter.name} (shadow)" if counter.shadow else counter.name
+        cells = (name, *whose(counter.scope, counter.subject), used, _time(counter.free_in_ms))
+        table.add_row(*(Text(visible(cell)) for cell in cells))
+    return table
+
+
+def whose(scope: str, subject: Sequence[str]) -> tuple[str, str]:
+    """The scope and the subject of a counter; a caller without a session is counted as a caller."""
+    if scope == "session" and subject[1:2] == ["principal"]:
+        return "caller", subject[0]
+    return ("caller" if scope == "principal" else scope), " ".join(subject)
 
 
 def _filter(arguments: argparse.Namespace) -> limits_pb2.CounterFilter:

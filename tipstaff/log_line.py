@@ -20,7 +20,7 @@ EFFECT_STYLE = {"allow": "green", "deny": "red", "hold": "yellow"}
 _WIDE = 100
 """From so many columns on a line has the year, and more of the caller."""
 _VERDICT = 22
-_LEAST_TARGET = 12
+_LEAST_TARGET = 28
 _GAPS = 3
 """Columns between target and notes, and of the mark of what is cut."""
 _UNCUT = 1_000
@@ -41,8 +41,8 @@ def line(record: Mapping[str, Any], width: int | None = None) -> Text:
     )
     notes = Text(" ").join(_notes(record, is_wide=is_wide))
     room = None if width is None else width - text.cell_len
-    target = visible(_target(record))
-    if room is not None and notes:
+    target = visible(_target(record, is_wide=is_wide))
+    if room is not None and notes and len(target) > _LEAST_TARGET:
         target = _middle(target, max(_LEAST_TARGET, room - notes.cell_len - _GAPS))
     text.append(target, "bold")
     if notes:
@@ -52,6 +52,14 @@ def line(record: Mapping[str, Any], width: int | None = None) -> Text:
     if width is not None:
         text.truncate(width, overflow="ellipsis")
     return text
+
+
+def cause(record: Mapping[str, Any], width: int | None) -> Iterator[Text]:
+    """A line below that of a record which is too narrow to say what went wrong; faults are rare."""
+    if record.get("fault") and width is not None and width < _WIDE:
+        text = Text(visible(f"    cause: {record['fault']}"), "yellow")
+        text.truncate(width, overflow="ellipsis")
+        yield text
 
 
 def details(record: Mapping[str, Any]) -> Iterator[Text]:
@@ -91,10 +99,11 @@ def _caller(record: Mapping[str, Any], width: int | None) -> str:
     return f"{name if width is None else _middle(name, most):{least}}"
 
 
-def _target(record: Mapping[str, Any]) -> str:
-    """The server and what of it; the method, where it is not that of tools."""
+def _target(record: Mapping[str, Any], *, is_wide: bool) -> str:
+    """The server and what of it; the method, where it is not that of tools and a URI does not tell."""
     parts = [record["server"]]
-    if record["method"] != "tools/call":
+    is_told = not is_wide and record["method"] == "resources/read"
+    if record["method"] != "tools/call" and not is_told:
         parts.append(record["method"])
     if record.get("phase") == "list":
         parts.append("(list)")
@@ -103,9 +112,11 @@ def _target(record: Mapping[str, Any]) -> str:
 
 
 def _notes(record: Mapping[str, Any], *, is_wide: bool) -> Iterator[Text]:
+    if not is_wide:
+        return  # see `cause`, and `_verdict`
     if record.get("fault"):
         yield Text(visible(f"cause: {record['fault']}"), "yellow")
-    for finding in record.get("shadow", ()) if is_wide else ():
+    for finding in record.get("shadow", ()):
         yield Text(visible(_shadow(finding)), "magenta")
 
 

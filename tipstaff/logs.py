@@ -29,6 +29,8 @@ _LONGEST_TEXT, _LONGEST_TRACEBACK = 4096, 32 * 1024
 # Shorter ones would be found in ordinary words.
 _SHORTEST_SECRET = 6
 
+# Who calls is no secret: `jwt:alice` is a name, though it reads like a secret behind its key.
+_IDENTITY = "principal"
 _ENDS_PLAIN_WORDS = re.compile(r"[(<\n]")
 
 _Event = MutableMapping[str, Any]
@@ -89,7 +91,10 @@ def processors(*, for_people: bool) -> list[Any]:
 def _mask(logger: Any, method: str, event: _Event) -> _Event:
     """Mask what stands in the values of a line, and bound it."""
     del logger, method
-    hidden: _Event = masked({name: _plain(name, value) for name, value in event.items()})
+    plain = {name: _plain(name, value) for name, value in event.items()}
+    hidden: _Event = masked(plain)
+    if isinstance(plain.get(_IDENTITY), str):
+        hidden[_IDENTITY] = masked_credentials(plain[_IDENTITY])
     return hidden
 
 

@@ -79,8 +79,9 @@ def _show(record: _Record, arguments: argparse.Namespace) -> None:
         console.print_json(record, indent=None)
         return
     try:
-        lines = [log_line.line(record, console.columns())]
-        lines += log_line.details(record) if arguments.verbose else ()
+        width = console.columns()
+        lines = [log_line.line(record, width)]
+        lines += log_line.details(record) if arguments.verbose else log_line.cause(record, width)
     except (LookupError, TypeError, AttributeError, ValueError):
         return  # no record of a decision
     for line in lines:

@@ -74,3 +74,48 @@ def test_what_can_be_read_is_not_escaped() -> None:
     """JSON is read by people too."""
     assert console.as_json("Grüße, 世界 🙂") == '"Grüße, 世界 🙂"'
     assert console.as_json(HOSTILE) == r'"a\u001b[2J\u009b31m\u202eb\u200bc\u007f\u2028d\ud800"'
+
+
+def test_a_message_is_folded_at_blanks_where_the_terminal_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through a pipe it is whole; a path is never broken, and lines of its own stay lines."""
+    message = "/srv/" + "x" * 60 + ":3: " + "word " * 12 + "end\n    code"
+    console.fail(message)
+    assert capsys.readouterr().err == f"error: {message}\n"
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(console, "err", console._SafeConsole(stderr=True, soft_wrap=True))
+    console.fail(message)
+    lines = capsys.readouterr().err.splitlines()
+    assert "/srv/" + "x" * 60 + ":3:" in lines[0] + lines[1]
+    assert all(len(line) <= 60 for line in lines if "xxx" not in line)
+    assert " ".join(" ".join(lines).split()) == " ".join(f"error: {message}".split())
+
+
+def test_fields_stand_below_their_own_first_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their texts are shown as they are, and obeyed by no terminal."""
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(console, "out", console._SafeConsole(soft_wrap=True))
+    console.print_fields([("reason", "[red]" + "word " * 8 + "\x1b[2J"), ("rule", "")])
+    assert capsys.readouterr().out.splitlines() == [
+        "  reason    [red]word word word word",
+        "            word word word word",
+        r"            \u{1b}[2J",
+        "  rule      ",
+    ]
+
+
+def test_a_row_of_a_table_is_one_line_through_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal folds it, a program reads lines."""
+    table = Table("name", box=None)
+    table.add_row("word " * 60)
+    console.print_table(table)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(console, "out", console._SafeConsole())
+    console.print_table(table)
+    assert len(capsys.readouterr().out.splitlines()) > 2

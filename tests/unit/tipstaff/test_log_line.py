@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tipstaff.log_line import details, line
+from tipstaff.log_line import cause, details, line
 
 RECORD: dict[str, Any] = {
     "decision_id": "d1",
@@ -61,7 +61,6 @@ SHADOW = {"shadow": [{"effect": "deny", "reason": {"code": "no_permit"}, "rule":
     ("width", "more", "shown"),
     [
         (120, {"fault": "conflict"}, "cause: conflict"),
-        (80, {"fault": "conflict"}, "cause: c"),
         (120, SHADOW, "would deny: no_permit"),
         (80, SHADOW, "allow (deny no_permit)"),
     ],
@@ -89,6 +88,7 @@ def test_other_methods_and_entries_of_lists_are_told_from_calls() -> None:
     """A tool's call needs no word."""
     read = {**RECORD, "method": "resources/read", "target": "file:///x"}
     assert "files resources/read file:///x" in line(read, 120).plain
+    assert "files file:///x" in line(read, 80).plain
     listed = {**RECORD, "phase": "list"}
     assert "files (list) read_file" in line(listed, 120).plain
 
@@ -120,3 +120,12 @@ def test_what_the_line_has_no_room_for_is_told_below_it() -> None:
         "decision d1",
         "took     2.5 ms",
     ]
+
+
+def test_a_narrow_line_has_the_cause_of_a_fault_below_it() -> None:
+    """There it is told to the end of the line; a wide one has room."""
+    record = {**RECORD, "fault": "conflict\n" + "x" * 200}
+    (row,) = cause(record, 80)
+    assert row.plain.startswith("    cause: conflict x")
+    assert row.cell_len == 80
+    assert list(cause(record, 120)) == list(cause(RECORD, 80)) == []

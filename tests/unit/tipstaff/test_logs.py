@@ -197,3 +197,15 @@ def test_what_a_server_says_in_a_log_on_a_terminal_is_shown() -> None:
     """The log of a hostile server's own words."""
     event = logs._show(None, "info", {"event": "server says", "text": "\x1b]0;x\x07", "pid": 1})
     assert event == {"event": "server says", "text": r"\u{1b}]0;x\u{7}", "pid": 1}
+
+
+def test_who_called_is_shown_and_a_credential_in_a_name_is_not(said: Callable[[], str]) -> None:
+    """An operator resets the limits of a caller, and the log says of whom."""
+    token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
+    log = structlog.get_logger()
+    log.warning("limits reset", principal="jwt:alice")
+    log.warning("limits reset", principal=f"jwt:{token}")
+    log.warning("something else", note="jwt:bob")
+    assert "jwt:alice" in said()
+    assert token not in said()
+    assert "bob" not in said()
