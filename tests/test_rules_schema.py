@@ -22,6 +22,7 @@ from pdp.rules import starter_rules, validate
 from tests.surveyed import FILES
 from tests.test_docs import ROOT, blocks
 from tipstaff import schemas
+from tipstaff.lint.server_rules import cautions
 from tipstaff.survey import starter
 from tipstaff.survey.presets import Preset
 
@@ -225,13 +226,15 @@ def test_no_single_change_is_right_for_one_of_them_alone(document: Any) -> None:
         *(starter.rules("s", FILES, preset) for preset in Preset),
         (ROOT / "demo/policy/servers/amazon_mq/data.yaml").read_text(),
         *blocks("limits.md", "yaml"),
+        *blocks("../README.md", "yaml"),
         *blocks("policy-yaml.md", "yaml"),
     ],
 )
 def test_rules_that_people_copy_are_right_for_both(text: str) -> None:
-    """Without a wrong mark in the editor."""
+    """Without a wrong mark in the editor, and without a warning of `check`."""
     assert VALIDATOR.is_valid(yaml.safe_load(text))
     validate(text, "data.yaml", None)
+    assert cautions(text, "data.yaml", None) == []
 
 
 def test_every_keyword_of_a_schema_is_known_to_the_editor() -> None:

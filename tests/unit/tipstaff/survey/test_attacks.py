@@ -10,6 +10,7 @@ import pytest
 from pdp.checks import compile_schema
 from pdp.errors import PolicyTextError
 from pdp.rules import validate
+from tipstaff.lint.server_rules import cautions
 from tipstaff.survey.attacks import MOST, Applied, argument, attacks_on, load, parse
 from tipstaff.survey.model import Category, Classification, Evidence, Mark, Risk
 
@@ -253,6 +254,8 @@ def test_no_path_gets_round_the_rule_that_is_advised(kind: str) -> None:
     properties = FILE_TOOLS[kind]
     stops = advice("path_traversal", Mark.FILES, properties)
     schema = demanded(stops)
+    listed = {"tools": {"x": {"definition": {"inputSchema": {"properties": properties}}}}}
+    assert cautions(rules_in(stops)[-1], "data.yaml", listed) == []
     inside = filled({"properties": properties}, "/srv/a/b c.txt")
     assert schema.is_valid(inside), stops
     assert not schema.is_valid({})
