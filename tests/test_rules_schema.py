@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -22,6 +25,7 @@ from pdp.rules import starter_rules, validate
 from tests.surveyed import FILES
 from tests.test_docs import ROOT, blocks
 from tipstaff import schemas
+from tipstaff.lint.server_rules import cautions
 from tipstaff.survey import starter
 from tipstaff.survey.presets import Preset
 
@@ -225,13 +229,15 @@ def test_no_single_change_is_right_for_one_of_them_alone(document: Any) -> None:
         *(starter.rules("s", FILES, preset) for preset in Preset),
         (ROOT / "demo/policy/servers/amazon_mq/data.yaml").read_text(),
         *blocks("limits.md", "yaml"),
+        *blocks("../README.md", "yaml"),
         *blocks("policy-yaml.md", "yaml"),
     ],
 )
 def test_rules_that_people_copy_are_right_for_both(text: str) -> None:
-    """Without a wrong mark in the editor."""
+    """Without a wrong mark in the editor, and without a warning of `check`."""
     assert VALIDATOR.is_valid(yaml.safe_load(text))
     validate(text, "data.yaml", None)
+    assert cautions(text, "data.yaml", None) == []
 
 
 def test_every_keyword_of_a_schema_is_known_to_the_editor() -> None:
@@ -255,6 +261,17 @@ def test_starter_files_name_the_schema_where_editors_look() -> None:
         assert first == f"# yaml-language-server: $schema={schemas.DATA_YAML}"
         assert rest.startswith("# What")
         validate(text, "data.yaml", None)
+
+
+def test_init_prints_where_the_schema_lies_and_writes_it_into_its_files(tmp_path: Path) -> None:
+    """Who uses another editor can point it there."""
+    command = [sys.executable, "-m", "tipstaff", "init", "--server", "files=http://127.0.0.1:9/mcp"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert str(schemas.DATA_YAML) in done.stdout
+    rules = (tmp_path / "policy" / "servers" / "files" / "data.yaml").read_text()
+    assert rules.startswith(schemas.yaml_line(schemas.DATA_YAML))
 
 
 def test_the_rules_in_the_comments_of_starter_files_are_rules() -> None:

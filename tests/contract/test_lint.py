@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pdp.bundle import check, library_folder, read_policy
+from pdp.errors import PolicyTextError
 from pep.config import Jwt, PepConfig, Server
 from tipstaff.install import find_opa
 from tipstaff.lint.site import cautions
@@ -72,6 +73,9 @@ NEVER_FIRES = {
     "a tool in a list": ('input.target in ["refnd"]', "did you mean `refund`?"),
     "a tool by its beginning": ('startswith(input.target, "delet-")', 'no tool that begins with "delet-"'),
     "a tool by its end": ('endswith(input.target, "_flie")', 'no tool that ends with "_flie"'),
+    "a tool by a part": ('contains(input.target, "delet-")', 'no tool that contains "delet-"'),
+    "a tool by a pattern": ('regex.match("^(pya|refnd)$", input.target)', 'no tool that matches "^(pya|refnd)$"'),
+    "a method by its beginning": ('startswith(input.method, "tool/")', 'there is no method that begins with "tool/"'),
     "a tool under a name": ('t := input.target\n t == "pya"', "there is no tool `pya`"),
     "a tool that always differs": ('input.target != "pya"', "the comparison always holds"),
     "a tool of a server": ('input.server == "bank"\n input.target == "read"', "bank has no tool `read`"),
@@ -117,6 +121,9 @@ CAN_FIRE = {
     "what there is": 'input.server == "bank"\n input.target == "pay"\n input.arguments.amount > 100',
     "several tools": 'input.target in {"pay", "read"}\n input.arguments.path == "x"',
     "a beginning": 'startswith(input.target, "delete_")',
+    "a part": 'contains(input.target, "lete")',
+    "a pattern": 'regex.match("^(pay|pya)$", input.target)',
+    "a pattern of another dialect": "regex.match(`\\pL`, input.target)",
     "a number for a whole one": "input.arguments.amount == 1.5",
     "a declared value": 'input.arguments.size == "large"\n "red" in input.arguments.tags',
     "a resource": 'input.target == "file:///b"',
@@ -206,6 +213,21 @@ async def test_a_server_where_all_have_claims_is_no_reason(tmp_path: Path) -> No
     assert await told(tmp_path, CLAIMS["a denial"][0], accept=("jwt",)) == []
 
 
+@pytest.mark.parametrize("depth", [300, 420, 450, 480, 490, 500, 700])
+async def test_rules_that_are_nested_without_end_are_said_to_be_so(
+    tmp_path: Path, depth: int
+) -> None:
+    """By the check itself, or where it still reads them and the look through them does not."""
+    deep = "[" * depth + "1" + "]" * depth
+    says = "nested too deeply"
+    try:
+        lines = await told(tmp_path, f"{DENY}input.arguments == {deep}")
+    except PolicyTextError as error:
+        lines = [str(error)]
+    assert all(says in line for line in lines)
+    assert lines or depth < 500
+
+
 def run_check(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tipstaff", "check", *options]
     return subprocess.run(
@@ -224,8 +246,8 @@ def test_warnings_are_shown_counted_and_no_errors(tmp_path: Path) -> None:
     site.write_text(f'package site.x\n{DENY}input.server == "bnak"\n')
     shown = run_check(tmp_path)
     assert shown.returncode == 0
-    assert "warning policy/servers/bank/data.yaml:3: tools.pay.arguments." in shown.stderr
-    assert "warning policy/site/x/x.rego:2: there is no server `bnak`" in shown.stderr
+    assert "warning: policy/servers/bank/data.yaml:3: tools.pay.arguments." in shown.stderr
+    assert "warning: policy/site/x/x.rego:2: there is no server `bnak`" in shown.stderr
     assert "3 warnings: " in shown.stderr
     answer = run_check(tmp_path, "--json")
     assert answer.returncode == 0

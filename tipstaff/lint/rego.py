@@ -6,7 +6,7 @@ against that one; another against all. Where something is not known, nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from pdp.api.methods import METHODS
 from pdp.api.model import Direction, Phase, Reference
+from pdp.checks import SchemaError, compile_schema
 from pdp.rules import CATEGORIES, nearest
 from tipstaff.lint.caution import Caution
 from tipstaff.lint.site_facts import SiteFacts
@@ -36,7 +37,15 @@ _VALUES: Mapping[Names, tuple[str, ...]] = MappingProxyType(
 _NUMBERS = (("time",), ("tool", "confidence"))
 _EQUAL, _DIFFERENT = ("eq", "equal"), ("neq",)
 _ORDER = ("lt", "gt", "lte", "gte")
-_BEGINS = MappingProxyType({"startswith": str.startswith, "endswith": str.endswith})
+_PARTS: Mapping[str, tuple[Callable[[str, str], bool], str]] = MappingProxyType(
+    {
+        "startswith": (str.startswith, "begins with"),
+        "endswith": (str.endswith, "ends with"),
+        "contains": (str.__contains__, "contains"),
+        "regex.match": (lambda text, pattern: _matches(pattern, text), "matches"),
+    }
+)
+_PATTERN_FIRST = "regex.match"
 _MEMBER = "internal.member_2"
 _OF_OTHER_METHODS = frozenset(
     """messages modelPreferences systemPrompt includeContext temperature maxTokens stopSequences metadata
@@ -104,14 +113,16 @@ def _of_rule(
 
 def _compared(rule: Node, scope: Scope) -> Iterator[_Comparison]:
     """Every part of `input` that is compared with a value of the text."""
-    known = {*_EQUAL, *_DIFFERENT, *_ORDER, *_BEGINS, _MEMBER}
+    known = {*_EQUAL, *_DIFFERENT, *_ORDER, *_PARTS, _MEMBER}
     for call in calls(rule):
         if call.operator not in known or len(call.operands) != 2:
             continue
         sides = (call.operands, call.operands[::-1])
         for is_turned, (term, other) in enumerate(sides):
             path = scope.path(term)
-            if not path or (is_turned and call.operator in _BEGINS):
+            if not path or (
+                call.operator in _PARTS and bool(is_turned) != (call.operator == _PATTERN_FIRST)
+            ):
                 continue
             as_list = bool(is_turned) and call.operator == _MEMBER
             for constant in scope.constants(other):
@@ -151,15 +162,20 @@ def _value(compared: _Comparison, subject: _Subject, facts: SiteFacts) -> Iterat
     known, none = _known(path, subject, facts)
     if known is None or (path == ("target",) and ("://" in value or not value)):
         return
-    begins = _BEGINS.get(compared.operator)
-    if begins is not None and not any(begins(one, value) for one in known):
-        word = "begins" if compared.operator == "startswith" else "ends"
-        yield (
-            line,
-            f'{none} that {word} with "{value}": {compared.outcome}; {nearest(value, known)}',
-        )
-    elif begins is None and compared.operator not in _ORDER and value not in known:
-        yield line, f"{none} `{value}`: {compared.outcome}; {nearest(value, known)}"
+    holds, verb = _PARTS.get(compared.operator, (None, ""))
+    hint = f"{compared.outcome}; {nearest(value, known)}"
+    if holds is not None and not any(holds(one, value) for one in known):
+        yield line, f'{none} that {verb} "{value}": {hint}'
+    elif holds is None and compared.operator not in _ORDER and value not in known:
+        yield line, f"{none} `{value}`: {hint}"
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether the pattern is met; one of another dialect than JSON Schema's may be."""
+    try:
+        return bool(compile_schema({"pattern": pattern}).is_valid(text))
+    except SchemaError:
+        return True
 
 
 def _known(path: Names, subject: _Subject, facts: SiteFacts) -> tuple[frozenset[str] | None, str]:

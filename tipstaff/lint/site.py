@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pdp.bundle import PolicyText
+from pdp.errors import SidecarError
 from pep.config import PepConfig
 from tipstaff.lint import claims, rego, server_rules
 from tipstaff.lint.caution import Caution
@@ -32,10 +33,17 @@ def cautions(text: PolicyText, folder: Path, pep: PepConfig, opa: Path) -> list[
             source.read_text(encoding="utf-8"), str(source), text.catalogue.get(name)
         )
     ]
-    site = sorted(name for name in text.files if name.startswith("site/"))
-    modules = {str(folder / name): module for name, module in _parsed(folder, site, opa).items()}
-    facts = facts_of(text, pep)
-    return [*of_yaml, *sorted([*rego.cautions(modules, facts), *claims.cautions(modules, facts)])]
+    return [*of_yaml, *_of_rego(text, folder, facts_of(text, pep), opa)]
+
+
+def _of_rego(text: PolicyText, folder: Path, facts: SiteFacts, opa: Path) -> list[Caution]:
+    site = {name: content for name, content in text.files.items() if name.startswith("site/")}
+    try:
+        modules = {str(folder / name): module for name, module in _parsed(site, opa)}
+        return sorted([*rego.cautions(modules, facts), *claims.cautions(modules, facts)])
+    except RecursionError:
+        sentence = "rules in Rego are nested too deeply to be looked through for warnings"
+        return [Caution(str(folder / "site"), 1, sentence)]
 
 
 def facts_of(text: PolicyText, pep: PepConfig) -> SiteFacts:
@@ -65,15 +73,18 @@ def _rules_file(folder: Path, server: str) -> Path:
     return yaml if yaml.is_file() else yaml.with_name("data.json")
 
 
-def _parsed(folder: Path, names: Iterable[str], opa: Path) -> dict[str, Node]:
-    """The files as OPA reads them; raises `CalledProcessError` for one that it cannot read."""
+def _parsed(files: Mapping[str, bytes], opa: Path) -> list[tuple[str, Node]]:
+    """Each file as OPA reads it; raises `SidecarError` when OPA does not."""
 
     def parse(name: str) -> tuple[str, Node]:
-        command = [str(opa), *_PARSE, name]
+        command = [str(opa), *_PARSE, "/dev/stdin"]
         done = subprocess.run(  # noqa: S603 - our own opa
-            command, cwd=folder, capture_output=True, check=True, timeout=_SECONDS
+            command, input=files[name], capture_output=True, check=True, timeout=_SECONDS
         )
         return name, json.loads(done.stdout)
 
-    with ThreadPoolExecutor(_PARSERS) as pool:
-        return dict(pool.map(parse, names))
+    try:
+        with ThreadPoolExecutor(_PARSERS) as pool:
+            return list(pool.map(parse, sorted(files)))
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SidecarError(f"`opa parse` of the site's rules failed: {error}") from error

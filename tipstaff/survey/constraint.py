@@ -73,9 +73,11 @@ def _demanded(
         element = _demanded(part.elements(), own, chosen, value, write_key, depth + 1)
         forms += [f"{{type: array, items: {element}}}"] if element else []
     inner = _members(part, chosen, value, write_key, depth + 1)
+    if own and not inner:  # which of its texts carries the danger is not told, so each may
+        inner = _members(part, lambda _: True, value, write_key, depth + 1)
     forms += [f"{{type: object, {inner}}}"] if inner else []
     if not forms:
-        return own if types & {"array", "object"} else ""
+        return own if "object" in types and not part.properties() else ""
     return forms[0] if len(forms) == 1 else f"{{anyOf: [{', '.join(forms)}]}}"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +12,12 @@ import pytest
 from pdp.checks import compile_schema
 from pdp.errors import PolicyTextError
 from pdp.rules import validate
+from tipstaff.lint.server_rules import cautions
 from tipstaff.survey.attacks import MOST, Applied, argument, attacks_on, load, parse
+from tipstaff.survey.classify import classify_all
 from tipstaff.survey.model import Category, Classification, Evidence, Mark, Risk
 
+ROOT = Path(__file__).parents[4]
 DEFINITION: dict[str, Any] = {
     "name": "x",
     "inputSchema": {
@@ -253,6 +258,8 @@ def test_no_path_gets_round_the_rule_that_is_advised(kind: str) -> None:
     properties = FILE_TOOLS[kind]
     stops = advice("path_traversal", Mark.FILES, properties)
     schema = demanded(stops)
+    listed = {"tools": {"x": {"definition": {"inputSchema": {"properties": properties}}}}}
+    assert cautions(rules_in(stops)[-1], "data.yaml", listed) == []
     inside = filled({"properties": properties}, "/srv/a/b c.txt")
     assert schema.is_valid(inside), stops
     assert not schema.is_valid({})
@@ -318,6 +325,21 @@ def test_no_secret_gets_round_the_rule_that_is_advised() -> None:
     assert schema.is_valid({"api_key": "vault:team/mail.key"})
     for value in ("sk-123", "env:", "env:A sk-123", "env:A\nsk-123"):
         assert not schema.is_valid({"api_key": value})
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "bench" / "tools").glob("*.json")), ids=lambda path: path.stem
+)
+def test_advice_for_tools_of_real_servers_loads_and_gives_no_warning(path: Path) -> None:
+    """Of every attack that each of them is open to."""
+    tools = [one for one in json.loads(path.read_text())["tools"] if one.get("inputSchema")]
+    for tool, kind in zip(tools, classify_all(tools), strict=True):
+        listed = {"tools": {tool["name"]: {"definition": tool}}}
+        for hit in attacks_on(tool["name"], "s", tool, kind):
+            for rule in rules_in(hit.stops):
+                if rule.startswith("tools: ") and "ARGUMENT" not in rule:
+                    validate(rule, hit.key, listed)
+                    assert cautions(rule, hit.key, listed) == []
 
 
 def test_arguments_that_are_too_many_to_show_leave_the_call_to_a_person() -> None:

@@ -48,9 +48,17 @@ def test_what_is_demanded_has_the_shape_that_is_declared(declared: Any, held: An
     assert demanded(schema, "a")["properties"]["a"] == held
 
 
-def test_a_number_carries_nothing() -> None:
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"type": "integer"},
+        {"type": "array", "items": {"type": "integer"}},
+        {"type": "object", "properties": {"enabled": {"type": "boolean"}}},
+    ],
+)
+def test_what_holds_no_text_carries_nothing(declared: Any) -> None:
     """A rule that demands a text of it would refuse every call."""
-    assert demanded({"properties": {"a": {"type": "integer"}}}, "a") == {}
+    assert demanded({"properties": {"a": declared}}, "a") == {}
 
 
 def test_what_lies_deeper_is_held_where_it_lies() -> None:
@@ -58,6 +66,14 @@ def test_what_lies_deeper_is_held_where_it_lies() -> None:
     schema = {"properties": {"o": {"type": "array", "items": {"properties": {"a": {}}}}}}
     inner = {"type": "object", "properties": {"a": {"const": "fine"}}, "required": ["a"]}
     assert demanded(schema, "a")["properties"]["o"] == {"type": "array", "items": inner}
+
+
+def test_an_object_is_held_by_each_text_in_it() -> None:
+    """A text that is demanded in its place refuses every call; which of them is meant is not told."""
+    inside = {"value": {"type": "string"}, "count": {"type": "integer"}}
+    schema = {"properties": {"a": {"type": "object", "properties": inside}}}
+    held = {"type": "object", "properties": {"value": {"const": "fine"}}, "required": ["value"]}
+    assert demanded(schema, "a")["properties"]["a"] == held
 
 
 def test_more_than_can_be_read_is_said_to_be_so() -> None:
