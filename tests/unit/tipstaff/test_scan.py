@@ -95,12 +95,12 @@ def test_the_next_step_can_be_typed(source: str, is_asked: bool, place: str) -> 
 def test_a_saved_list_is_one_object_for_programs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing else is on standard output."""
+    """The worst tool first; nothing else is on standard output."""
     assert run(tmp_path, READ, DELETE, json=True) == 0
     out, err = capsys.readouterr()
     data = json.loads(out)
     assert data["server"] == "my_list"
-    assert [tool["name"] for tool in data["tools"]] == ["list_files", "delete_file"]
+    assert [tool["name"] for tool in data["tools"]] == ["delete_file", "list_files"]
     assert {"category", "risk", "confidence", "evidence", "attacks", "signs"} <= set(
         data["tools"][1]
     )
