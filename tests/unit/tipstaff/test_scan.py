@@ -49,13 +49,13 @@ def run(folder: Path, *tools: dict[str, Any], **options: Any) -> int:
         ((READ,), {"low"}),
         ((READ, WRITE), {"low", "medium"}),
         ((DELETE, READ), {"low", "medium", "high", "critical"}),
-        ((READ, POISONED), {"low", "signs"}),
+        ((READ, POISONED), {"low", "medium", "high", "critical", "signs"}),
     ],
 )
 def test_the_exit_code_is_one_when_something_is_as_bad(
     tools: tuple[dict[str, Any], ...], tripped: set[str]
 ) -> None:
-    """At that risk or a worse one; signs are counted apart."""
+    """At that risk or a worse one; a sign makes a tool critical, and is a sign too."""
     scan = Scan((made(*tools),))
     assert {one for one in FAIL_ON if verdict(scan, one) == 1} == tripped
     assert {verdict(scan, one) for one in FAIL_ON} <= {0, 1}
@@ -95,12 +95,12 @@ def test_the_next_step_can_be_typed(source: str, is_asked: bool, place: str) -> 
 def test_a_saved_list_is_one_object_for_programs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing else is on standard output."""
+    """The worst tool first; nothing else is on standard output."""
     assert run(tmp_path, READ, DELETE, json=True) == 0
     out, err = capsys.readouterr()
     data = json.loads(out)
     assert data["server"] == "my_list"
-    assert [tool["name"] for tool in data["tools"]] == ["list_files", "delete_file"]
+    assert [tool["name"] for tool in data["tools"]] == ["delete_file", "list_files"]
     assert {"category", "risk", "confidence", "evidence", "attacks", "signs"} <= set(
         data["tools"][1]
     )

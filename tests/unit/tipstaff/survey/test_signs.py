@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tipstaff.survey.published_attacks import ATTACKS, LATER, SOURCES
+from tests.published_attacks import ATTACKS, LATER, SOURCES
 from tipstaff.survey.model import Sign
 from tipstaff.survey.signs import KINDS, LONGEST_TEXT, signs
 
