@@ -15,13 +15,13 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from pdp import rules, site_rules
+from pdp import hints, rules, site_rules
 from pdp.api import strict_json
 from pdp.catalogue import without_prose
 from pdp.claims import SYNTAX_QUERY, ClaimsRead, claims_read
@@ -165,10 +165,7 @@ def _read_source(
         case ("site", *_) if path.suffix == ".rego":
             files[relative.as_posix()] = read_file(path)
             return ""
-    raise PolicyTextError(
-        f"{path}: this file would not be read; rules are servers/<server>/data.yaml, "
-        "catalog/<server>/data.json and site/<name>/<name>.rego"
-    )
+    raise PolicyTextError(f"{path}: this file would not be read; {hints.of_place(relative)}")
 
 
 def _server_rules(path: Path, server: str, catalogue: Mapping[str, Any]) -> bytes:
@@ -285,9 +282,5 @@ async def _run(opa: Path, *arguments: str, cwd: Path) -> bytes:
         if process.returncode is None:
             process.kill()
     if process.returncode != 0:
-        raise PolicyTextError(_readable(output.decode(errors="replace").splitlines()))
+        raise PolicyTextError(hints.of_opa(output.decode(errors="replace").splitlines()))
     return output
-
-
-def _readable(lines: Iterable[str]) -> str:
-    return "\n".join(line.removeprefix("error: ") for line in lines if line.strip())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import jsonschema_rs
 from msgspec import Struct
@@ -35,8 +35,17 @@ _SCHEMAS = (
 ).split()
 
 
+Place: TypeAlias = tuple[str | int, ...]
+"""A path into a schema, key by key."""
+
+
 class SchemaError(ValueError):
-    """A schema that cannot be held: not valid, an unknown keyword, or a reference outside itself."""
+    """A schema that cannot be held, and where: not valid, an unknown keyword, a reference outside itself."""
+
+    def __init__(self, message: str, place: Place = ()) -> None:
+        """`message` names the place, too."""
+        super().__init__(message)
+        self.place = place
 
 
 class CheckFailure(Struct, frozen=True):
@@ -80,36 +89,51 @@ def compile_schema(schema: Any, *, known_formats_only: bool = False) -> Any:
             mask="the value",
         )
     except (ValueError, jsonschema_rs.ReferencingError) as error:
-        where = ".".join(str(part) for part in getattr(error, "instance_path", ()))
         message = str(error).partition("\n")[0]
-        raise SchemaError(f"{where}: {message}" if where else message) from error
+        place = tuple(getattr(error, "instance_path", ()))
+        if "registry" in message:  # how a reference out of the schema is refused
+            place = _first(schema, lambda part: _refers_elsewhere(part.get("$ref"))) or place
+            message = "a $ref can only lead to another place of the same schema"
+        raise SchemaError(f"{_at(place)}{message}", place) from error
 
 
-def unknown_keyword(schema: Any, path: str = "") -> tuple[str, str] | None:
-    """The path and name of the first keyword that is not 2020-12's, or `None`."""
-    if not isinstance(schema, dict):
-        return None
-    for key in schema:
-        if key not in KEYWORDS:
-            return path, key
-    for where, child in _children(schema):
-        found = unknown_keyword(child, f"{path}.{where}" if path else where)
-        if found is not None:
-            return found
+def unknown_keyword(schema: Any) -> tuple[Place, str] | None:
+    """The place and name of the first keyword that is not 2020-12's, or `None`."""
+    for place, part in _parts(schema, ()):
+        for key in part:
+            if key not in KEYWORDS:
+                return place, key
     return None
 
 
-def _children(schema: dict[str, Any]) -> list[tuple[str, Any]]:
-    found = [(key, schema[key]) for key in _SCHEMAS if key in schema]
+def _at(place: Place) -> str:
+    """A place as a message begins with it."""
+    return f"{'.'.join(map(str, place))}: " if place else ""
+
+
+def _first(schema: Any, holds: Callable[[dict[str, Any]], bool]) -> Place | None:
+    return next((place for place, part in _parts(schema, ()) if holds(part)), None)
+
+
+def _refers_elsewhere(reference: Any) -> bool:
+    return isinstance(reference, str) and not reference.startswith("#")
+
+
+def _parts(schema: Any, place: Place) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """The schema and every schema within it, each with its place."""
+    if not isinstance(schema, dict):
+        return
+    yield place, schema
+    for key in _SCHEMAS:
+        yield from _parts(schema.get(key), (*place, key))
     for key in _SCHEMA_MAPS:
-        value = schema.get(key)
-        if isinstance(value, dict):
-            found += [(f"{key}.{name}", child) for name, child in value.items()]
+        children = schema.get(key)
+        for name, child in children.items() if isinstance(children, dict) else ():
+            yield from _parts(child, (*place, key, name))
     for key in _SCHEMA_LISTS:
-        value = schema.get(key)
-        if isinstance(value, list):
-            found += [(f"{key}.{index}", child) for index, child in enumerate(value)]
-    return found
+        children = schema.get(key)
+        for index, child in enumerate(children if isinstance(children, list) else ()):
+            yield from _parts(child, (*place, key, index))
 
 
 def _failures(
@@ -155,5 +179,5 @@ def _compiled(text: bytes, *, declared: bool) -> Any:
     if not isinstance(schema, (bool, dict)):
         raise SchemaError("neither an object nor a boolean")
     if unknown is not None:
-        raise SchemaError(f"unknown keyword {unknown[1]!r} at {unknown[0] or 'the top'}")
+        raise SchemaError(f"{_at(unknown[0])}unknown keyword {unknown[1]!r}")
     return compile_schema(schema, known_formats_only=not declared)

@@ -132,7 +132,7 @@ def _wrong_together(name: str, members: Mapping[Any, Any]) -> Iterator[str]:
             yield "an element of `check` needs either `schema` or `schema_ref`"
         schema = members.get("schema", COMPUTED)
         if schema is not COMPUTED and (fault := schema_fault(schema)):
-            yield f"`schema` in an element of `check`: {fault}"
+            yield f"`schema` in an element of `check`: {fault[1]}"
     if name == "limit" and COMPUTED not in members.values():
         fields = {key: value for key, value in members.items() if key not in _REMARKS}
         try:

@@ -45,10 +45,18 @@ def load(text: str, source: str) -> Located:
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark
         line = mark.line + 1 if mark else 1
-        raise PolicyTextError(f"{source}:{line}: not YAML: {error.problem}") from error
+        problem = _plainly(error.problem or "")
+        raise PolicyTextError(f"{source}:{line}: not YAML: {problem}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise PolicyTextError(f"{source}: not YAML: {error}") from error
     return Located(source, value, lines)
+
+
+def _plainly(problem: str) -> str:
+    """The parser's own words, but for what people meet."""
+    if "cannot start any token" in problem:
+        return f"{problem}; indent by blanks, not by tabs, and put quotes around @, ` and %"
+    return problem
 
 
 def name_of(path: Path) -> str:

@@ -60,17 +60,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known are: {listed}{', …' if len(known) > 8 else ''}" if known else "none is known"
 
 
-def schema_fault(schema: Any) -> str:
-    """Why `schema` cannot be held in all its parts; nothing when it can."""
+def schema_fault(schema: Any) -> tuple[Path, str] | None:
+    """Where and why `schema` cannot be held in all its parts; nothing when it can."""
     if unknown := unknown_keyword(schema):
         where, word = unknown
-        at = f"{where}: " if where else ""
-        return f"{at}`{word}` checks nothing; {nearest(word, KEYWORDS)}"
+        at = f"{name_of(where)}: " if where else ""
+        return where, f"{at}`{word}` checks nothing; {nearest(word, KEYWORDS)}"
     try:
         compile_schema(schema, known_formats_only=True)
     except SchemaError as error:
-        return f"not a JSON Schema: {error}"
-    return ""
+        return error.place, f"not a JSON Schema that can be held: {error}"
+    return None
 
 
 def starter_rules(server: str, head: str = "") -> str:
@@ -116,8 +116,9 @@ class _Check(Struct):
     problems: list[str]
     tools: Mapping[str, Any] | None
 
-    def fail(self, path: Path, message: str) -> None:
-        line = self.located.line(path)
+    def fail(self, path: Path, message: str, within: Path = ()) -> None:
+        """Name `path`, with the line of what is wrong within it."""
+        line = self.located.line((*path, *within))
         where = f"{name_of(path)}: " if path else ""
         self.problems.append(f"{self.located.source}:{line}: {where}{message}")
 
@@ -290,4 +291,4 @@ class _Check(Struct):
             self.fail(path, "must be a JSON Schema, or the word `declared`")
             return
         if fault := schema_fault(schema):
-            self.fail(path, fault)
+            self.fail(path, fault[1], fault[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +14,9 @@ from hypothesis import settings
 # A test says what is right, not how long it takes: the machine may be busy.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# What a terminal says of itself is said by the tests that are about it.
+os.environ.pop("COLUMNS", None)
 
 # Counts as set up, so that a command run inside a test leaves no logger behind that keeps the
 # stream which pytest closes after that test.

@@ -44,7 +44,12 @@ class CommandParser(argparse.ArgumentParser):
         end = words.index("--") if "--" in words else len(words)
         own, rest = self._options_first(words[:end]), words[end + 1 :]
         if not self._command_name:
-            return super().parse_known_args([*own, *(["--", *rest] if rest else [])], namespace)
+            words = [*own, *(["--", *rest] if rest else [])]
+            parsed, unknown = super().parse_known_args(words, namespace)
+            if unknown and unknown[0].startswith("-"):
+                known = [name for name in self._option_string_actions if name.startswith("--")]
+                self.error(f"there is no option {unknown[0]!r} here; {nearest(unknown[0], known)}")
+            return parsed, unknown
         parsed, unknown = super().parse_known_args(own, namespace)
         setattr(parsed, self._command_name, [*getattr(parsed, self._command_name), *rest])
         if unknown and not rest:

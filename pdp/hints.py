@@ -1,0 +1,50 @@
+"""What was probably meant: of a file in a place where none is read, of a function that rules may not use. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import PurePath
+
+_FOLDERS = ("servers", "catalog", "site")
+_PLACES = (
+    "rules are servers/<server>/data.yaml, catalog/<server>/data.json and site/<name>/<name>.rego"
+)
+_UNDEFINED = re.compile(r"undefined function ([\w.]+)")
+# The capabilities of rules leave these out: what they answer changes from call to call.
+_NOT_FOR_RULES = {
+    "time.now_ns": "the time of the call is input.time",
+    "http.send": "rules decide without the network: bring what they need into the policy folder as data",
+    "net.lookup_ip_addr": "rules decide without the network",
+    "opa.runtime": "rules do not see the machine they run on",
+    "rand.intn": "the same call must get the same answer",
+    "uuid.rfc4122": "the same call must get the same answer",
+}
+
+
+def of_place(relative: PurePath) -> str:
+    """Where a file of the policy folder belongs that is not read where it is."""
+    match relative.parts:
+        case (str() as file,) if relative.suffix == ".rego":
+            better = f"site/{PurePath(file).stem}/{file}"
+        case ("servers", str()) if relative.suffix in {".yaml", ".yml", ".json"}:
+            better = f"servers/{relative.stem}/data.yaml"
+        case ("servers", server, _):
+            better = f"servers/{server}/data.yaml"
+        case (folder, *rest) if near := difflib.get_close_matches(folder, _FOLDERS, 1):
+            better = "/".join((*near, *rest))
+        case _:
+            return _PLACES
+    return f"did you mean {better}? {_PLACES}" if better != str(relative) else _PLACES
+
+
+def of_opa(lines: Iterable[str]) -> str:
+    """What OPA says of rules, with why it does not know a function that rules may not use."""
+    return "\n".join(_explained(line.removeprefix("error: ")) for line in lines if line.strip())
+
+
+def _explained(line: str) -> str:
+    undefined = _UNDEFINED.search(line)
+    why = _NOT_FOR_RULES.get(undefined.group(1)) if undefined else None
+    return f"{line}: not for rules: {why}" if why else line
