@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct, structs
 
+from pdp.did_you_mean import nearest
 from pdp.policy import Check, Limit
-from pdp.rules import nearest, schema_fault
+from pdp.rules import schema_fault
 
 
 class Finding(Struct):

@@ -6,7 +6,6 @@ valid one, so that a slip of the pen never becomes a silent allow. All problems 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from pdp.api.codec import MAX_TARGET
 from pdp.api.methods import METHODS
 from pdp.api.names import own_form
 from pdp.checks import KEYWORDS, SchemaError, compile_schema, unknown_keyword
+from pdp.did_you_mean import nearest
 from pdp.errors import PolicyTextError
 from pdp.located import Located, Path, load, name_of
 from pdp.policy import LARGEST, MAX_LIMIT, MAX_WINDOW
@@ -48,16 +48,6 @@ def validate(text: str, source: str, catalogue: Mapping[str, Any] | None) -> dic
     if check.problems:
         raise PolicyTextError("\n".join(check.problems))
     return dict(value)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint at what may have been meant, or what there is."""
-    known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    listed = ", ".join(known[:8])
-    return f"known are: {listed}{', …' if len(known) > 8 else ''}" if known else "none is known"
 
 
 def schema_fault(schema: Any) -> tuple[Path, str] | None:

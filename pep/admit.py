@@ -8,13 +8,14 @@ when the header lines and the bytes came in.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, structs
 
 from pdp.api.codec import MAX_TARGET
 from pdp.api.model import Reference
 from pdp.api.names import own_form
+from pep.choices import ToolNames
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.headers import HANDSHAKE_VERSIONS, VERSION_KEY, Front, check_mirrors, era_of, header_era
 from pep.jsonrpc import Message, Notification, Request, Response, meta_of, raw_param
@@ -30,7 +31,6 @@ from pep.methods import (
     target_of,
 )
 
-ToolNames = Literal["strict", "any"]
 # MCP 2025-11-25, tools: tool names.
 TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 

@@ -9,9 +9,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct, field
 
 from pdp.api.private import Private, PrivateBytes
-from pep.admit import ToolNames
-from pep.enforce import DenialStyle
-from pep.jwt_bearer import ALGORITHMS
+from pep.choices import JWT_ALGORITHMS, DenialStyle, ToolNames
 
 Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
@@ -120,9 +118,9 @@ class Jwt(Private, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse what could accept a forged token."""
-        unknown = [one for one in self.algorithms if one not in ALGORITHMS]
+        unknown = [one for one in self.algorithms if one not in JWT_ALGORITHMS]
         if unknown or not self.algorithms:
-            listed = ", ".join(ALGORITHMS)
+            listed = ", ".join(JWT_ALGORITHMS)
             raise ValueError(f"algorithms: {unknown or 'none'} cannot be accepted; known: {listed}")
         host = urlsplit(self.jwks).hostname
         if self.jwks.startswith("http://") and host not in _LOOPBACK:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, structs
 
 from pdp.api.model import Appearance, Decision, Effect, Obligation, Reason
 from pep import rate_limit
 from pep.admit import status_of
+from pep.choices import DenialStyle
 from pep.errors import (
     WIRE,
     ApprovalRequired,
@@ -76,7 +77,6 @@ class Refuse(Struct, frozen=True):
 
 
 Verdict = Forward | Refuse
-DenialStyle = Literal["result", "error"]
 
 
 def enforce(message: Request, decision: Decision, *, era: str, denial: DenialStyle) -> Verdict:

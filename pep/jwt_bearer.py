@@ -19,18 +19,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from msgspec import Struct
 
 from pdp.api.model import Principal
+from pep.choices import JWT_ALGORITHMS
 from pep.errors import CredentialInvalid
 
-# Key type and curve of each algorithm that may be listed (RFC 7518 section 3.1, RFC 8037).
-ALGORITHMS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        **{f"{family}{size}": ("RSA", "") for family in ("RS", "PS") for size in (256, 384, 512)},
-        "ES256": ("EC", "P-256"),
-        "ES384": ("EC", "P-384"),
-        "ES512": ("EC", "P-521"),
-        "EdDSA": ("OKP", "Ed25519"),
-    }
-)
 MAX_BYTES = 16 * 1024
 _MAX_KEYS = 64
 _MAX_KID = 512
@@ -103,7 +94,7 @@ def key_of(token: str, keys: Keys) -> jwt.PyJWK | None:
     """
     header = _header(token)
     algorithm, kid = str(header.get("alg")), str(header.get("kid", ""))
-    if algorithm not in ALGORITHMS:
+    if algorithm not in JWT_ALGORITHMS:
         raise CredentialInvalid("the token's algorithm is not accepted")
     if kid:
         return keys.get((kid, algorithm))
@@ -173,7 +164,7 @@ def _name(entry: Any, index: int) -> str:
 
 
 def _fits(entry: Mapping[str, Any], algorithm: str) -> bool:
-    kind, curve = ALGORITHMS[algorithm]
+    kind, curve = JWT_ALGORITHMS[algorithm]
     return bool(
         entry.get("kty") == kind
         and entry.get("crv", "") == curve

@@ -15,7 +15,8 @@ import structlog
 from msgspec import Struct, field, structs
 
 from pdp.api.model import Call, Decision, Effect, Reference
-from pep.enforce import DenialStyle, Forward, Refuse, Verdict, enforce, is_fault, is_shown
+from pep.choices import DenialStyle
+from pep.enforce import Forward, Refuse, Verdict, enforce, is_fault, is_shown
 from pep.errors import DecisionAway
 from pep.inspect import Created, Finding, Kind, Withdrawn, inspect, kept
 from pep.jsonrpc import Request

@@ -19,8 +19,9 @@ from pdp.api.model import Call, Client, Decision, Effect, Principal, Protocol, S
 from pdp.lifelong import heard
 from pep import call
 from pep.addressing import Addressed, read_line
-from pep.admit import Admitted, ToolNames, admit_line, check_name
-from pep.enforce import DenialStyle, Forward, enforce
+from pep.admit import Admitted, admit_line, check_name
+from pep.choices import DenialStyle, ToolNames
+from pep.enforce import Forward, enforce
 from pep.errors import BodyTooLarge, InvalidRequest, Refusal
 from pep.headers import VERSION_KEY, Front
 from pep.jsonrpc import (

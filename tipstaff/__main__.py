@@ -7,14 +7,15 @@ configuration, with one message that says what to do.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import cast
 
 from pdp.errors import PdpError
 from pep.errors import PepError
-from tipstaff import commands, console, logs, survey_commands
+from tipstaff import commands, survey_commands
 from tipstaff.arguments import Command, CommandParser, shows_help
 from tipstaff.errors import TipstaffError
 from tipstaff.opa_digests import OPA_VERSION
@@ -37,6 +38,8 @@ start here:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = parser().parse_args(argv)
+    from tipstaff import console, logs  # what --help does without
+
     logs.configure()
     try:
         return _run(arguments)
@@ -50,6 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     command: Command = arguments.command
+    if isinstance(command, str):
+        module, _, name = command.partition(":")
+        command = cast("Callable[[argparse.Namespace], int]", getattr(import_module(module), name))
     return command(arguments)
 
 
@@ -61,7 +67,7 @@ def parser() -> CommandParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whole.add_argument("--version", action="version", version=_version())
+    whole.add_argument("--version", action=_ShowsVersion, nargs=0, help="show the version and exit")
     whole.set_defaults(command=shows_help(whole))
     listed = whole.add_subparsers(title="commands", metavar="COMMAND")
     for add in (*survey_commands.ALL, *commands.ALL):
@@ -69,8 +75,15 @@ def parser() -> CommandParser:
     return whole
 
 
-def _version() -> str:
-    return f"tipstaff {importlib.metadata.version('tipstaff')} (OPA {OPA_VERSION})"
+class _ShowsVersion(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print it and end."""
+        from importlib.metadata import version
+
+        sys.stdout.write(f"tipstaff {version('tipstaff')} (OPA {OPA_VERSION})\n")
+        parser.exit()
 
 
 if __name__ == "__main__":

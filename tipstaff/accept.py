@@ -13,8 +13,8 @@ from typing import Any
 
 from rich.text import Text
 
+from pdp.did_you_mean import nearest
 from pdp.errors import ConfigError
-from pdp.rules import nearest
 from tipstaff import console, registry, sources, user_file
 from tipstaff.survey import pins
 from tipstaff.survey.glyphs import visible

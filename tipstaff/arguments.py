@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
-from pdp.rules import nearest
-from tipstaff import console
+from pdp.did_you_mean import nearest
 
-Command = Callable[[argparse.Namespace], int]
+Command: TypeAlias = str | Callable[[argparse.Namespace], int]
+"""What runs a command; one in a module of its own by name, `module:function`, loaded when it is run."""
 Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"  # noqa: SLF001
 # Options that hardly any server has: behind `--` they are likely to be meant for us.
 _OURS_ONLY = frozenset({"--preset", "--agent", "--bearer", "--update", "--tools-list", "--fail-on"})
@@ -54,12 +54,16 @@ class CommandParser(argparse.ArgumentParser):
         setattr(parsed, self._command_name, [*getattr(parsed, self._command_name), *rest])
         if unknown and not rest:
             self.error(f"{' '.join(unknown)}: no such option; put -- before a server's command")
+        from tipstaff import console
+
         for word in sorted(_OURS_ONLY & set(rest) & set(self._option_string_actions)):
             console.warn(f"{word} stands behind --, so the server gets it; put it before --")
         return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and how the command is written, and end with exit code 2."""
+        from tipstaff import console
+
         code = console.fail(message)
         console.err.print(self.format_usage().rstrip(), markup=False)
         raise SystemExit(code)

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pdp.did_you_mean import nearest
 from pdp.errors import ConfigError
 from pdp.masking import masked
-from pdp.rules import nearest
 from pep import api_token
 from pep.config import Server
 from tipstaff import client_forms, console, user_file

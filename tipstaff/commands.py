@@ -9,9 +9,9 @@ from tipstaff.arguments import Commands, add, add_config, add_group, add_json
 
 
 def _add_init(commands: Commands) -> None:
-    from tipstaff import init
-
-    parser = add(commands, "init", init.command, "write a configuration and starter rules")
+    parser = add(
+        commands, "init", "tipstaff.init:command", "write a configuration and starter rules"
+    )
     parser.add_argument(
         "folder", type=Path, nargs="?", default=Path(), help="where (default: here)"
     )
@@ -25,13 +25,16 @@ def _add_init(commands: Commands) -> None:
 
 
 def _add_services(commands: Commands) -> None:
-    from tipstaff import services, up
-
-    parser = add(commands, "up", up.command, "run everything: OPA, the decision service, the proxy")
+    parser = add(
+        commands,
+        "up",
+        "tipstaff.up:command",
+        "run everything: OPA, the decision service, the proxy",
+    )
     add_config(parser)
     for name, command, what in (
-        ("pdp", services.pdp_command, "run the decision service alone, with its OPA"),
-        ("pep", services.pep_command, "run the proxy alone"),
+        ("pdp", "tipstaff.services:pdp_command", "run the decision service alone, with its OPA"),
+        ("pep", "tipstaff.services:pep_command", "run the proxy alone"),
     ):
         parser = add(commands, name, command, what)
         add_config(parser)
@@ -40,10 +43,11 @@ def _add_services(commands: Commands) -> None:
 
 
 def _add_wrap(commands: Commands) -> None:
-    from tipstaff import wrap
-
     parser = add(
-        commands, "wrap", wrap.command, "judge the calls to a server that the client starts itself"
+        commands,
+        "wrap",
+        "tipstaff.wrap:command",
+        "judge the calls to a server that the client starts itself",
     )
     parser.usage = "tipstaff wrap [-c FILE] [--agent NAME] NAME -- COMMAND…"
     parser.epilog = (
@@ -57,21 +61,19 @@ def _add_wrap(commands: Commands) -> None:
 
 
 def _add_status(commands: Commands) -> None:
-    from tipstaff import status
-
-    parser = add(commands, "status", status.command, "ask the running services how they are")
+    parser = add(
+        commands, "status", "tipstaff.status:command", "ask the running services how they are"
+    )
     parser.epilog = "Exit code 1: something is not as it should be."
     add_config(parser)
     add_json(parser)
 
 
 def _add_check(commands: Commands) -> None:
-    from tipstaff import policy
-
     parser = add(
         commands,
         "check",
-        policy.check_command,
+        "tipstaff.policy:check_command",
         "check configuration and rules, and show the former",
     )
     parser.epilog = "A warning is about what loads and is probably not what was meant."
@@ -83,12 +85,10 @@ def _add_check(commands: Commands) -> None:
 
 
 def _add_test(commands: Commands) -> None:
-    from tipstaff import policy
-
     parser = add(
         commands,
         "test",
-        policy.test_command,
+        "tipstaff.policy:test_command",
         "run the tests of the policy, yours and the library's",
     )
     add_config(parser)
@@ -98,10 +98,11 @@ def _add_test(commands: Commands) -> None:
 
 
 def _add_decide(commands: Commands) -> None:
-    from tipstaff import decide
-
     parser = add(
-        commands, "decide", decide.command, "ask the running decision service about one call"
+        commands,
+        "decide",
+        "tipstaff.decide:command",
+        "ask the running decision service about one call",
     )
     parser.epilog = (
         "Without --dry-run the question counts: an allowed call takes its budgets and is recorded, "
@@ -128,9 +129,7 @@ def _add_decide(commands: Commands) -> None:
 
 
 def _add_log(commands: Commands) -> None:
-    from tipstaff import logview
-
-    parser = add(commands, "log", logview.command, "show the records of decisions")
+    parser = add(commands, "log", "tipstaff.logview:command", "show the records of decisions")
     parser.epilog = (
         "Of --server, --tool, --code and --caller each may hold * for anything. Times are UTC, as in "
         "the records. On a terminal a line is cut to its width: -v shows the rest, --json everything."
@@ -155,14 +154,16 @@ def _add_log(commands: Commands) -> None:
 
 
 def _add_token(commands: Commands) -> None:
-    from tipstaff import token
-
     actions = add_group(commands, "token", "make, list and revoke API tokens of callers")
-    create = add(actions, "create", token.create_command, "make a token and show it, once")
+    create = add(
+        actions, "create", "tipstaff.token:create_command", "make a token and show it, once"
+    )
     create.add_argument("name", help="who calls with it: the principal is token:NAME")
     create.add_argument("--expires", metavar="TIME", help="for example 12h or 90d (default: never)")
-    listing = add(actions, "list", token.list_command, "list tokens, without their secrets")
-    revoking = add(actions, "revoke", token.revoke_command, "refuse a token from now on")
+    listing = add(
+        actions, "list", "tipstaff.token:list_command", "list tokens, without their secrets"
+    )
+    revoking = add(actions, "revoke", "tipstaff.token:revoke_command", "refuse a token from now on")
     revoking.add_argument("which", help="its id, or a name for all tokens of that caller")
     for one in (create, listing, revoking):
         add_config(one)
@@ -171,12 +172,12 @@ def _add_token(commands: Commands) -> None:
 
 
 def _add_limits(commands: Commands) -> None:
-    from tipstaff import limits
-
     actions = add_group(commands, "limits", "show what limits have counted, or begin anew")
-    listing = add(actions, "list", limits.list_command, "show the counters in use, fullest first")
+    listing = add(
+        actions, "list", "tipstaff.limits:list_command", "show the counters in use, fullest first"
+    )
     add_json(listing)
-    reset = add(actions, "reset", limits.reset_command, "empty counters")
+    reset = add(actions, "reset", "tipstaff.limits:reset_command", "empty counters")
     reset.add_argument("--all", action="store_true", help="every counter")
     for one in (listing, reset):
         add_config(one)
@@ -187,10 +188,10 @@ def _add_limits(commands: Commands) -> None:
 
 
 def _add_opa(commands: Commands) -> None:
-    from tipstaff import services
-
     actions = add_group(commands, "opa", "manage the OPA binary")
-    install = add(actions, "install", services.install_command, "find or get the pinned opa binary")
+    install = add(
+        actions, "install", "tipstaff.services:install_command", "find or get the pinned opa binary"
+    )
     install.add_argument("--opa", metavar="PATH", help="use this binary (default: $TIPSTAFF_OPA)")
 
 

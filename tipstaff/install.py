@@ -17,14 +17,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
-
 from tipstaff.installed import BrokenInstallError, check, record, sha256
 from tipstaff.opa_digests import MODULE, MODULE_SUM, OPA_VERSION, RELEASE_SHA256
 
 RELEASES = "https://github.com/open-policy-agent/opa/releases/download"
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 
 Say = Callable[[str], None]
 
@@ -108,7 +105,7 @@ def install_opa(
         tell(f"opa {OPA_VERSION}: trying {what} …")
         try:
             return _place(get, cached_path(cache))
-        except (OpaInstallError, httpx.HTTPError, OSError) as error:
+        except (OpaInstallError, OSError) as error:
             tried.append(f"  {what}: {error}")
             tell(f"  did not work: {error}")
     raise OpaInstallError(
@@ -143,13 +140,23 @@ def _download(target: Path, releases: str) -> None:
     wanted = RELEASE_SHA256.get(asset)
     if wanted is None:
         raise OpaInstallError(f"the source of this Tipstaff has no digest of {asset}")
-    with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
-        binary = client.get(f"{releases}/v{OPA_VERSION}/{asset}")
-        binary.raise_for_status()
-    target.write_bytes(binary.content)
+    target.write_bytes(_fetched(f"{releases}/v{OPA_VERSION}/{asset}"))
     actual = sha256(target)
     if actual != wanted:
         raise OpaInstallError(f"{asset} has SHA-256 {actual}, but {wanted} is expected")
+
+
+def _fetched(url: str) -> bytes:
+    """What is there; raises `OpaInstallError`."""
+    import httpx  # looking for an opa that is here already does without
+
+    try:
+        with httpx.Client(
+            timeout=httpx.Timeout(60.0, connect=5.0), follow_redirects=True
+        ) as client:
+            return client.get(url).raise_for_status().content
+    except httpx.HTTPError as error:
+        raise OpaInstallError(str(error)) from error
 
 
 def _go_build(target: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import grpc
 
 from pdp.api.v1 import policy_pb2, policy_pb2_grpc
+from pdp.did_you_mean import nearest
 from pdp.errors import ConfigError
-from pdp.rules import nearest
 from tipstaff.config import load
 
 _TOOL_METHOD = "tools/call"

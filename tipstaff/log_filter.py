@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pdp.rules import nearest
+from pdp.did_you_mean import nearest
 from tipstaff.errors import OptionError
 
 _AGE = re.compile(r"([0-9]{1,6})([smhd])")

@@ -18,8 +18,8 @@ from msgspec import Struct
 from pdp import changes, drift
 from pdp.api import strict_json
 from pdp.catalogue import Pin
+from pdp.did_you_mean import nearest
 from pdp.errors import ConfigError
-from pdp.rules import nearest
 from pep.config import Server
 from tipstaff import config, config_text, console, schemas, sources, user_file
 from tipstaff.config import Config

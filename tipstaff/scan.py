@@ -20,15 +20,12 @@ from tipstaff.proxies import proxies_of
 from tipstaff.registry import Site
 from tipstaff.survey import page, table
 from tipstaff.survey.introspect import read_listing
-from tipstaff.survey.model import Category, Risk
+from tipstaff.survey.model import RISKS, Category, Risk
 from tipstaff.survey.report import Report, as_json, report
 from tipstaff.survey.scanned import Scan, scan_as_json
 from tipstaff.sweep import sweep
 from tipstaff.user_file import UserFile
 
-CATEGORIES = tuple(one.value for one in Category)
-RISKS = tuple(one.value for one in Risk)
-FAIL_ON = (*RISKS, "signs")
 """What `--fail-on` may be: a risk, or any warning sign."""
 
 

@@ -16,7 +16,6 @@ import uvloop
 from pdp import state_lock
 from pdp.errors import ConfigError
 from pdp.state_lock import Holder
-from pdp.wiring import serve as serve_pdp
 from tipstaff import console, running
 from tipstaff.config import Config, load
 from tipstaff.install import OpaInstallError, find_opa, install_opa
@@ -29,6 +28,8 @@ _COLLECT_AFTER = 3000
 
 def pdp_command(arguments: argparse.Namespace) -> int:
     """`tipstaff pdp`."""
+    from pdp.wiring import serve as serve_pdp
+
     config = load(arguments.config)
     opa = opa_binary(config, arguments.opa)
     reload = Reload(PDP, config)

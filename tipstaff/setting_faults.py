@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, inspect
 
-from pdp.rules import nearest
+from pdp.did_you_mean import nearest
 
 Fault: TypeAlias = tuple[tuple[str, ...], str]
 """The path of the key within its section, and what is wrong with it."""

@@ -6,14 +6,16 @@ import argparse
 from pathlib import Path
 
 from tipstaff.arguments import CommandParser, Commands, add, add_config, add_json
+from tipstaff.survey.model import CATEGORIES, FAIL_ON, RISKS
 from tipstaff.survey.presets import Preset
 
 
 def _add_scan(commands: Commands) -> None:
-    from tipstaff import scan
-
     parser = add(
-        commands, "scan", scan.command, "show what agents could do with servers; registers nothing"
+        commands,
+        "scan",
+        "tipstaff.scan:command",
+        "show what agents could do with servers; registers nothing",
     )
     parser.usage = "tipstaff scan [options] [NAME | URL | -- COMMAND…]"
     parser.epilog = (
@@ -28,14 +30,14 @@ def _add_scan(commands: Commands) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page to pass on, too")
     parser.add_argument(
         "--fail-on",
-        choices=scan.FAIL_ON,
+        choices=FAIL_ON,
         help="exit with 1 at this risk or more, or any warning sign",
     )
     parser.add_argument(
-        "--only", action="append", default=[], type=str.capitalize, choices=scan.CATEGORIES,
+        "--only", action="append", default=[], type=str.capitalize, choices=CATEGORIES,
         help="show only this category; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--risk", choices=scan.RISKS, help="show only this risk and worse")
+    parser.add_argument("--risk", choices=RISKS, help="show only this risk and worse")
     parser.add_argument("-v", "--verbose", action="store_true", help="show every tool and attack")
     parser.add_argument("-y", "--yes", action="store_true", help="start clients' commands unasked")
     _add_asking(parser)
@@ -43,10 +45,11 @@ def _add_scan(commands: Commands) -> None:
 
 
 def _add_register(commands: Commands) -> None:
-    from tipstaff import register
-
     parser = add(
-        commands, "register", register.command, "list a server's tools, pin them, give them rules"
+        commands,
+        "register",
+        "tipstaff.register:command",
+        "list a server's tools, pin them, give them rules",
     )
     parser.usage = "tipstaff register [options] NAME [URL | -- COMMAND…]"
     parser.epilog = (
@@ -71,9 +74,9 @@ def _add_register(commands: Commands) -> None:
 
 
 def _add_accept(commands: Commands) -> None:
-    from tipstaff import accept
-
-    parser = add(commands, "accept", accept.command, "accept tools whose definition has changed")
+    parser = add(
+        commands, "accept", "tipstaff.accept:command", "accept tools whose definition has changed"
+    )
     parser.epilog = "Shows what has changed and asks. Until then the tool is hidden and denied."
     add_config(parser)
     add_json(parser)
@@ -85,10 +88,13 @@ def _add_accept(commands: Commands) -> None:
 
 
 def _add_client_config(commands: Commands) -> None:
-    from tipstaff import client_config, client_forms
+    from tipstaff import client_forms
 
     parser = add(
-        commands, "client-config", client_config.command, "tell an MCP client of a server's URL"
+        commands,
+        "client-config",
+        "tipstaff.client_config:command",
+        "tell an MCP client of a server's URL",
     )
     parser.epilog = (
         "Prints the entry and the file it belongs in. --write puts it there: all else in the file "

@@ -12,8 +12,8 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from pdp.did_you_mean import nearest
 from pdp.located import Path
-from pdp.rules import nearest
 from tipstaff.lint.patterns import loose_end, way_out
 from tipstaff.survey.declared import Declared, type_of
 

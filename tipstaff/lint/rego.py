@@ -15,7 +15,8 @@ from msgspec import Struct
 from pdp.api.methods import METHODS
 from pdp.api.model import Direction, Phase, Reference
 from pdp.checks import SchemaError, compile_schema
-from pdp.rules import CATEGORIES, nearest
+from pdp.did_you_mean import nearest
+from pdp.rules import CATEGORIES
 from tipstaff.lint.caution import Caution
 from tipstaff.lint.site_facts import SiteFacts
 from tipstaff.lint.syntax import Names, Node, Scope, calls, constants_of, line_of, walk

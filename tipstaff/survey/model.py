@@ -31,6 +31,12 @@ class Risk(StrEnum):
     CRITICAL = "critical"
 
 
+CATEGORIES = tuple(category.value for category in Category)
+RISKS = tuple(risk.value for risk in Risk)
+FAIL_ON = (*RISKS, "signs")
+"""What a scan can be told to fail on: a risk and all above it, or any sign of poisoning."""
+
+
 class Mark(StrEnum):
     """What else is known of a tool, beside its category."""
 

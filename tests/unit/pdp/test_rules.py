@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdp.errors import PolicyTextError
-from pdp.rules import ACTIONS, CATEGORIES, SCOPES, nearest, starter_rules, validate
+from pdp.rules import ACTIONS, CATEGORIES, SCOPES, starter_rules, validate
 
 CATALOGUE: dict[str, Any] = {
     "tools": {
@@ -252,13 +252,6 @@ def test_the_starter_rules_are_rules() -> None:
         "delete_thing",
     }
     assert set(validate(open_, "s", None)) >= {"resources", "prompts", "methods"}
-
-
-def test_nothing_near_is_no_guess() -> None:
-    """Then what there is, is listed, and not too much of it."""
-    assert nearest("zzz", []) == "none is known"
-    assert nearest("zzz", ["b", "a"]) == "known are: a, b"
-    assert nearest("zzz", [f"k{n}" for n in range(20)]).endswith(", …")
 
 
 @given(st.recursive(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -118,3 +120,15 @@ def test_the_version_is_told_with_that_of_opa(capsys: pytest.CaptureFixture[str]
         parsed("--version")
     assert ended.value.code == 0
     assert capsys.readouterr().out == "tipstaff 0.1.0 (OPA 1.22.2)\n"
+
+
+def test_help_loads_neither_service() -> None:
+    """A person waits for it; the modules of a command are loaded when that command is run."""
+    code = "import sys; from tipstaff.__main__ import parser; parser(); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "tipstaff.commands" in loaded
+    assert not {"rich", "structlog", "grpc", "aiohttp", "mcp", "pdp.wiring", "pep.wiring"} & set(
+        loaded
+    )

@@ -12,8 +12,9 @@ import pytest
 
 from pdp.errors import ConfigError
 from tipstaff.errors import ListingError
-from tipstaff.scan import FAIL_ON, command, next_step, verdict
+from tipstaff.scan import command, next_step, verdict
 from tipstaff.survey.listing import listing_of
+from tipstaff.survey.model import FAIL_ON
 from tipstaff.survey.page import is_page
 from tipstaff.survey.report import Report, report
 from tipstaff.survey.scanned import BEHIND_TIPSTAFF, Missed, Scan
