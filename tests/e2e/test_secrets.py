@@ -163,13 +163,13 @@ WRONG = [
     ("check", '[servers.s]\nurl = "https://u:planted@h/mcp"'),
     ("check", f'{SERVER}bearer = ["planted"]'),
     ("check", f'{SERVER}bearer = "planted\n'),
+    ("check", f'{SERVER}bearer = "planted"\nheaders = {{X-Key = "planted"}}'),
     ("pep", f'{SERVER}bearer = "planted"'),
     ("pep", f'{SERVER}headers = {{X-Key = "planted"}}'),
     ("check", '[jwt]\njwks = "http://u:planted@h/keys"'),
 ]
 RIGHT = [
     '[limits]\nstore = "redis"\nurl = "redis://:planted/5c1f09@127.0.0.1/0"',
-    f'{SERVER}bearer = "planted"\nheaders = {{X-Key = "planted"}}',
     '[servers.s]\ncommand = ["run", "--token", "planted"]\nenvironment = {API_KEY = "planted"}',
     '[jwt]\njwks = "https://u:planted@h/keys"',
 ]
