@@ -69,7 +69,7 @@ def details(record: Mapping[str, Any]) -> Iterator[Text]:
         ("reason", record["reason"].get("message", "")),
         ("cause", record.get("fault", "")),
         ("rule", record.get("rule", "")),
-        ("session", f"{session.get('kind', '')} {session.get('id', '')}".strip()),
+        ("session", _session(session)),
         *(("limit", _limit(limit, session)) for limit in record.get("limits", ())),
         *(("shadow", _shadow(finding, full=True)) for finding in record.get("shadow", ())),
         ("decision", record.get("decision_id", "")),
@@ -95,7 +95,7 @@ def _verdict(record: Mapping[str, Any], *, is_wide: bool) -> Text:
 def _caller(record: Mapping[str, Any], width: int | None) -> str:
     """Who called; of a long name the middle is cut, because names differ at their ends."""
     name = visible(record["principal"]["id"])
-    least, most = (16, 32) if width is None or width >= _WIDE else (14, 18)
+    least, most = (19, 32) if width is None or width >= _WIDE else (14, 19)
     return f"{name if width is None else _middle(name, most):{least}}"
 
 
@@ -124,6 +124,11 @@ def _shadow(finding: Mapping[str, Any], *, full: bool = False) -> str:
     """What a rule in shadow would have done."""
     would = f"would {finding['effect']}: {finding['reason']['code']}"
     return f"{would}, {finding['reason']['message']}" if full else would
+
+
+def _session(session: Mapping[str, Any]) -> str:
+    kind = session.get("kind", "")
+    return "none, counted as the caller" if kind == "principal" else f"{kind} {session['id']}"
 
 
 def _limit(limit: Mapping[str, Any], session: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def main() -> int:
 
 def _capture(site: Path, width: int, file: Path, arguments: tuple[str, ...]) -> None:
     output = _tipstaff(site, width, *arguments).replace(str(site), "/srv/site")
-    file.write_text(f"$ tipstaff {' '.join(arguments)}\n{output}", encoding="utf-8")
+    file.write_text(f"$ tipstaff {shlex.join(arguments)}\n{output}", encoding="utf-8")
     wide = [line for line in output.splitlines() if len(line) > width]
     print(f"{file.name}: {len(output.splitlines())} lines, {len(wide)} too wide")
     for line in wide[:3]:

@@ -30,7 +30,7 @@ WIDTHS = pytest.mark.parametrize("width", [80, 120])
 def test_a_line_says_when_what_why_who_and_on_what() -> None:
     """With the date, and the caller as it is."""
     assert line(RECORD, 120).plain == (
-        "2026-09-21 14:13:20Z deny rate_limited      jwt:alice        "
+        "2026-09-21 14:13:20Z deny rate_limited      jwt:alice           "
         'files read_file {"path": "/x"}'
     )
 
@@ -81,7 +81,7 @@ def test_of_a_long_name_both_ends_are_shown() -> None:
     name = "jwt:auth0|5f7c8ec7c33c6c004bba"
     record = {**RECORD, "principal": {"id": name, "kind": "jwt"}}
     assert f" {name} " in line(record, 120).plain
-    assert " jwt:auth0|5f…04bba " in line(record, 80).plain
+    assert " jwt:auth0|5f…004bba " in line(record, 80).plain
 
 
 def test_other_methods_and_entries_of_lists_are_told_from_calls() -> None:
@@ -115,7 +115,7 @@ def test_what_the_line_has_no_room_for_is_told_below_it() -> None:
         "reason   Too often.",
         "cause    conflict",
         "rule     servers.files.tools.read_file",
-        "session  principal jwt:alice",
+        "session  none, counted as the caller",
         "limit    files/read allows 3 per 60 s per caller, 0 left",
         "decision d1",
         "took     2.5 ms",
@@ -129,3 +129,9 @@ def test_a_narrow_line_has_the_cause_of_a_fault_below_it() -> None:
     assert row.plain.startswith("    cause: conflict x")
     assert row.cell_len == 80
     assert list(cause(record, 120)) == list(cause(RECORD, 80)) == []
+
+
+def test_a_session_of_its_own_is_told_whole() -> None:
+    """One can ask for its counters by it."""
+    record = {**RECORD, "session": {"id": "a" * 40, "kind": "cooperative"}}
+    assert "session  cooperative " + "a" * 40 in [row.plain.strip() for row in details(record)]
