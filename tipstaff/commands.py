@@ -74,7 +74,7 @@ def _add_check(commands: Commands) -> None:
         commands,
         "check",
         "tipstaff.policy:check_command",
-        "check configuration and rules, and show the former",
+        "check configuration and rules",
     )
     parser.epilog = "A warning is about what loads and is probably not what was meant."
     add_config(parser)
@@ -82,6 +82,7 @@ def _add_check(commands: Commands) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="exit with 1 where there is a warning"
     )
+    parser.add_argument("-v", "--verbose", action="store_true", help="show every setting")
 
 
 def _add_test(commands: Commands) -> None:

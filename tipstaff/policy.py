@@ -48,11 +48,11 @@ def check_command(arguments: argparse.Namespace) -> int:
             }
         )
         return failed
-    console.out.print(show(config), markup=False)
-    served = ", ".join(text.servers) or "no server"
-    console.out.print(
-        Text.assemble(("ok", "green"), f" policy {text.revision}: rules for {served}")
-    )
+    if arguments.verbose:
+        console.out.print(show(config), markup=False)
+    names = ", ".join(server.name for server in config.pep.servers) or "no server"
+    _ok(f"{config.source.name}: {names} at {config.pep.listen} (-v shows every setting)")
+    _ok(f"policy {text.revision}: rules for {', '.join(text.servers) or 'no server'}")
     if advice := running.outdated(config):
         console.warn(f"{config.source}: {advice}")
     for name in _without_rules(config, text):
@@ -67,6 +67,10 @@ def check_command(arguments: argparse.Namespace) -> int:
         )
     _warn(warnings)
     return failed
+
+
+def _ok(text: str) -> None:
+    console.out.print(Text.assemble(("ok", "green"), f" {text}"))
 
 
 def _warn(warnings: Sequence[Caution]) -> None:

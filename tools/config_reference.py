@@ -51,7 +51,7 @@ _PAGE = """\
 # tipstaff.toml
 
 Every section and key, with its type and default. Relative paths begin at the file's folder; an unknown key, and a
-value of another type, is refused with its line and the nearest that there is, all at once. `tipstaff check` prints all settings
+value of another type, is refused with its line and the nearest that there is, all at once. `tipstaff check -v` prints all settings
 with their values, and names secrets that stand in clear, variables that are not set, and programs and files that
 are not there.
 

@@ -180,7 +180,7 @@ def told(folder: Path, command: str, settings: str) -> subprocess.CompletedProce
     (folder / "policy").mkdir()
     (folder / "tipstaff.toml").write_text(f'state_dir = "state"\n{settings}\n')
     return subprocess.run(
-        [sys.executable, "-m", "tipstaff", command],
+        [sys.executable, "-m", "tipstaff", *command.split()],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -205,7 +205,7 @@ def test_a_configuration_is_shown_without_secrets_that_stand_in_it(
     tmp_path: Path, settings: str
 ) -> None:
     """For people and for programs alike."""
-    done = told(tmp_path, "check", settings)
+    done = told(tmp_path, "check -v", settings)
     assert done.returncode == 0, done.stderr
     assert "planted" not in done.stdout + done.stderr
     assert "[masked]" in done.stdout
