@@ -104,8 +104,8 @@ async def test_a_stream_that_ends_is_answered_to_the_last_large_call(service: Se
 
 
 async def test_more_large_calls_than_may_wait_are_refused_at_once(service: Service) -> None:
-    """Each of them is in memory."""
-    large = b'{"text":"' + b"x" * 1_000_000 + b'"}'
+    """Each of them is in memory. They take longer to be read than to arrive."""
+    large = b'{"list":[' + b'"xxxxxxxx",' * 90_000 + b"1]}"
     asked = [
         service.Decide(question("s", "read", f"r{number}", arguments_json=large), timeout=30)
         for number in range(40)

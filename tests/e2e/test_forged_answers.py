@@ -104,7 +104,7 @@ class Site:
         answer = await self.send(message, session, **more)
         if answer.status_code != 202:
             assert answer.json()["error"]["code"] == -32600
-            assert answer.json()["id"] is None
+            assert "id" not in answer.json()
         return answer.status_code
 
     async def call(self, session: str, name: str = "x", **arguments: Any) -> httpx.Response:

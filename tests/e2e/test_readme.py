@@ -71,7 +71,7 @@ async def test_its_rules_tests_and_client_do_what_it_says(tmp_path: Path) -> Non
                 for number, arguments in enumerate(OUTSIDE)
             ]
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert "test_deletions_wait_at_night: PASS" in tested.stdout
+    assert "PASS data.site.hours_test.test_deletions_wait_at_night" in tested.stdout
     assert asked.stdout.split() in (
         ["EFFECT_DENY", "denied_by_rule"],
         ["EFFECT_DENY", "closed"],
