@@ -14,7 +14,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.gateway import Gateway, below, call_headers, eventually, gateway, processes, tool_call
+from pdp.bound import bound_to_this_process
+from tests.gateway import (
+    READY,
+    Gateway,
+    below,
+    call_headers,
+    eventually,
+    gateway,
+    processes,
+    tool_call,
+)
 from tests.proxy_rig import asgi_upstream, free_port
 from tests.upstreams import Counting
 from tests.wrapped import Wrapped, wrapped
@@ -43,6 +53,11 @@ class Site:
 
     async def is_closed(self) -> bool:
         return await self.code() == "denied_by_rule"
+
+    async def is_ready(self) -> bool:
+        """Whether `/healthz` says that calls are judged by the rules of the files."""
+        answer = await self._client.get(f"http://127.0.0.1:{self.gate.port}/healthz")
+        return answer.status_code == 200
 
     async def close(self) -> None:
         """An emergency deny, which must take effect; and back again."""
@@ -202,6 +217,75 @@ async def test_after_a_crash_the_next_one_starts_at_once(tmp_path: Path) -> None
             httpx.AsyncClient(timeout=30, verify=False) as client,
         ):
             assert await Site(gate, client).is_closed()
+
+
+@pytest.mark.parametrize("is_other", [False, True], ids=["one configuration", "two configurations"])
+async def test_of_two_that_begin_at_once_one_runs_and_after_its_crash_the_other_by_the_newest_rules(
+    tmp_path: Path, *, is_other: bool
+) -> None:
+    """Whoever says that it is ready decides by its own files as they are, whatever died before it."""
+    async with asgi_upstream(Counting()) as url, httpx.AsyncClient(timeout=30) as client:
+        first = Gateway(tmp_path, {"s": url})
+        second = Gateway(_made(tmp_path / "other"), {"s": url}) if is_other else first
+        if is_other:
+            text = second.config.read_text()
+            second.config.write_text(text.replace('"state"', f'"{tmp_path / "state"}"', 1))
+        for gate in (first, second):
+            gate.rules("s", OPEN)
+        begun = [await _begin(gate) for gate in (first, second)]
+        try:
+            running = await asyncio.wait_for(_first_to_be_up(begun), 60)
+            (loser,) = [process for process in begun if process is not running]
+            assert await asyncio.wait_for(loser.wait(), 60) == 2
+            family = set(below(running.pid))
+            running.kill()
+            await running.wait()
+            await eventually(lambda: _gone(family), 10)
+        finally:
+            for process in begun:
+                if process.returncode is None:
+                    process.kill()
+        heir = second if running is begun[0] else first
+        heir.rules("s", CLOSED)
+        await heir.start()
+        try:
+            site = Site(heir, client)
+            assert await site.is_ready()
+            assert await site.is_closed()
+            await site.close()
+        finally:
+            await heir.stop()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+async def _begin(gate: Gateway) -> asyncio.subprocess.Process:
+    """`tipstaff up`, not waited for."""
+    return await asyncio.create_subprocess_exec(
+        *bound_to_this_process([sys.executable, "-m", "tipstaff", "up", "-c", str(gate.config)]),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+
+
+async def _first_to_be_up(
+    begun: list[asyncio.subprocess.Process],
+) -> asyncio.subprocess.Process:
+    """The one of them that says that it runs; the others end instead."""
+
+    async def is_up(process: asyncio.subprocess.Process) -> asyncio.subprocess.Process | None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            if READY in line.decode():
+                return process
+        return None
+
+    results = [await each for each in asyncio.as_completed([is_up(one) for one in begun])]
+    (running,) = [process for process in results if process is not None]
+    return running
 
 
 async def test_a_wrapper_beside_up_shares_its_service_and_its_new_rules(site: Site) -> None:
