@@ -84,6 +84,10 @@ class Bridge:
         """End every child."""
         await self._pool.close()
 
+    async def sweep(self) -> None:
+        """End processes that nobody has used for long; never returns."""
+        await self._pool.sweep()
+
     async def _legacy(self, posted: _Posted, caller: str) -> Answer:
         session_id = posted.headers.get("mcp-session-id", "")
         if posted.addressed.method == "initialize":

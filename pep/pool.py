@@ -71,7 +71,6 @@ class Pool:
         self._storage = Storage()
         self._places: dict[ChildKey, _Place] = {}
         self._ending: dict[asyncio.Task[None], ChildKey | None] = {}
-        self._sweeping = heard("idle servers ended", asyncio.ensure_future(self._sweep()))
 
     async def open(self, key: ChildKey, server: Server) -> Conversation:
         """The conversation with that child, which is started if need be.
@@ -128,7 +127,6 @@ class Pool:
 
     async def close(self) -> None:
         """End every child."""
-        self._sweeping.cancel()
         for key in list(self._places):
             self.retire(key)
         await asyncio.gather(*self._ending)
@@ -201,8 +199,8 @@ class Pool:
             if failure is not None and not isinstance(failure, LostError):
                 log.error("server not heard to its end", error=repr(failure))
 
-    async def _sweep(self) -> None:
-        """End what nobody has used for long."""
+    async def sweep(self) -> None:
+        """End what nobody has used for long, again and again."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             now = self._now()

@@ -45,6 +45,10 @@ class Routes:
         """There are these servers from now on."""
         self._bridge.take_over(servers)
 
+    async def sweep(self) -> None:
+        """End processes that nobody has used for long; never returns."""
+        await self._bridge.sweep()
+
     async def close(self) -> None:
         """Close every connection, end every process."""
         await self._bridge.close()

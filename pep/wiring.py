@@ -86,6 +86,7 @@ async def serve(
                 log.warning("decision service not there yet: refusing calls", address=pdp_address)
             await health.look()
             work.start("the health", health.watch())
+            work.start("the end of idle servers", upstream.sweep())
             await _run(server, listener, stop)
     finally:
         listener.close()

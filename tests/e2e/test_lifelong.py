@@ -40,6 +40,7 @@ sys.exit(main(sys.argv[2:]))
         ("pdp", "pdp.wiring:supervise", "opa"),
         ("pdp", "pdp.batching:Batcher.run", "the judging of calls"),
         ("pep", "pep.health:Health.watch", "the health"),
+        ("pep", "pep.pool:Pool.sweep", "the end of idle servers"),
         ("pep", "pep.ask:DecisionClient.run", "the stream to the decision service"),
     ],
 )

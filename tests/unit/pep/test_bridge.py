@@ -261,6 +261,7 @@ async def test_a_child_that_nobody_uses_is_ended(monkeypatch: pytest.MonkeyPatch
     """Counted from the end of its last call, not from its beginning."""
     monkeypatch.setattr("pep.pool._SWEEP_SECONDS", 0.01)
     async with site(idle_seconds=100) as one:
+        sweeping = asyncio.ensure_future(one.bridge.sweep())
         session = await one.begin()
         answer = await one.post(request("tools/call", 2), session)
         one.clock.seconds += 500
@@ -272,6 +273,8 @@ async def test_a_child_that_nobody_uses_is_ended(monkeypatch: pytest.MonkeyPatch
         one.clock.seconds += 101
         await asyncio.sleep(0.05)
         assert one.children[0].is_ended
+        assert not sweeping.done()
+        sweeping.cancel()
 
 
 async def test_a_client_comes_back_for_what_it_has_missed() -> None:
