@@ -188,10 +188,12 @@ def _more(gravest: _Found, rest: Sequence[_Found]) -> str:
     """What else was found in the same text, in a sentence."""
     others = Counter(one.kind.replace("_", " ") for one in rest if one.kind != gravest.kind)
     again = len(rest) - others.total()
-    words = [f"this {again} more times"] * bool(again)
+    words = [f"this {again} more {'time' if again == 1 else 'times'}"] * bool(again)
     words += [f"{kind} ({number})" if number > 1 else kind for kind, number in others.items()]
     return f" The same text holds {', '.join(words)}." if words else ""
 
 
 def _left(texts: int) -> str:
+    if texts == 1:
+        return " There is 1 more text with signs of this kind."
     return f" There are {texts} more texts with signs of this kind." if texts > 0 else ""

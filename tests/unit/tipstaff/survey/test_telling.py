@@ -60,7 +60,7 @@ def test_what_a_server_says_of_itself_can_neither_hide_nor_run_on() -> None:
 def test_a_server_without_a_name_is_told_without_one() -> None:
     """Nothing stands in its place."""
     assert about(made(TOOLS[0], serverInfo={"name": 1, "version": ""})) == (
-        r"1 tool, legacy, at a\u{202e}b"
+        r"1 tool, at a\u{202e}b"
     )
 
 
