@@ -26,7 +26,7 @@ __all__ = ["KINDS", "lookalikes", "signs"]
 
 KINDS = (
     "exfiltration_link", "asks_for_secrets", "instructions_to_model", "references_other_tools",
-    "encoded_blob", "hidden_characters", "mixed_script", "padding", "oversized_text",
+    "encoded_blob", "hidden_characters", "mixed_script", "padding", "unread_text", "oversized_text",
 )  # fmt: skip
 """What `signs` can find, the gravest first."""
 
@@ -161,7 +161,7 @@ def _oversized(reading: Reading) -> Iterator[_Found]:
         last = len(reading.texts) - 1
         at = len(reading.texts[last].text)
         says = f"The definition is so large that only its first {MOST_READ:,} characters, at most, were read."
-        yield _Found("oversized_text", last, at, at, says)
+        yield _Found("unread_text", last, at, at, says)
 
 
 def _told(found: Sequence[_Found], reading: Reading) -> Iterator[Sign]:
