@@ -138,7 +138,7 @@ def _rule(rules: Mapping[str, Any], tool: str) -> str:
     budget = rule.get("rate_limit")
     limit = f", {budget['max']} in {budget['window']} s" if budget else ", no limit"
     action = rule.get("action", "allow")
-    return f"{action}{'' if action == 'deny' else limit}"
+    return f"{action}{'' if action in {'deny', 'hide'} else limit}"
 
 
 def _danger(tool: Mapping[str, Any]) -> tuple[bool, int, int]:

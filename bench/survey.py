@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from tipstaff.survey.classify import classify_all
 from tipstaff.survey.model import Category, Classification, Risk
 
 ROOT = Path(__file__).parents[1]
+# Beside the checkout, wherever that is.
+DATA = Path(os.environ.get("TIPSTAFF_DATA") or ROOT.parent / "shared" / "data")
 CATEGORIES, RISKS = list(Category), list(Risk)
 SURE = 0.8
 MOST_SECONDS = 2
@@ -165,7 +168,7 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--labels", type=Path, nargs="*", help="only these files of labels")
     parser.add_argument("--wrong", action="store_true", help="name what is not as labelled")
     return parser

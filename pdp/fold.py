@@ -12,7 +12,7 @@ from pdp.api import limit_text
 from pdp.api.model import Decision, Effect, LimitResult, Reason, ShadowFinding
 from pdp.api.reasons import REASONS
 from pdp.checks import CheckFailure
-from pdp.limits import ALL_SESSIONS, Taken
+from pdp.limits import CALLER_TOTAL, Taken
 from pdp.policy import Fault, PolicyAnswer
 
 APPROVALS_RULE = "mcp.approvals"
@@ -105,7 +105,7 @@ def _sentence(result: LimitResult, session_kind: str) -> str:
 
 def _limit_rule(answer: PolicyAnswer, failed: LimitResult) -> str:
     """The rule that set the limit, itself or as its companion."""
-    names = (failed.name, failed.name.removesuffix(ALL_SESSIONS))
+    names = (failed.name, failed.name.removesuffix(CALLER_TOTAL))
     rules = (limit.rule for limit in answer.limits if limit.name in names)
     return next(rules, "") or answer.rule
 

@@ -17,7 +17,8 @@ from pdp.api.model import Call, LimitResult
 from pdp.counters import key_of
 from pdp.policy import LARGEST, Limit
 
-ALL_SESSIONS = " (all sessions)"
+CALLER_TOTAL = " (caller total)"
+"""What the name of a companion ends with. A caller without a session has one too."""
 _STRICTEST = ("deny", "local", "allow")
 
 State = Mapping[str, Units]
@@ -105,7 +106,7 @@ def companion(limit: Limit, principal_factor: int) -> Limit:
     most = min(limit.max * principal_factor, LARGEST[limit.algorithm])
     return structs.replace(
         limit,
-        name=limit.name + ALL_SESSIONS,
+        name=limit.name + CALLER_TOTAL,
         scope="principal",
         max=most,
         burst=min(limit.burst * principal_factor, most),

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tipstaff.survey.model import Category, Classification, Mark, Risk
+from tipstaff.survey.model import Category, Classification, Mark, Risk, Sign
 from tipstaff.survey.starter import Surveyed, ordered
 
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
@@ -21,10 +21,15 @@ def tool(
     sure: float = 0.9,
     rationale: str = "Its name says so.",
     attacks: tuple[str, ...] = (),
+    signs: tuple[Sign, ...] = (),
 ) -> Surveyed:
     found = Classification(category, risk, sure, marks, (), rationale)
     definition = {"name": name} | ({} if schema is None else {"inputSchema": schema})
-    return Surveyed(name, definition, found, attacks)
+    return Surveyed(name, definition, found, attacks, signs)
+
+
+def sign(kind: str, excerpt: str = "do not tell the user") -> Sign:
+    return Sign(kind, "description, character 4", excerpt, "It speaks to the model.")
 
 
 FILES = (
@@ -36,6 +41,9 @@ FILES = (
     tool("pay", Category.FINANCIAL, Risk.CRITICAL),
     tool("click", Category.EXECUTE, Risk.LOW),
 )
+
+POISONED = tool("read_note", Category.READ, Risk.CRITICAL, signs=(sign("instructions_to_model"),))
+"""A harmless read by what it does; its text speaks to the model."""
 
 
 def catalogue(tools: Any) -> dict[str, Any]:
@@ -69,6 +77,12 @@ STRANGERS = st.lists(
         schema=SCHEMAS,
         rationale=STRANGE,
         attacks=st.tuples(STRANGE),
+        signs=st.lists(
+            st.builds(
+                sign, st.sampled_from(["same_name", "oversized_text", "hidden_characters"]), STRANGE
+            ),
+            max_size=5,
+        ).map(tuple),
     ),
     max_size=5,
 )

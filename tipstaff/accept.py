@@ -1,14 +1,15 @@
 """`tipstaff accept`: takes the definition of a tool as it is now for the one that holds.
 
 Shows first what has changed. Nothing but the catalogue's entries of the tools that are named is
-touched; the decision service sees the new pin at once.
+touched; the decision service sees the new pin at once. A tool whose definition has warning signs is
+asked about by itself, and no general yes is meant for it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -16,7 +17,7 @@ from rich.text import Text
 from pdp.did_you_mean import nearest
 from pdp.errors import ConfigError
 from tipstaff import console, registry, sources, user_file
-from tipstaff.survey import pins
+from tipstaff.survey import pins, telling
 from tipstaff.survey.glyphs import visible
 from tipstaff.survey.pins import Difference
 from tipstaff.survey.report import Found, Report, report
@@ -44,17 +45,44 @@ def command(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         for tool in chosen:
             _show(before["tools"].get(tool.name, {}), tool)
-    if not (arguments.yes or _is_confirmed(chosen)):
-        console.err.print("nothing was written")
-        return 1
-    names = {tool.name for tool in chosen}
-    changed = pins.catalogue(before, now, names, time=registry.now())
-    registry.put(file, pins.text(changed))
+    names = {tool.name for tool in _agreed(chosen, arguments)}
+    left = sorted(tool.name for tool in chosen if tool.name not in names)
+    if names:
+        changed = pins.catalogue(before, now, names, time=registry.now())
+        registry.put(file, pins.text(changed))
     if arguments.json:
-        console.print_json({"server": server.name, "accepted": sorted(names)})
-    else:
+        console.print_json({"server": server.name, "accepted": sorted(names), "left": left})
+    elif names:
         console.tell("accepted", ", ".join(map(visible, sorted(names))), "green")
-    return 0
+    _tell_left([tool for tool in chosen if tool.name in left], arguments, is_all=not names)
+    return 1 if left else 0
+
+
+def _agreed(chosen: Sequence[Found], arguments: argparse.Namespace) -> Iterator[Found]:
+    """The tools that the person accepts: those without signs together, the others one by one."""
+    plain = [tool for tool in chosen if not tool.warnings]
+    warned = [tool for tool in chosen if tool.warnings]
+    if plain and (arguments.yes or _is_confirmed(plain)):
+        yield from plain
+    for tool in warned:
+        if arguments.despite_signs if arguments.yes else _is_confirmed([tool]):
+            yield tool
+
+
+def _tell_left(left: Sequence[Found], arguments: argparse.Namespace, *, is_all: bool) -> None:
+    """What was not accepted, and why, where the person did not say so."""
+    for tool in left if arguments.yes else ():
+        console.err.print(_why_left(tool), markup=False)
+    if is_all:
+        console.err.print("nothing was written")
+
+
+def _why_left(tool: Found) -> str:
+    kinds = ", ".join(dict.fromkeys(sign.kind.replace("_", " ") for sign in tool.warnings))
+    return (
+        f"{visible(tool.name)} was not accepted: its definition has warning signs ({kinds}), and --yes is "
+        "not meant for those. Read it, and accept it without --yes, or with --yes --despite-signs"
+    )
 
 
 def _chosen(
@@ -84,12 +112,18 @@ def _show(before: Mapping[str, Any], tool: Found) -> None:
     if before and (before.get("category"), before.get("risk")) != (found.category, found.risk):
         was = f"it was {before.get('category')}, {before.get('risk')} risk"
         console.tell("", f"{was}; it is {found.category}, {found.risk} risk", "bold red")
-    for sign in tool.signs:
-        console.tell("warning", f"{sign.kind} in {sign.place}: {sign.message}", "bold red")
+    for sign in tool.warnings:
+        console.tell("warning", telling.warning(sign), "bold red")
 
 
 def _is_confirmed(chosen: Sequence[Found]) -> bool:
     if not sys.stdin.isatty():
         raise ConfigError("there is nobody to ask: say --yes to accept without being asked")
     count = "this tool" if len(chosen) == 1 else f"these {len(chosen)} tools"
-    return console.out.input(f"accept {count}? [y/N] ").strip().lower() in {"y", "yes"}
+    if chosen[0].warnings:
+        signs = telling.count(len(chosen[0].warnings), "warning sign")
+        count = f"{visible(chosen[0].name)} in spite of its {signs}"
+    return console.out.input(f"accept {count}? [y/N] ", markup=False).strip().lower() in {
+        "y",
+        "yes",
+    }

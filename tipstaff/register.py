@@ -21,10 +21,11 @@ from pep.config import Server
 from tipstaff import config, config_text, console, registry, schemas, sources, user_file
 from tipstaff.registry import Site
 from tipstaff.secret import is_in_clear
-from tipstaff.survey import attacks, merge, pins, starter, starter_tests, table
+from tipstaff.survey import attacks, merge, pins, starter, starter_tests, table, telling
 from tipstaff.survey.glyphs import visible
 from tipstaff.survey.merge import Merged
 from tipstaff.survey.pins import Difference
+from tipstaff.survey.poisoned import hiding
 from tipstaff.survey.presets import Preset
 from tipstaff.survey.report import Found, Report, as_json, report
 from tipstaff.survey.starter import Surveyed
@@ -134,7 +135,7 @@ def _surveyed(tools: Iterable[Found]) -> Iterator[Surveyed]:
     everywhere = {attack.key for attack in attacks.load() if attack.is_universal}
     for tool in tools:
         names = tuple(one.name for one in tool.attacks if one.key not in everywhere)
-        yield Surveyed(tool.name, tool.definition, tool.classification, names)
+        yield Surveyed(tool.name, tool.definition, tool.classification, names, tool.signs)
 
 
 def _configured(where: Site, server: Server) -> str:
@@ -160,8 +161,15 @@ def _answer(found: Report, plan: _Plan, written: Sequence[Path]) -> dict[str, An
         "changed": list(plan.difference.changed),
         "gone": list(plan.difference.gone),
         "written": [str(path) for path in written],
+        "hidden": _hidden(found, plan),
         "to_do": list(merged.snippets) if merged else [],
     }
+
+
+def _hidden(found: Report, plan: _Plan) -> list[str]:
+    """The tools whose rules were written now, and hide them because of their signs; sorted."""
+    ruled = set(plan.difference.new if plan.merged is None else plan.merged.added)
+    return sorted(tool.name for tool in found.tools if tool.name in ruled and hiding(tool.signs))
 
 
 def _tell(
@@ -177,7 +185,11 @@ def _tell(
     if plan.merged is None or verbose:
         table.show(found, console.out, verbose=verbose)
     if plan.merged is not None:
-        _tell_difference(found, plan, plan.merged)
+        _tell_difference(found, plan, plan.merged, verbose=verbose)
+    for name in _hidden(found, plan):
+        console.tell(
+            "sign", f"{visible(name)}: its rule hides it; look at its definition", "bold red"
+        )
     for path in plan.files:
         console.tell("wrote" if path in written else "kept", str(path), "green")
     console.tell("next", "tipstaff up")
@@ -185,7 +197,7 @@ def _tell(
     console.tell("", f"any other client: {where.config.pep.resource(server)}")
 
 
-def _tell_difference(found: Report, plan: _Plan, merged: Merged) -> None:
+def _tell_difference(found: Report, plan: _Plan, merged: Merged, *, verbose: bool) -> None:
     """What has changed since the server was registered, and what to do about it."""
     if not plan.difference:
         console.tell("same", "every tool is as it was accepted", "green")
@@ -194,14 +206,40 @@ def _tell_difference(found: Report, plan: _Plan, merged: Merged) -> None:
             name = visible(tool.name)
             console.tell("changed", f"{name}: hidden and denied until it is accepted", "bold red")
             console.print_diff(pins.explained(plan.accepted[tool.name], tool))
+            _tell_signs(tool)
             console.tell("", f"look at it, then: tipstaff accept {found.server} {name}")
-    for one in merged.added:
-        console.tell("new", f"{visible(one)}: pinned, with a rule of its own", "bold yellow")
+    for tool in found.tools:
+        if tool.name in plan.difference.new:
+            rule = "with a rule of its own" if tool.name in merged.added else "with no new rule"
+            console.tell("new", f"{visible(tool.name)}: pinned, {rule}", "bold yellow")
+            _tell_signs(tool)
+    if not verbose:
+        _tell_of_known(found, plan)
     for one in merged.commented_out:
         console.tell("gone", f"{visible(one)}: its rule is a comment now", "bold")
     for line in _by_hand(plan, merged):
         console.tell("by hand", line, "bold yellow")
     console.print_diff(merge.diff(plan.before, merged.text))
+
+
+def _tell_signs(tool: Found) -> None:
+    for sign in tool.warnings:
+        console.tell("warning", telling.warning(sign), "bold red")
+
+
+def _tell_of_known(found: Report, plan: _Plan) -> None:
+    """Tools that are as they were accepted, and have signs: today's look may know more than that one."""
+    names = [
+        visible(tool.name)
+        for tool in found.tools
+        if tool.warnings and tool.name not in {*plan.difference.new, *plan.difference.changed}
+    ]
+    if names:
+        console.tell(
+            "warning",
+            f"accepted, with warning signs (-v shows them): {', '.join(names)}",
+            "bold red",
+        )
 
 
 def _by_hand(plan: _Plan, merged: Merged) -> Iterator[str]:

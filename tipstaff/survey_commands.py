@@ -81,7 +81,14 @@ def _add_accept(commands: Commands) -> None:
     add_config(parser)
     add_json(parser)
     parser.add_argument("--all", action="store_true", help="all that have changed or are new")
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "-y", "--yes", action="store_true", help="do not ask; leaves tools that have warning signs"
+    )
+    parser.add_argument(
+        "--despite-signs",
+        action="store_true",
+        help="with --yes: also tools that have warning signs",
+    )
     _add_seconds(parser)
     parser.add_argument("name", help="the registered server")
     parser.add_argument("tools", nargs="*", metavar="TOOL", help="the tools to accept")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from pdp.bundle import library_folder
-from tests.surveyed import FILES
+from tests.surveyed import FILES, POISONED, catalogue
 from tipstaff.survey import starter, starter_tests
 from tipstaff.survey.presets import Preset
 
@@ -20,14 +21,22 @@ Rules = dict[str, Any]
 PRESETS = pytest.mark.parametrize("preset", Preset)
 
 
-def holds(folder: Path, preset: Preset, edit: Callable[[Rules], Any], site: str = "") -> bool:
+TOOLS = (*FILES, POISONED)
+
+
+def holds(
+    folder: Path, preset: Preset, edit: Callable[[Rules], Any], site: str = "", listed: Any = None
+) -> bool:
     """Whether the starter tests hold after an edit of the starter rules."""
-    rules = yaml.safe_load(starter.rules("files", FILES, preset))
+    rules = yaml.safe_load(starter.rules("files", TOOLS, preset))
     edit(rules)
     place = folder / "policy" / "servers" / "files"
     place.mkdir(parents=True)
     (place / "data.yaml").write_text(yaml.safe_dump(rules))
-    (place / "rules_test.rego").write_text(starter_tests.tests("files", FILES, preset))
+    (place / "rules_test.rego").write_text(starter_tests.tests("files", TOOLS, preset))
+    pins = folder / "policy" / "catalog" / "files" / "data.json"
+    pins.parent.mkdir(parents=True)
+    pins.write_text(json.dumps(listed or catalogue(TOOLS)))
     if site:
         (folder / "policy" / "site.rego").write_text(site)
     command = [OPA, "test", library_folder() / "mcp", folder / "policy", "--run", "tests.files"]
@@ -65,6 +74,10 @@ HONEST: dict[str, Callable[[Rules], Any]] = {
     "opened by name": tool("wipe", action="allow", arguments={"required": ["path"]}),
     "a rule is gone": lambda rules: [rules["tools"].pop("wipe"), rules.update(default="deny")],
     "a rule is new": lambda rules: rules["tools"].update(mine={}),
+    "what was hidden is opened by name": lambda rules: rules["tools"].update(
+        read_note={"action": "allow"}
+    ),
+    "what was hidden is shown by name and denied": tool("read_note", action="deny"),
     "the default hides": lambda rules: rules.update(default="hide"),
     "only observed for a while": lambda rules: rules.update(shadow=True),
     "no longer observed": enforced,
@@ -72,6 +85,9 @@ HONEST: dict[str, Callable[[Rules], Any]] = {
 OPENING: dict[str, Callable[[Rules], Any]] = {
     "the line with the action is lost": without("wipe", "action"),
     "a rule of nothing": lambda rules: rules["tools"].update(pay={}),
+    "a hidden tool loses its action": without("read_note", "action"),
+    "a hidden tool loses its rule": lambda rules: [enforced(rules), rules["tools"].pop("read_note")],
+    "a hidden tool has a rule of nothing": lambda rules: rules["tools"].update(read_note={}),
     "the default allows": lambda rules: [enforced(rules), rules.update(default="allow")],
     "no limit at all": lambda rules: [
         rules.pop("limits"), *(one.pop("rate_limit", None) for one in rules["tools"].values()),
@@ -102,3 +118,63 @@ def test_a_rule_in_rego_that_permits_everything_breaks_one(tmp_path: Path, prese
         'if input.method == "tools/call"\n'
     )
     assert not holds(tmp_path, preset, lambda rules: None, site)
+
+
+@PRESETS
+def test_a_hidden_tool_may_go_from_the_server_and_its_rule_with_it(
+    tmp_path: Path, preset: Preset
+) -> None:
+    """Registered again, the rule becomes a comment; that breaks no test that it was hidden."""
+
+    def gone(rules: Rules) -> None:
+        enforced(rules)
+        rules["tools"].pop("read_note")
+
+    assert holds(tmp_path, preset, gone, listed=catalogue(FILES))
+
+
+@pytest.mark.parametrize("preset", [Preset.RECOMMENDED, Preset.STRICT])
+@pytest.mark.parametrize("phase", ["call", "list"])
+def test_a_poisoned_tool_is_in_no_list_and_no_call_of_it_passes(
+    tmp_path: Path, preset: Preset, phase: str
+) -> None:
+    """The model never reads its text; to a caller it looks like a tool that there is not."""
+    answer = decided(tmp_path, preset, phase)
+    assert (answer["effect"], answer["hidden"], answer["reason"]["code"]) == (
+        "deny",
+        True,
+        "hidden",
+    )
+
+
+@pytest.mark.parametrize("phase", ["call", "list"])
+def test_while_rules_are_observed_a_poisoned_tool_is_only_recorded(
+    tmp_path: Path, phase: str
+) -> None:
+    """As its comment says."""
+    answer = decided(tmp_path, Preset.OBSERVE, phase)
+    assert (answer["effect"], answer["hidden"]) == ("allow", False)
+    assert [finding["code"] for finding in answer["shadow"]] == ["hidden"]
+
+
+def decided(folder: Path, preset: Preset, phase: str) -> Any:
+    """What the whole policy says of the poisoned tool under its starter rules."""
+    place = folder / "policy" / "servers" / "files"
+    place.mkdir(parents=True)
+    (place / "data.yaml").write_text(starter.rules("files", TOOLS, preset))
+    asked = {
+        "server": "files", "method": "tools/call", "phase": phase, "target": POISONED.name,
+        "arguments": {"path": "a"}, "annotations": {}, "request_id": "r", "time": 1, "is_retry": False,
+        "tool": {"category": "Read", "risk": "critical", "confidence": 0.9, "marks": [],
+                 "pinned": True, "changed": False},
+        "principal": {"id": "ann", "kind": "jwt", "claims": {}},
+        "session": {"id": "s", "kind": "cooperative"},
+    }  # fmt: skip
+    command = [
+        OPA, "eval", "--format", "raw", "--stdin-input", "-d", library_folder() / "mcp",
+        "-d", folder / "policy", "data.mcp.main.decision",
+    ]  # fmt: skip
+    result = subprocess.run(
+        command, input=json.dumps(asked), capture_output=True, text=True, check=True
+    )
+    return json.loads(result.stdout)

@@ -108,7 +108,7 @@ async def test_to_invent_a_key_for_every_call_ends_there_too(
     last = tipstaff.judged()[-1]
     assert last["session"] == {"id": "k24", "kind": "cooperative"}
     failed = [limit["name"] for limit in last["limits"] if not limit["passed"]]
-    assert failed == ["s/read (all sessions)"]
+    assert failed == ["s/read (caller total)"]
 
 
 async def test_a_client_without_a_session_is_counted_by_who_it_is(

@@ -212,7 +212,7 @@ def expected(crowd: Crowd) -> Counter[Any]:
     found: Counter[Any] = Counter({("bank/spend#2", "global", ()): IN_ALL})
     for (principal,), count in crowd.admitted("principal").items():
         found["bank/spend#1", "principal", (principal,)] = count
-        found["bank/spend (all sessions)", "principal", (principal,)] = count
+        found["bank/spend (caller total)", "principal", (principal,)] = count
     for (principal, session), count in crowd.admitted("principal", "session").items():
         found["bank/spend", "session", (principal, "cooperative", session)] = count
     return found

@@ -36,7 +36,7 @@ class Listing(Struct, frozen=True):
     instructions: str
     """What it tells the model about itself; may be empty."""
     era: str
-    """`legacy` (MCP up to 2025-11-25) or `modern`."""
+    """`legacy` (MCP up to 2025-11-25) or `modern`; empty when a saved answer does not tell."""
     version: str
     """The protocol version that was spoken; empty when a saved answer does not tell."""
     capabilities: dict[str, Any]
@@ -100,7 +100,7 @@ def described(begun: Mapping[str, Any], version: str, tools: tuple[dict[str, Any
 def listing_of(value: Any) -> Listing:
     """A saved answer, parsed; raises `ListingError`. The forms are those of `read_listing`."""
     if isinstance(value, list):
-        return described({}, "", checked(value))
+        return structs.replace(described({}, "", checked(value)), era="")
     if not isinstance(value, dict):
         raise ListingError(f"is {_kind(value)}; {_FORMS}")
     if "tools" not in value and isinstance(value.get("result"), dict):
@@ -117,8 +117,8 @@ def listing_of(value: Any) -> Listing:
     if not isinstance(begun, dict):
         raise ListingError(f"initialize is {_kind(begun)}, not an object")
     listing = described(begun, _version(begun), checked(_tools_of(value)))
-    if not listing.version and "resultType" in value:  # only the modern era has it
-        return structs.replace(listing, era=MODERN)
+    if not listing.version:  # only the modern era has a resultType; a bare list has been in both
+        return structs.replace(listing, era=MODERN if "resultType" in value else "")
     return listing
 
 

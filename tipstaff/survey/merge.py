@@ -75,9 +75,11 @@ def diff(old: str, new: str) -> str:
 def _new(tools: Sequence[Surveyed], old: Mapping[str, Any], preset: Preset, column: int) -> str:
     if not tools:
         return ""
-    enforced = "" if old.get("shadow") is True else approvals(tools, preset)
+    is_enforced = old.get("shadow") is not True
+    enforced = approvals(tools, preset) if is_enforced else ""
     notes = [comment(note, column) for note in (_NEW, enforced) if note]
-    return "\n".join(["\n".join(notes) + "\n", *blocks(tools, preset, column)])
+    rules = blocks(tools, preset, column, is_enforced=is_enforced)
+    return "\n".join(["\n".join(notes) + "\n", *rules])
 
 
 def _rules(text: str, server: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A definition that speaks to the model works as soon as it is listed, whatever the tool itself would do:
 so its risk is critical, however harmless a call of it looks. A sign may raise a risk and never lowers
-one, and it leaves the category, which says what a call does, as it is.
+one, and it leaves the category, which says what a call does, as it is. Until a person has looked, such a
+definition is not shown to any model.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from tipstaff.survey.model import Classification, Evidence, Risk, Sign
 
 _HARMLESS = "same_name"
 """A name that another server has too says nothing against a tool."""
-_MILD = frozenset({"oversized_text", "duplicate_name", "lookalike_name"})
+_LONG = "oversized_text"
+"""A text that was read to its end, and that nothing else speaks against."""
+_MILD = frozenset({_LONG, "duplicate_name", "lookalike_name"})
 """Kinds that an honest server may have by mistake: of these alone the risk is high."""
 _RISKS = tuple(Risk)
 
@@ -23,6 +26,15 @@ _RISKS = tuple(Risk)
 def warnings(signs: Iterable[Sign]) -> tuple[Sign, ...]:
     """The signs that speak against a tool."""
     return tuple(sign for sign in signs if sign.kind != _HARMLESS)
+
+
+def hiding(signs: Iterable[Sign]) -> tuple[Sign, ...]:
+    """The signs for which a tool begins hidden: a model that reads its definition is what they are about.
+
+    Names that are taken for others are among them: they do harm where a model, or a person, chooses from
+    a list. A text that is merely too long is not: all of it was read, and honest servers have manuals.
+    """
+    return tuple(sign for sign in warnings(signs) if sign.kind != _LONG)
 
 
 def raised(found: Classification, signs: Sequence[Sign]) -> Classification:

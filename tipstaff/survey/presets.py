@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tipstaff.survey.model import Category, Classification, Mark, Risk
 
-Action = Literal["allow", "deny", "require_approval"]
+Action = Literal["allow", "deny", "hide", "require_approval"]
 
 
 class Preset(StrEnum):
@@ -107,6 +107,11 @@ EVERYTHING = {
     Preset.STRICT: Budget(120, scope="principal"),
     Preset.OBSERVE: Budget(600, scope="principal"),
 }
+
+HIDDEN = Ruling(
+    "hide", "Its definition has warning signs; a person must look at it before a model reads it."
+)
+"""What every preset says of a tool whose definition may have been written to steer the model."""
 
 _CODE = "This runs code of the caller's choice"
 _EFFECT = "This sets off something beyond the call itself"

@@ -26,7 +26,7 @@ __all__ = ["KINDS", "lookalikes", "signs"]
 
 KINDS = (
     "exfiltration_link", "asks_for_secrets", "instructions_to_model", "references_other_tools",
-    "encoded_blob", "hidden_characters", "mixed_script", "padding", "oversized_text",
+    "encoded_blob", "hidden_characters", "mixed_script", "padding", "unread_text", "oversized_text",
 )  # fmt: skip
 """What `signs` can find, the gravest first."""
 
@@ -161,7 +161,7 @@ def _oversized(reading: Reading) -> Iterator[_Found]:
         last = len(reading.texts) - 1
         at = len(reading.texts[last].text)
         says = f"The definition is so large that only its first {MOST_READ:,} characters, at most, were read."
-        yield _Found("oversized_text", last, at, at, says)
+        yield _Found("unread_text", last, at, at, says)
 
 
 def _told(found: Sequence[_Found], reading: Reading) -> Iterator[Sign]:
@@ -188,10 +188,12 @@ def _more(gravest: _Found, rest: Sequence[_Found]) -> str:
     """What else was found in the same text, in a sentence."""
     others = Counter(one.kind.replace("_", " ") for one in rest if one.kind != gravest.kind)
     again = len(rest) - others.total()
-    words = [f"this {again} more times"] * bool(again)
+    words = [f"this {again} more {'time' if again == 1 else 'times'}"] * bool(again)
     words += [f"{kind} ({number})" if number > 1 else kind for kind, number in others.items()]
     return f" The same text holds {', '.join(words)}." if words else ""
 
 
 def _left(texts: int) -> str:
+    if texts == 1:
+        return " There is 1 more text with signs of this kind."
     return f" There are {texts} more texts with signs of this kind." if texts > 0 else ""

@@ -13,13 +13,15 @@ from msgspec import Struct, structs
 
 from pdp.checks import SchemaError, compile_schema, unknown_keyword
 from pdp.rule_keys import CATEGORIES
-from tipstaff.survey.model import Category, Classification, Definition, Risk
-from tipstaff.survey.presets import EVERYTHING, Budget, Preset, Ruling, ruling
+from tipstaff.survey.model import Category, Classification, Definition, Risk, Sign
+from tipstaff.survey.poisoned import hiding, warnings
+from tipstaff.survey.presets import EVERYTHING, HIDDEN, Budget, Preset, Ruling, ruling
 from tipstaff.survey.quoting import comment, key, strict, visible
 
 _INDENT = 2
 _CATEGORIES, _RISKS = tuple(Category), tuple(Risk)
 _UNSURE = 0.5
+_MOST_SIGNS = 3
 
 
 class Surveyed(Struct, frozen=True):
@@ -29,6 +31,12 @@ class Surveyed(Struct, frozen=True):
     definition: Definition
     classification: Classification
     attacks: tuple[str, ...] = ()
+    signs: tuple[Sign, ...] = ()
+
+    @property
+    def begins_hidden(self) -> bool:
+        """Whether no model may read its definition until a person has looked at it."""
+        return bool(hiding(self.signs))
 
 
 def rules(server: str, tools: Sequence[Surveyed], preset: Preset, head: str = "") -> str:
@@ -53,24 +61,40 @@ def ordered(tools: Iterable[Surveyed]) -> list[Surveyed]:
     worst: dict[str, Surveyed] = {}
     for tool in tools:
         known = worst.get(tool.name)
-        if known is None or _danger(tool) > _danger(known):
+        if known is None or _gravity(tool) > _gravity(known):
             worst[tool.name] = tool
     return sorted(worst.values(), key=lambda one: (_danger(one)[0], one.name))
 
 
 def judged(tool: Surveyed, preset: Preset) -> Ruling:
-    """What the preset says of the tool; it demands no schema that could not be held."""
+    """What the preset says of the tool; it demands no schema that could not be held.
+
+    A tool with signs of poisoning is hidden by every preset: of `observe`, too, it is what enforcing
+    would do.
+    """
+    if tool.begins_hidden:
+        return HIDDEN
     says = ruling(preset, tool.classification)
     return structs.replace(says, declared=says.declared and not _unusable(tool.definition))
 
 
-def blocks(tools: Iterable[Surveyed], preset: Preset, indent: int = _INDENT) -> Iterator[str]:
-    """The rule of each tool that a key can name, below its comment, `indent` columns in."""
+def blocks(
+    tools: Iterable[Surveyed],
+    preset: Preset,
+    indent: int = _INDENT,
+    *,
+    is_enforced: bool = True,
+) -> Iterator[str]:
+    """The rule of each tool that a key can name, below its comment, `indent` columns in.
+
+    The comment says what holds while the rules of the server are not enforced.
+    """
     for tool in tools:
         name = key(tool.name)
         if name is not None:
             says = judged(tool, preset)
-            yield f"{_comment(tool, preset, indent)}\n{_rule(name, says, indent)}\n"
+            notes = _comment(tool, preset, indent, is_enforced=is_enforced)
+            yield f"{notes}\n{_rule(name, says, indent)}\n"
 
 
 def approvals(tools: Iterable[Surveyed], preset: Preset) -> str:
@@ -92,8 +116,12 @@ def _danger(tool: Surveyed) -> tuple[int, int]:
     return _CATEGORIES.index(found.category), _RISKS.index(found.risk)
 
 
+def _gravity(tool: Surveyed) -> tuple[bool, int, int]:
+    return (tool.begins_hidden, *_danger(tool))
+
+
 def _group(category: Category, tools: list[Surveyed], preset: Preset) -> str:
-    found = list(blocks(tools, preset))
+    found = list(blocks(tools, preset, is_enforced=preset is not Preset.OBSERVE))
     if not found:
         return ""
     heading = f"== {category.value} ({len(found)}): {CATEGORIES[category.value]} =="
@@ -120,10 +148,11 @@ def _budget(budget: Budget) -> str:
     return f"{{max: {budget.max}, window: {budget.window}{scope}}}"
 
 
-def _comment(tool: Surveyed, preset: Preset, indent: int) -> str:
+def _comment(tool: Surveyed, preset: Preset, indent: int, *, is_enforced: bool) -> str:
     found = tool.classification
     sure = f"{found.confidence:.0%} sure{': look at it' if found.confidence < _UNSURE else ''}"
     texts = [visible(f"{found.rationale} {sure.capitalize()}.", 400)]
+    texts += _warnings(tool, is_enforced=is_enforced)
     if tool.attacks:
         texts.append(visible(f"Open to: {', '.join(tool.attacks)}.", 300))
     if not strict(tool.name):
@@ -131,9 +160,34 @@ def _comment(tool: Surveyed, preset: Preset, indent: int) -> str:
             "The name is none by MCP's grammar: calls of it are refused, "
             'unless the server\'s section says tool_names = "any".'
         )
-    if ruling(preset, found).declared:
+    if not tool.begins_hidden and ruling(preset, found).declared:
         texts += _remarks(tool.definition)
     return "\n".join(comment(text, indent) for text in texts)
+
+
+def _warnings(tool: Surveyed, *, is_enforced: bool) -> Iterator[str]:
+    """The signs that speak against the tool, the ones that hide it first, and what to do about them."""
+    signs = sorted(warnings(tool.signs), key=lambda sign: not hiding([sign]))
+    for sign in signs[:_MOST_SIGNS]:
+        kind, place = sign.kind.replace("_", " "), visible(sign.place, 100)
+        excerpt = visible(sign.excerpt, 120)
+        yield f"Warning sign: {kind} at {place}: “{excerpt}”. {visible(sign.message, 300)}"
+    if len(signs) > _MOST_SIGNS:
+        yield f"There are {len(signs)} signs in all: `tipstaff scan` shows them."
+    if tool.begins_hidden:
+        yield _HIDDEN if is_enforced else _SHOWN
+    elif signs:
+        yield "All of it was read, so its rule is that of its risk; whoever opens it more should read it."
+
+
+_HIDDEN = (
+    "So it begins hidden: no model reads its definition, and no call of it passes. Read the definition; "
+    "if it is honest, write the rule that you want in place of this one (`action: allow`, with a limit)."
+)
+_SHOWN = (
+    "Nothing here is enforced while `shadow: true` stands at the top, so models do read its definition. "
+    "Read it first; enforced, this rule hides it, until you write the one that you want in its place."
+)
 
 
 def _remarks(definition: Definition) -> Iterator[str]:

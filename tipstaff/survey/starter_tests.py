@@ -23,23 +23,31 @@ def tests(server: str, tools: Sequence[Surveyed], preset: Preset) -> str:
     examples = {_sentence(tool): tool for tool in _examples(ordered(tools), preset)}
     says = {sentence: judged(tool, preset) for sentence, tool in examples.items()}
     closed = [sentence for sentence, ruling in says.items() if ruling.action != "allow"]
+    hidden = [sentence for sentence, tool in examples.items() if tool.begins_hidden]
     checked = [sentence for sentence, ruling in says.items() if ruling.declared]
     parts = [_head(server)]
     if examples:
         parts += [_cases(examples), _COUNTED]
     if closed:
         parts.append(_set("closed", "What began closed", closed) + _closed(server))
+    if hidden:
+        parts.append(_set("hidden", "What began hidden: its definition has warning signs", hidden))
+        parts[-1] += _hidden(server)
     if checked:
         parts.append(_set("checked", "Whose arguments had to meet a schema", checked) + _CHECKED)
     return "\n".join([*parts, _unknown(server, tools)])
 
 
 def _examples(tools: Iterable[Surveyed], preset: Preset) -> list[Surveyed]:
-    """The first tool for each rule of each category, rather one whose name calls can have."""
-    examples: dict[tuple[str, Ruling], Surveyed] = {}
+    """The first tool for each rule of each category, rather one whose name calls can have.
+
+    Of the tools that begin hidden it is every one.
+    """
+    examples: dict[tuple[str, Ruling, str], Surveyed] = {}
     for tool in sorted(tools, key=lambda tool: not strict(tool.name)):
         if key(tool.name) is not None:
-            kind = (tool.classification.category.value, judged(tool, preset))
+            own = tool.name if tool.begins_hidden else ""
+            kind = (tool.classification.category.value, judged(tool, preset), own)
             examples.setdefault(kind, tool)
     return ordered(examples.values())
 
@@ -109,6 +117,30 @@ test_what_began_closed_is_open_only_where_its_rule_says_allow[sentence] if {{
 	call := cases[sentence]
 	got := effect(call)
 	got in wanted(call.target)
+}}
+"""
+
+
+def _hidden(server: str) -> str:
+    return f"""\
+# Its own rule says another action, by name; or the server has it no longer.
+may_be_seen(tool) if data.servers["{server}"].tools[tool].action != "hide"
+
+may_be_seen(tool) if not data.catalog["{server}"].tools[tool]
+
+# Whether a call is answered as if there were no such tool; while rules are in shadow, would be.
+is_hidden(fields) := true in hidings(fields)
+
+hidings(fields) := {{answer.hidden}} | {{true | some finding in answer.shadow; finding.code == "hidden"}} if {{
+	answer := decision(fields)
+}}
+
+test_what_began_hidden_is_seen_only_where_its_rule_says_so[sentence] if {{
+	some sentence in hidden
+	call := cases[sentence]
+	wanted := {{true}} | {{false | may_be_seen(call.target)}}
+	got := is_hidden(call)
+	got in wanted
 }}
 """
 

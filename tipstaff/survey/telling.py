@@ -7,7 +7,7 @@ any page.
 from __future__ import annotations
 
 from tipstaff.survey.glyphs import visible
-from tipstaff.survey.model import Category, Mark, Risk
+from tipstaff.survey.model import Category, Mark, Risk, Sign
 from tipstaff.survey.report import Found, Report
 
 _LONGEST_INFO = 60
@@ -48,6 +48,12 @@ def why(tool: Found) -> str:
     because, _, bad = visible(found.rationale).rpartition(f" Risk {found.risk}: ")
     because = because.removeprefix(f"{found.category}: ")
     return " ".join(f"{one[0].upper()}{one[1:]}" for one in (bad, because) if one)
+
+
+def warning(sign: Sign) -> str:
+    """A sign in a line: what it is, where, why it matters, and the text there."""
+    kind, place = sign.kind.replace("_", " "), visible(sign.place)
+    return f"{kind} at {place}: {visible(sign.message)} “{visible(sign.excerpt)}”"
 
 
 def first_sentence(text: str) -> str:

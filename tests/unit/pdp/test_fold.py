@@ -19,7 +19,7 @@ from pdp.api.model import (
 from pdp.api.reasons import REASONS
 from pdp.checks import CheckFailure
 from pdp.fold import fold, refusal, refuse_with
-from pdp.limits import ALL_SESSIONS, Grant, Spent, Taken
+from pdp.limits import CALLER_TOTAL, Grant, Spent, Taken
 from pdp.policy import Fault, Limit, PolicyAnswer
 
 SHADOW = (ShadowFinding(Effect.DENY, Reason("trial", "would deny"), "site.trial"),)
@@ -183,7 +183,7 @@ def test_a_limit_is_reported_under_its_own_rule() -> None:
     for name, rule in (
         ("a", "short"),
         ("a/b", "long"),
-        (f"a/b{ALL_SESSIONS}", "long"),
+        (f"a/b{CALLER_TOTAL}", "long"),
         ("bare", ALLOW.rule),
         ("unheard of", ALLOW.rule),
     ):

@@ -12,7 +12,7 @@ from msgspec import structs
 from pdp.algorithms import ALGORITHMS, SECOND, Units, live
 from pdp.api.model import Call, Principal, Session
 from pdp.limits import (
-    ALL_SESSIONS,
+    CALLER_TOTAL,
     Budget,
     Claim,
     Grant,
@@ -314,7 +314,7 @@ def test_a_limit_per_session_has_a_companion_for_the_principal() -> None:
     """The factor is the only difference that counts; other scopes have none."""
     session, companion = budgets((limit("files/read", 3),), call(), 10)
     assert session.limit == limit("files/read", 3)
-    assert companion.limit == limit(f"files/read{ALL_SESSIONS}", 30, scope="principal")
+    assert companion.limit == limit(f"files/read{CALLER_TOTAL}", 30, scope="principal")
     for scope in ("principal", "tool", "server", "global"):
         assert len(budgets((limit(scope=scope),), call(), 10)) == 1
 
@@ -362,12 +362,18 @@ def test_of_two_limits_on_one_counter_the_stricter_holds() -> None:
         assert (merged.limit.max, merged.limit.cost) == (5, 2)
 
 
+def test_the_name_of_a_companion_is_true_of_a_caller_without_a_session() -> None:
+    """It counts whatever the caller does, in sessions or in none, so it speaks of the caller."""
+    _, companion = budgets((limit("files/read"),), call(session=""), 10)
+    assert companion.limit.name == "files/read (caller total)"
+
+
 def test_a_companion_may_meet_a_limit_of_its_own_name() -> None:
     """A limit that is named like a companion only makes it stricter."""
-    named = limit(f"x{ALL_SESSIONS}", 2, scope="principal")
+    named = limit(f"x{CALLER_TOTAL}", 2, scope="principal")
     for pair in ((limit("x"), named), (named, limit("x"))):
         found = {one.limit.name: one.limit.max for one in budgets(pair, call(), 10)}
-        assert found == {"x": 3, f"x{ALL_SESSIONS}": 2}
+        assert found == {"x": 3, f"x{CALLER_TOTAL}": 2}
 
 
 def test_a_lowered_maximum_counts_what_was_taken_before() -> None:

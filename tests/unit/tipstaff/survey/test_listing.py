@@ -163,21 +163,21 @@ def test_a_modern_server_names_itself_beside_its_answer_or_not_at_all() -> None:
     ],
 )
 def test_a_saved_list_may_be_wrapped_in_what_it_came_in(value: Any) -> None:
-    """Four forms of the same."""
+    """Four forms of the same; the era is said only where something tells it."""
     found = listing_of(value)
     assert found.tools == (tool("a"),)
-    assert found.era == "legacy"
+    assert found.era == ("legacy" if found.version else "")
 
 
 @pytest.mark.parametrize(
     ("begun", "more", "era", "version"),
     [
-        ({}, {}, "legacy", ""),
+        ({}, {}, "", ""),
         ({}, {"resultType": "complete"}, "modern", ""),
         ({"protocolVersion": "2024-11-05"}, {}, "legacy", "2024-11-05"),
         ({"protocolVersion": "2024-11-05"}, {"resultType": "complete"}, "legacy", "2024-11-05"),
         ({"supportedVersions": ["2026-07-28"]}, {}, "modern", "2026-07-28"),
-        ({"supportedVersions": [], "protocolVersion": 3}, {}, "legacy", ""),
+        ({"supportedVersions": [], "protocolVersion": 3}, {}, "", ""),
     ],
 )
 def test_the_era_of_a_saved_list_is_what_it_tells(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pdp.errors import PolicyTextError
 from pdp.located import load
 from pdp.rules import validate
-from tests.surveyed import FILES, STRANGERS, catalogue, tool
+from tests.surveyed import FILES, POISONED, STRANGERS, catalogue, tool
 from tipstaff.survey.merge import diff, merged
 from tipstaff.survey.model import Category
 from tipstaff.survey.presets import Preset
@@ -199,6 +199,17 @@ def test_what_comes_of_approvals_is_said_where_rules_are_enforced() -> None:
     assert enforced in again("default: deny\n", NEW, (), Preset.OBSERVE).text
     assert enforced not in again("shadow: true\n", NEW).text
     assert enforced not in again("default: deny\n", NEW[:1]).text
+
+
+def test_a_new_tool_with_a_sign_is_hidden_and_its_comment_says_whether_that_is_enforced() -> None:
+    """By the file, too."""
+    for start, preset, says in (
+        ("default: deny\n", Preset.OBSERVE, "begins hidden"),
+        ("shadow: true\n", Preset.STRICT, "Nothing here is enforced"),
+    ):
+        text = again(start, [POISONED], (), preset).text
+        assert says in text
+        assert yaml.safe_load(text)["tools"]["read_note"]["action"] == "hide"
 
 
 def test_a_diff_shows_the_lines_that_change() -> None:

@@ -180,7 +180,7 @@ def test_what_could_not_be_looked_at_is_told(is_several: bool) -> None:
 def test_a_server_without_tools_is_told_as_one() -> None:
     """No empty tables."""
     text = page(Scan((made(),)), TIME)
-    assert "0 tools, legacy, at https://x/mcp" in text
+    assert "0 tools, at https://x/mcp" in text
     assert "<table" not in text
 
 

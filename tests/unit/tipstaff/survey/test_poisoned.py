@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tipstaff.survey.model import Category, Classification, Mark, Risk, Sign
-from tipstaff.survey.poisoned import raised, warnings
+from tipstaff.survey.poisoned import hiding, raised, warnings
+from tipstaff.survey.signs import KINDS
 
 
 def sign(kind: str) -> Sign:
@@ -55,6 +56,13 @@ def test_the_rationale_and_the_evidence_say_what_raised_it() -> None:
     assert [(one.field, one.words, one.says) for one in after.evidence] == [
         ("description", "do it", "critical: padding")
     ] * 2
+
+
+def test_what_hides_a_tool_is_all_but_a_text_that_is_merely_long() -> None:
+    """A text that was not read to its end may say anything; one that was, says nothing."""
+    kinds = [*KINDS, "lookalike_name", "duplicate_name", "same_name"]
+    left = [kind for kind in kinds if not hiding([sign(kind)])]
+    assert left == ["oversized_text", "same_name"]
 
 
 def test_a_shared_name_is_no_warning() -> None:

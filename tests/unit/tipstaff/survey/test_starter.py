@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pdp.located import load
 from pdp.rules import validate
-from tests.surveyed import FILES, STRANGERS, catalogue, tool
+from tests.surveyed import FILES, POISONED, STRANGERS, catalogue, sign, tool
 from tipstaff.survey.model import Category, Risk
 from tipstaff.survey.presets import Preset, ruling
 from tipstaff.survey.quoting import key
@@ -148,6 +148,67 @@ def test_a_word_of_the_schema_that_checks_nothing_is_named() -> None:
     one = tool("a", Category.WRITE, schema={"properties": {"b": {"nullable": True}}})
     assert loaded([one])["tools"]["a"]["arguments"] == "declared"
     assert "In its schema `nullable` checks nothing." in rules("f", [one], Preset.RECOMMENDED)
+
+
+@pytest.mark.parametrize("preset", Preset)
+def test_a_tool_with_a_sign_begins_hidden(preset: Preset) -> None:
+    """Whatever a call of it would do: what it is about is that a model reads its definition."""
+    rule = loaded([*FILES, POISONED], preset)["tools"]["read_note"]
+    assert rule.pop("reason").startswith("Its definition has warning signs")
+    assert rule == {"action": "hide"}
+    text = comments(rules("files", [POISONED], preset))
+    assert (
+        "Warning sign: instructions to model at description, character 4: “do not tell the user”. "
+        "It speaks to the model." in text
+    )
+
+
+def test_the_comment_of_a_hidden_tool_says_what_to_do() -> None:
+    """And, where nothing is enforced, that it is not hidden."""
+    for preset in (Preset.RECOMMENDED, Preset.STRICT):
+        text = comments(rules("files", [POISONED], preset))
+        assert "So it begins hidden: no model reads its definition" in text
+        assert "write the rule that you want in place of this one" in text
+    text = comments(rules("files", [POISONED], Preset.OBSERVE))
+    assert "begins hidden" not in text
+    assert "models do read its definition" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [
+        ("same_name", "allow"),
+        ("oversized_text", "allow"),
+        ("lookalike_name", "hide"),
+        ("duplicate_name", "hide"),
+        ("unread_text", "hide"),
+        ("hidden_characters", "hide"),
+    ],
+)
+def test_a_slip_hides_a_tool_only_where_a_model_would_fall_for_it(kind: str, action: str) -> None:
+    """A long text was read to its end; a name that is taken for another does harm in the list itself."""
+    one = tool("list_files", signs=(sign(kind),))
+    assert loaded([one])["tools"]["list_files"].get("action", "allow") == action
+    said = "Warning sign: " in comments(rules("files", [one], Preset.RECOMMENDED))
+    assert said == (kind != "same_name")
+
+
+def test_many_signs_are_counted_and_those_that_hide_a_tool_come_first() -> None:
+    """A server that trips every alarm does not bury the rules."""
+    one = tool(
+        "a", signs=(*[sign("oversized_text", f"long {at}") for at in range(4)], sign("padding"))
+    )
+    text = comments(rules("files", [one], Preset.RECOMMENDED))
+    assert text.count("Warning sign: ") == 3
+    assert text.index("Warning sign: padding") < text.index("Warning sign: oversized text")
+    assert "There are 5 signs in all" in text
+
+
+def test_of_two_tools_by_one_name_the_poisoned_one_is_ruled() -> None:
+    """Also where the other does more."""
+    twice = [tool("read_note", Category.DESTRUCTIVE, Risk.CRITICAL), POISONED]
+    for tools in (twice, twice[::-1]):
+        assert loaded(tools)["tools"]["read_note"]["action"] == "hide"
 
 
 def test_a_name_by_no_grammar_is_quoted_and_said_to_be_refused() -> None:

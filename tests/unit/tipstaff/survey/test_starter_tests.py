@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.surveyed import FILES, STRANGERS, tool
+from tests.surveyed import FILES, POISONED, STRANGERS, sign, tool
 from tipstaff.survey import starter_tests
 from tipstaff.survey.model import Category
 from tipstaff.survey.presets import Preset
@@ -18,7 +18,7 @@ from tipstaff.survey.quoting import key
 from tipstaff.survey.starter import Surveyed
 
 TABLE = re.compile(r"^cases := (\{\n.*?^\})$", re.MULTILINE | re.DOTALL)
-SETS = re.compile(r"^(closed|checked) := \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
+SETS = re.compile(r"^(closed|hidden|checked) := \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
 
 
 def cases(text: str) -> dict[str, Any]:
@@ -56,6 +56,16 @@ def test_a_kind_of_rule_has_one_case_however_many_tools_have_it() -> None:
     tools = [tool("!"), tool("b"), tool("c"), tool("a", Category.WRITE), tool("d", Category.WRITE)]
     assert list(cases(made(tools))) == ["Read: b", "Write: a"]
     assert list(cases(made(tools[:1]))) == ["Read: !"]
+
+
+@pytest.mark.parametrize("preset", Preset)
+def test_every_tool_that_begins_hidden_has_a_case(preset: Preset) -> None:
+    """Also two of one category: each is a danger of its own."""
+    other = tool("a", signs=(sign("padding"),))
+    found = sets(made([*FILES, POISONED, other], preset))
+    assert found["hidden"] == ["Read: a", "Read: read_note"]
+    assert set(found["hidden"]) <= set(found["closed"])
+    assert "hidden" not in sets(made(FILES, preset))
 
 
 def test_a_tool_that_nobody_has_looked_at_is_tried_too() -> None:
@@ -97,5 +107,5 @@ def test_whatever_a_server_calls_its_tools_the_table_holds_them(
         assert set(sentences) <= table.keys()
     rest = SETS.sub("", TABLE.sub("", text))
     assert {line for line in rest.splitlines() if "looked_at" not in line} <= set(
-        SETS.sub("", TABLE.sub("", made(FILES, preset))).splitlines()
+        SETS.sub("", TABLE.sub("", made([*FILES, POISONED], preset))).splitlines()
     )

@@ -55,7 +55,7 @@ def row(text: str, name: str) -> int:
 def test_the_first_line_says_what_the_server_is() -> None:
     """And where it was asked."""
     first = shown(made(*TOOLS)).splitlines()[0]
-    assert first == "files — 5 tools, legacy, at https://files.example/mcp"
+    assert first == "files — 5 tools, at https://files.example/mcp"
 
 
 def test_the_worst_tool_comes_first_with_what_it_is_open_to() -> None:
@@ -170,7 +170,7 @@ def test_no_colour_where_there_is_no_terminal_and_colour_where_there_is() -> Non
 
 def test_a_server_without_tools_is_one_line() -> None:
     """There is nothing else to say."""
-    assert shown(made()) == "files — 0 tools, legacy, at https://files.example/mcp\n"
+    assert shown(made()) == "files — 0 tools, at https://files.example/mcp\n"
 
 
 def test_the_matrix_counts_every_tool() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tipstaff.survey.listing import listing_of
+from tipstaff.survey.model import Sign
 from tipstaff.survey.report import Found, Report, report, worst_first
 from tipstaff.survey.telling import (
     about,
@@ -12,6 +13,7 @@ from tipstaff.survey.telling import (
     first_sentence,
     is_harmless,
     marks,
+    warning,
     why,
 )
 
@@ -37,6 +39,15 @@ def test_the_worst_risk_comes_first_and_then_the_worst_category() -> None:
     assert names == ["pay_invoice", "delete_file", "update_note", "list_files"]
 
 
+def test_a_sign_is_told_in_a_line_that_it_cannot_break() -> None:
+    """What it is, where, why it matters, and the text there."""
+    text = warning(
+        Sign("hidden_characters", "description, character 4", "a\u202eb\nc", "It holds.")
+    )
+    assert text.startswith("hidden characters at description, character 4: It holds. “a")
+    assert text.isprintable()
+
+
 def test_tools_that_are_alike_keep_the_order_of_the_server() -> None:
     """So that two lists of the same server can be compared."""
     tools = [
@@ -60,7 +71,7 @@ def test_what_a_server_says_of_itself_can_neither_hide_nor_run_on() -> None:
 def test_a_server_without_a_name_is_told_without_one() -> None:
     """Nothing stands in its place."""
     assert about(made(TOOLS[0], serverInfo={"name": 1, "version": ""})) == (
-        r"1 tool, legacy, at a\u{202e}b"
+        r"1 tool, at a\u{202e}b"
     )
 
 
