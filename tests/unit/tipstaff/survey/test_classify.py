@@ -159,24 +159,26 @@ def test_a_tool_of_a_real_server_comes_out_right(
 
 
 @pytest.mark.parametrize(
-    ("name", "description", "arguments", "mark"),
+    ("name", "description", "arguments", "siblings", "mark"),
     [
-        ("get-env", "Returns all environment variables", (), Mark.SECRETS_OUT),
-        ("get_item_config", "Get specific item config", (), Mark.SECRETS_OUT),
-        ("get-download-url", "Resolve a pre-authenticated URL", (), Mark.SECRETS_OUT),
-        ("crm-list-objects", "Retrieves a list of CRM objects", (), Mark.PERSONAL),
-        ("list_emails_metadata", "List email metadata", (), Mark.PERSONAL),
-        ("list_users_and_teams", "Tool to fetch users and/or teams", (), Mark.PERSONAL),
-        ("update-many", "Updates all documents that match", (), Mark.BULK),
-        ("create-objects", "Creates objects in a single API call", (), Mark.BULK),
-        ("connect", "Connect to an instance", ("connectionString",), Mark.SECRETS_IN),
+        ("get-env", "Returns all environment variables", (), (), Mark.SECRETS_OUT),
+        ("get_item_config", "Get specific item config", (), (), Mark.SECRETS_OUT),
+        ("get-download-url", "Resolve a pre-authenticated URL", (), (), Mark.SECRETS_OUT),
+        ("crm-list-objects", "Retrieves a list of CRM objects", (), (), Mark.PERSONAL),
+        ("list_emails_metadata", "List email metadata", (), (), Mark.PERSONAL),
+        ("get_attachment", "Read one attachment", (), MAIL, Mark.PERSONAL),
+        ("crm-get-engagement", "Retrieves an engagement by id", (), (), Mark.PERSONAL),
+        ("list_users_and_teams", "Tool to fetch users and/or teams", (), (), Mark.PERSONAL),
+        ("update-many", "Updates all documents that match", (), (), Mark.BULK),
+        ("create-objects", "Creates objects in a single API call", (), (), Mark.BULK),
+        ("connect", "Connect to an instance", ("connectionString",), (), Mark.SECRETS_IN),
     ],
 )
 def test_a_mark_of_a_real_server_is_found(
-    name: str, description: str, arguments: Sequence[str], mark: Mark
+    name: str, description: str, arguments: Sequence[str], siblings: Sequence[str], mark: Mark
 ) -> None:
     """The starter rules set a limit by it."""
-    assert mark in found(name, description, arguments).marks
+    assert mark in found(name, description, arguments, siblings).marks
 
 
 @pytest.mark.parametrize(
