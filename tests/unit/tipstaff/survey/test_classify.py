@@ -138,6 +138,7 @@ MAIL = ("list_emails", "send_email", "delete_emails", "get_mailbox")
         ("remove_project_from_task", "Remove a task from a project. It will still exist.", (), (), "Write", "medium"),
         ("cancel_downtime", "Cancel a scheduled downtime", ("id",), (), "Write", "medium"),
         ("terminate_app", "Terminate an app on mobile device", (), (), "Execute", "medium"),
+        ("create-draft-email", "Create a draft email. To send the message, use send-draft.", (), MAIL, "Write", "medium"),
         ("union_tool", "Merge two polygons. Works offline.", ("polygons",), (), "Read", "low"),
         ("within_polygon_tool", "Test points against a polygon. Works offline.", ("points",), (), "Read", "low"),
         ("reverse_geocode", "Convert coordinates into an address", ("latitude",), (), "Read", "low"),
@@ -170,7 +171,7 @@ def test_a_tool_of_a_real_server_comes_out_right(
         ("crm-get-engagement", "Retrieves an engagement by id", (), (), Mark.PERSONAL),
         ("list_users_and_teams", "Tool to fetch users and/or teams", (), (), Mark.PERSONAL),
         ("update-many", "Updates all documents that match", (), (), Mark.BULK),
-        ("create-objects", "Creates objects in a single API call", (), (), Mark.BULK),
+        ("create-objects", "Creates multiple objects in a single API call", (), (), Mark.BULK),
         ("connect", "Connect to an instance", ("connectionString",), (), Mark.SECRETS_IN),
     ],
 )
