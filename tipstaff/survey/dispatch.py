@@ -34,6 +34,10 @@ _FEWEST = 2
 _LEADS = frozenset({"to", "can", "for", "and", "or"})
 # The operations of a JSON Patch (RFC 6902), which edits one document.
 _JSON_PATCH = frozenset({"add", "remove", "replace", "move", "copy", "test"})
+# What a firewall does with a packet, and the steps of one operation that can be gone on with.
+_VERDICTS = frozenset({"accept", "allow", "deny", "drop", "log", "reject"})
+_STEPS = frozenset({"abort", "continue", "quit", "skip", "start"})
+_NO_PARTICIPLES = frozenset({"embed", "feed", "need", "seed", "shred"})
 # What is worse than the running of anything.
 _WORSE = frozenset({Category.DESTRUCTIVE, Category.FINANCIAL})
 _NO_SPACE = re.compile(r"(?<=[a-z)])\.?(?=This tool\b)|(?<=[a-z)])\.(?=[A-Z])")
@@ -55,13 +59,31 @@ def of_choices(definition: Definition, name: Sequence[str], lexicon: Lexicon) ->
         if "action" not in kinds:
             continue
         offered = choices(about) or (_told(about, definition) if "chooser" in kinds else ())
-        if argument == "op" and _JSON_PATCH.issuperset(offered):
+        if _is_of_one_operation(argument, offered, lexicon):
             continue
+        if name and lexicon.category_of.get(name[0]) is Category.READ:
+            offered = tuple(choice for choice in offered if not _is_participle(choice))
         for choice in offered[:_MOST_CHOICES]:
             verb = _verb_of(choice, lexicon)
             if verb:
                 category = lexicon.category_of[verb]
                 yield Deed(verb, category, CHOICE, "schema", f"{argument}: {choice}"[:160])
+
+
+def _is_of_one_operation(argument: str, offered: Sequence[str], lexicon: Lexicon) -> bool:
+    """Whether the choices say how the tool does its one thing: `ACCEPT | DROP`, `start | abort`."""
+    plain = {choice.lower() for choice in offered}
+    commands = {choice.lower() for choice in offered if _verb_of(choice, lexicon)}
+    if argument == "op" and plain <= _JSON_PATCH:
+        return True
+    is_verdict = plain >= {"accept", "drop"} and commands <= _VERDICTS
+    return is_verdict or (plain >= {"abort", "continue"} and commands <= _STEPS)
+
+
+def _is_participle(choice: str) -> bool:
+    """Whether a reader filters by it (`assigned`, `build_failed`), rather than does it."""
+    last = ("", *split_name(choice))[-1]
+    return last.endswith("ed") and last not in _NO_PARTICIPLES
 
 
 def _verb_of(choice: str, lexicon: Lexicon) -> str:

@@ -97,6 +97,133 @@ def test_a_hard_case_comes_out_right(
     assert (one.category, one.risk) == (category, risk), one.rationale
 
 
+ARGO = ("list_applications", "get_application", "sync_application")
+MAIL = ("list_emails", "send_email", "delete_emails", "get_mailbox")
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "arguments", "siblings", "category", "risk"),
+    [
+        # What lets an agent through when it is rated too low.
+        ("set_item_config", "Set specific item config", ("fullname", "config_xml"), (), "Write", "critical"),
+        ("set_config_value", "Set a value: blockedCommands, defaultShell", ("key", "value"), (), "Write", "critical"),
+        ("build_item", "Build an item in Jenkins", ("fullname",), (), "Execute", "high"),
+        ("graph-batch", "Combine up to 20 requests into a single HTTP call. Body: { requests: [{ method: 'GET'|'DELETE', url }] }", ("body",), (), "Destructive", "critical"),
+        ("list_emails_metadata", "List email metadata", (), MAIL, "Read", "medium"),
+        ("get_attachment_content", "Read one email attachment", ("name",), MAIL, "Read", "medium"),
+        ("mark_emails_as_read", "Mark one or more emails as read by email_id.", ("ids",), MAIL, "Write", "medium"),
+        ("crm-search-objects", "Searches across CRM object types", ("query",), (), "Read", "medium"),
+        ("update-many", "Updates all documents that match the filter", ("filter",), (), "Write", "high"),
+        ("create_application", "Creates a new Argo CD application", ("application",), ARGO, "Write", "high"),
+        ("update_application", "Updates application", ("argocdBaseUrl",), ARGO, "Write", "high"),
+        ("merge_merge_request", "Merge a merge request", ("id",), (), "Write", "high"),
+        ("approve_pull_request", "Approve a pull request", ("id",), (), "Write", "high"),
+        ("create-subscription", "Subscribes a listener to receive change notifications", ("body",), (), "Write", "high"),
+        ("update-mailbox-settings", "Configure automatic replies", ("body",), MAIL, "Write", "high"),
+        ("mute_host", "Mute a host", ("hostname",), (), "Write", "high"),
+        ("schedule_downtime", "Schedule a downtime", ("scope",), (), "Write", "high"),
+        ("restore_backup", "Restore a VM from a backup file", ("vmid",), (), "Write", "high"),
+        ("create_template", "Convert a VM into a template. IRREVERSIBLE.", ("vmid",), (), "Write", "high"),
+        ("git_push", "Push changes to a remote repository", ("remote", "force"), (), "Write", "high"),
+        ("git_rebase", "Rebase commits onto another branch", ("onto",), (), "Write", "high"),
+        ("push_flex_message", "Push a flex message to a user", ("userId",), (), "Execute", "high"),
+        ("im_v1_message_create", "[Lark]-Messaging-Send message-Call this interface to send a message to a specified user", ("data",), (), "Execute", "high"),
+        ("export", "Export query results in a format", (), (), "Read", "medium"),
+        ("get_table_sample", "Fetch a sample of rows from a table", (), (), "Read", "medium"),
+        ("all_api_read", "Execute read-only GraphQL queries", ("query",), (), "Read", "medium"),
+        ("aggregate", "Aggregate documents of a collection", ("pipeline",), (), "Read", "medium"),
+        # What costs an approval for nothing when it is rated too high.
+        ("unassign-current-user", "Remove current user as story owner.", (), (), "Write", "medium"),
+        ("stories-remove-subtask", "Remove sub-task from parent", (), (), "Write", "medium"),
+        ("remove_project_from_task", "Remove a task from a project. It will still exist.", (), (), "Write", "medium"),
+        ("cancel_downtime", "Cancel a scheduled downtime", ("id",), (), "Write", "medium"),
+        ("terminate_app", "Terminate an app on mobile device", (), (), "Execute", "medium"),
+        ("create-draft-email", "Create a draft email. To send the message, use send-draft.", (), MAIL, "Write", "medium"),
+        ("union_tool", "Merge two polygons. Works offline.", ("polygons",), (), "Read", "low"),
+        ("within_polygon_tool", "Test points against a polygon. Works offline.", ("points",), (), "Read", "low"),
+        ("reverse_geocode", "Convert coordinates into an address", ("latitude",), (), "Read", "low"),
+        ("document_rawContent", "[Lark]-Docs-Document-Obtain the text content of the document", (), (), "Read", "medium"),
+        ("whoami", "Get the user, while missing credentials are reported.", (), (), "Read", "low"),
+    ],
+)  # fmt: skip
+def test_a_tool_of_a_real_server_comes_out_right(
+    name: str,
+    description: str,
+    arguments: Sequence[str],
+    siblings: Sequence[str],
+    category: str,
+    risk: str,
+) -> None:
+    """What a registration of 36 servers showed to be rated wrongly."""
+    rating = found(name, description, arguments, siblings)
+    assert (rating.category, rating.risk) == (category, risk), rating.rationale
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "arguments", "siblings", "mark"),
+    [
+        ("get-env", "Returns all environment variables", (), (), Mark.SECRETS_OUT),
+        ("get_item_config", "Get specific item config", (), (), Mark.SECRETS_OUT),
+        ("get-download-url", "Resolve a pre-authenticated URL", (), (), Mark.SECRETS_OUT),
+        ("crm-list-objects", "Retrieves a list of CRM objects", (), (), Mark.PERSONAL),
+        ("list_emails_metadata", "List email metadata", (), (), Mark.PERSONAL),
+        ("get_attachment", "Read one attachment", (), MAIL, Mark.PERSONAL),
+        ("crm-get-engagement", "Retrieves an engagement by id", (), (), Mark.PERSONAL),
+        ("list_users_and_teams", "Tool to fetch users and/or teams", (), (), Mark.PERSONAL),
+        ("update-many", "Updates all documents that match", (), (), Mark.BULK),
+        ("create-objects", "Creates multiple objects in a single API call", (), (), Mark.BULK),
+        ("connect", "Connect to an instance", ("connectionString",), (), Mark.SECRETS_IN),
+    ],
+)
+def test_a_mark_of_a_real_server_is_found(
+    name: str, description: str, arguments: Sequence[str], siblings: Sequence[str], mark: Mark
+) -> None:
+    """The starter rules set a limit by it."""
+    assert mark in found(name, description, arguments, siblings).marks
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "category"),
+    [
+        ("update_record", "Update a record. Works offline.", "Write"),
+        ("delete_record", "Delete a record. Works offline.", "Destructive"),
+        ("remove_branch", "Remove a branch if it still exists.", "Destructive"),
+        ("remove_file", "Remove a file from the parent folder.", "Destructive"),
+    ],
+)
+def test_words_that_excuse_a_kind_do_not_excuse_others(
+    name: str, description: str, category: str
+) -> None:
+    """What is computed offline, and what is taken off and still exists."""
+    assert found(name, description).category == category
+
+
+def test_verdicts_that_only_the_text_lists_are_no_commands() -> None:
+    """A rule that drops packets can be taken back; who gets through is still high."""
+    text = "Add a firewall rule.\n\nArgs:\n  action: Rule action: 'ACCEPT', 'DROP', or 'REJECT'."
+    rating = found("add_firewall_rule", text, ("action",))
+    assert (rating.category, rating.risk) == (Category.WRITE, Risk.HIGH), rating.rationale
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "choices", "category"),
+    [
+        ("list_todos", "action", ["assigned", "build_failed"], "Read"),
+        ("list_things", "action", ["assigned", "delete"], "Destructive"),
+        ("todos", "action", ["assigned", "deleted"], "Destructive"),
+        ("add_firewall_rule", "action", ["ACCEPT", "DROP", "REJECT"], "Write"),
+        ("add_table", "action", ["drop"], "Destructive"),
+        ("git_rebase", "mode", ["start", "continue", "abort", "skip"], "Write"),
+    ],
+)
+def test_choices_count_where_they_are_commands(
+    name: str, argument: str, choices: list[str], category: str
+) -> None:
+    """Not filters, verdicts on packets, or the steps of one operation."""
+    schema = {"properties": {argument: {"enum": choices}}}
+    assert classify_all([{"name": name, "inputSchema": schema}])[0].category == category
+
+
 def test_a_generation_that_is_started_names_its_verb_and_its_company() -> None:
     """The verb stands at the end, and the siblings tell what it is about."""
     siblings = ("policy_generation_get", "policy_generation_list", "policy_create", "policy_delete")
