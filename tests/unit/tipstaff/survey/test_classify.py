@@ -107,6 +107,7 @@ MAIL = ("list_emails", "send_email", "delete_emails", "get_mailbox")
         # What lets an agent through when it is rated too low.
         ("set_item_config", "Set specific item config", ("fullname", "config_xml"), (), "Write", "critical"),
         ("set_config_value", "Set a value: blockedCommands, defaultShell", ("key", "value"), (), "Write", "critical"),
+        ("delete_notes", "Delete all notes of a topic for good.", ("topic",), (), "Destructive", "high"),
         ("build_item", "Build an item in Jenkins", ("fullname",), (), "Execute", "high"),
         ("graph-batch", "Combine up to 20 requests into a single HTTP call. Body: { requests: [{ method: 'GET'|'DELETE', url }] }", ("body",), (), "Destructive", "critical"),
         ("list_emails_metadata", "List email metadata", (), MAIL, "Read", "medium"),
