@@ -118,7 +118,9 @@ def _show(before: Mapping[str, Any], tool: Found) -> None:
 
 def _is_confirmed(chosen: Sequence[Found]) -> bool:
     if not sys.stdin.isatty():
-        raise ConfigError("there is nobody to ask: say --yes to accept without being asked")
+        has_signs = any(tool.warnings for tool in chosen)
+        yes = "--yes --despite-signs" if has_signs else "--yes"
+        raise ConfigError(f"there is nobody to ask: say {yes} to accept without being asked")
     count = "this tool" if len(chosen) == 1 else f"these {len(chosen)} tools"
     if chosen[0].warnings:
         signs = telling.count(len(chosen[0].warnings), "warning sign")
