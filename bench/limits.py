@@ -22,11 +22,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.lanes import cpu_seconds
-from pdp.limits import Budget, Claim
-from pdp.policy import Limit
+from pdp.answer import Limit
+from pdp.limits.budgets import Budget, Claim
+from pdp.limits.redis import RedisStore
+from pdp.limits.store import MemoryStore, SqliteStore
 from pdp.ports import StateStore
-from pdp.redis_store import RedisStore
-from pdp.store import MemoryStore, SqliteStore
 from tests import redis_server
 
 CALLERS = 50

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tipstaff.survey.classify import classify_all
+from tipstaff.survey.classify.classify import classify_all
 from tipstaff.survey.model import Category, Classification, Risk
 
 ROOT = Path(__file__).parents[1]

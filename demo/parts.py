@@ -15,7 +15,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pdp.bound import bound_to_this_process
+from tipstaff.common.die_with_parent import bound_to_this_process
 
 CHECKOUT = Path(__file__).parent.parent
 SERVERS_PYTHON = CHECKOUT / ".venv-demo" / "bin" / "python"

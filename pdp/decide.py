@@ -11,17 +11,17 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct, structs
 
-from pdp import checks, record
+from pdp.answer import Fault
 from pdp.api.model import Call, Client, Decision, Effect, Phase, Principal, Reason
-from pdp.catalogue import Catalogues
-from pdp.checks import CheckFailure
 from pdp.errors import JournalError, StoreError
 from pdp.fold import fold, refusal, refuse_with
-from pdp.limits import Claim, Grant, Taken, budgets
-from pdp.policy import Fault
+from pdp.limits.budgets import Claim, Grant, Taken, budgets
+from pdp.policy.question import INTERNAL_ERROR, Answered, OnError, Question
 from pdp.ports import Clock, Drift, Journal, PolicyEngine, StateStore
-from pdp.question import INTERNAL_ERROR, Answered, OnError, Question
-from pdp.shown import PolicyInput
+from pdp.records import record
+from pdp.records.shown import PolicyInput
+from pdp.rules import checks
+from pdp.tools.catalogue import Catalogues
 
 ENFORCEMENT_RULE = "pep"
 
@@ -51,7 +51,7 @@ class Judgement(Struct, frozen=True):
 class _Case(Answered):
     """One call on its way through the story."""
 
-    failure: CheckFailure | None = None
+    failure: checks.CheckFailure | None = None
     taken: Taken | None = None
 
 

@@ -16,15 +16,15 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Struct, structs
 
-from pdp.algorithms import Units
 from pdp.api.model import Call, Decision
-from pdp.catalogue import Pin
 from pdp.decide import Parts, judge
-from pdp.drift import Sighting, Sightings
 from pdp.errors import Overloaded
-from pdp.fallback import FallbackStore
-from pdp.limits import Claim, Grant, Taken, step
+from pdp.limits.algorithms import Units
+from pdp.limits.budgets import Claim, Grant, Taken, step
+from pdp.limits.fallback import FallbackStore
 from pdp.ports import Drift, StateStore
+from pdp.tools.catalogue import Pin
+from pdp.tools.changed_tools import Sighting, Sightings
 
 MAX_WAITING = 64
 AT_ONCE = 1

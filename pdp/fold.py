@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from pdp.answer import Fault, PolicyAnswer
 from pdp.api import limit_text
 from pdp.api.model import Decision, Effect, LimitResult, Reason, ShadowFinding
 from pdp.api.reasons import REASONS
-from pdp.checks import CheckFailure
-from pdp.limits import CALLER_TOTAL, Taken
-from pdp.policy import Fault, PolicyAnswer
+from pdp.limits.budgets import CALLER_TOTAL, Taken
+from pdp.rules.checks import CheckFailure
 
 APPROVALS_RULE = "mcp.approvals"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from pdp.algorithms import Units
-from pdp.catalogue import Pin
-from pdp.drift import Sighting
-from pdp.limits import Claim, Grant, Taken
-from pdp.policy import BatchAnswer
+from pdp.answer import BatchAnswer
+from pdp.limits.algorithms import Units
+from pdp.limits.budgets import Claim, Grant, Taken
+from pdp.tools.catalogue import Pin
+from pdp.tools.changed_tools import Sighting
 
 
 class PolicyEngine(Protocol):

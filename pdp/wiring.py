@@ -30,31 +30,31 @@ from pdp.api.v1 import (
     policy_pb2,
     policy_pb2_grpc,
 )
-from pdp.batching import LARGE_AT_ONCE, Batcher
-from pdp.bundle import library_folder
-from pdp.bundle_server import BundleServer
-from pdp.catalogue import Catalogues
-from pdp.changes import ChangesFile
 from pdp.clock import SystemClock
 from pdp.config import PdpConfig
 from pdp.decide import Parts, judge, report
-from pdp.desk import Desk
 from pdp.explain import AT_ONCE, Explainer
-from pdp.fallback import FallbackStore
-from pdp.fault_log import LoggedEngine
-from pdp.journal import FileJournal
-from pdp.lifelong import Lifelong
-from pdp.limit_service import LimitService
-from pdp.listening import bound_server
-from pdp.opa import OpaEngine
-from pdp.policy_service import PolicyService
+from pdp.grpc.batching import LARGE_AT_ONCE, Batcher
+from pdp.grpc.decisions import DecisionService
+from pdp.grpc.idempotency import Desk
+from pdp.grpc.limits import LimitService
+from pdp.grpc.listening import bound_server
+from pdp.grpc.policy import PolicyService
+from pdp.limits.fallback import FallbackStore
+from pdp.limits.store import MemoryStore, SqliteStore
+from pdp.policy.bundle import library_folder
+from pdp.policy.bundle_server import BundleServer
+from pdp.policy.fault_log import LoggedEngine
+from pdp.policy.opa import OpaEngine
+from pdp.policy.reload import Reloader
+from pdp.policy.sidecar import Sidecar, supervise
 from pdp.ports import StateStore
 from pdp.private_files import make_folder, write_private
-from pdp.reload import Reloader
-from pdp.service import DecisionService
-from pdp.sidecar import Sidecar, supervise
+from pdp.records.journal import FileJournal
 from pdp.state_lock import Holder
-from pdp.store import MemoryStore, SqliteStore
+from pdp.tools.catalogue import Catalogues
+from pdp.tools.changed_tools_file import ChangesFile
+from tipstaff.common.lifelong import Lifelong
 
 _START_SECONDS = 20.0
 _HEALTH_EVERY_SECONDS = 1.0
@@ -142,7 +142,7 @@ async def _store(config: PdpConfig, clock: SystemClock, stack: AsyncExitStack) -
         return MemoryStore()
     if limits.store == "redis":
         # Its library, only where it is used.
-        from pdp.redis_store import RedisStore  # noqa: PLC0415
+        from pdp.limits.redis import RedisStore  # noqa: PLC0415
 
         shared = RedisStore(limits.url, limits.timeout_ms)
         stack.push_async_callback(shared.close)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pdp.api.model import Call, Decision, Reason
 from pep.config import Server
-from pep.headers import Lines
+from pep.mcp.headers import Lines
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -14,26 +14,26 @@ from collections.abc import Callable, Iterator
 import structlog
 import uvicorn
 
-from pdp.lifelong import EndedError, Lifelong
-from pep.app import App
-from pep.ask import DecisionClient
-from pep.background import Background
-from pep.bridge import Bridge
-from pep.callers import Callers
+from pep.callers.authentication import Callers
+from pep.callers.session import SessionBook
 from pep.config import PepConfig, listen_address
-from pep.connection import with_timeouts
 from pep.errors import StartError
-from pep.health import Health
-from pep.refusals import Refusals
-from pep.room import Room
-from pep.routes import Routes
-from pep.screen import Bench
-from pep.server_requests import ServerRequests
-from pep.session import SessionBook
-from pep.tasks import TaskBook
-from pep.tls import keep_fresh
-from pep.upstream import Upstream
-from pep.visitor import Parts
+from pep.front.app import App
+from pep.front.connection import with_timeouts
+from pep.front.health import Health
+from pep.front.request_caller import Parts
+from pep.front.tls import keep_fresh
+from pep.judge.decision_client import DecisionClient
+from pep.judge.refusals import Refusals
+from pep.judge.response_filter import Bench
+from pep.judge.server_requests import ServerRequests
+from pep.judge.tasks import TaskBook
+from pep.load.background import Background
+from pep.load.room import Room
+from pep.upstreams.dispatch import Routes
+from pep.upstreams.http import Upstream
+from pep.upstreams.stdio_http import Bridge
+from tipstaff.common.lifelong import EndedError, Lifelong
 
 _BACKLOG = 2048
 # How long the start waits for the decision service; without it the proxy starts, and refuses.

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 
 from pdp.api.model import Call, Client, Principal, Protocol, Session
-from pdp.limits import Budget, Claim
+from pdp.limits.budgets import Budget, Claim
 
 _numbers = itertools.count()
 

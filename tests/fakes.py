@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pdp.algorithms import Units
+from pdp.answer import BatchAnswer
 from pdp.errors import JournalError, StoreError
-from pdp.limits import Budget, Claim, Grant, Taken, returned_state, take, taken_state
-from pdp.policy import BatchAnswer
+from pdp.limits.algorithms import Units
+from pdp.limits.budgets import Budget, Claim, Grant, Taken, returned_state, take, taken_state
 
 
 class FakeEngine:

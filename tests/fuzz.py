@@ -18,17 +18,17 @@ from typing import Any
 import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.pep.test_events import reference
 
-from pep import jsonrpc
-from pep.admit import admit_line
 from pep.errors import AnswerUnreadable, Refusal
-from pep.events import Splitter
-from pep.inspect import Finding, Kind, inspect, kept
-from pep.message_bytes import may_matter
-from pep.relay import Client, _Stream
+from pep.front.relay import Client, _Stream
+from pep.mcp import jsonrpc
+from pep.mcp.admit import admit_line
+from pep.mcp.inspect import Finding, Kind, inspect, kept
+from pep.mcp.message_bytes import may_matter
+from pep.mcp.sse import Splitter
 from tests.fuzz_answers import answer
 from tests.fuzz_pool import pool
-from tests.unit.pep.test_events import reference
 
 _SCRAPS = [
     b'{"jsonrpc":"2.0",', b'"id":1', b'"id":"1"', b'"method":"tools/call"', b'"params":{', b'"name":"a"',

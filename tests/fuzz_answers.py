@@ -21,11 +21,11 @@ from msgspec import Struct
 from pdp.api import model
 from pdp.api.model import Call, Decision, Direction, Effect, Reason
 from pep.errors import Refusal
-from pep.jsonrpc import Request
+from pep.front.relay import Client, relay
+from pep.judge.response_filter import Bench, Screen
+from pep.judge.tasks import TaskBook
+from pep.mcp.jsonrpc import Request
 from pep.ports import LostError
-from pep.relay import Client, relay
-from pep.screen import Bench, Screen
-from pep.tasks import TaskBook
 
 _DENIED = "https://denied"
 _ENCODINGS = (

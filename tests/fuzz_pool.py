@@ -12,11 +12,11 @@ import json
 import random
 from typing import Any
 
-from pep.bridge import Bridge
 from pep.config import Server
 from pep.ports import Answer, LostError, NeverReachedError
-from pep.replies import EventAnswer
-from pep.stream import Storage
+from pep.upstreams.http_answers import EventAnswer
+from pep.upstreams.stdio_http import Bridge
+from pep.upstreams.stream import Storage
 from tests.proxy_rig import META
 from tests.scripted_child import Clock, ScriptedChild
 

@@ -18,8 +18,8 @@ import grpc
 import yaml
 
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
-from pdp.bound import bound_to_this_process
 from tests.proxy_rig import META, free_port
+from tipstaff.common.die_with_parent import bound_to_this_process
 
 READY = "Stop with Ctrl-C."
 MODERN = "2026-07-28"

@@ -9,10 +9,10 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from pdp.bound import bound_to_this_process
 from pep.config import Server
 from tests.proxy_rig import free_port
 from tests.stdio_servers import DEMO, NODE, ROOT, everything, filesystem, git
+from tipstaff.common.die_with_parent import bound_to_this_process
 
 NAMES = (
     "agentcore", "amazon_mq", "everything", "filesystem", "git", "iam", "memory", "playwright",
@@ -119,7 +119,7 @@ async def main() -> None:
     import tempfile
     import time
 
-    from tipstaff.survey.introspect import introspect
+    from tipstaff.survey.asking.introspect import introspect
 
     with tempfile.TemporaryDirectory() as folder:
         for name, server in over_stdio(Path(folder)).items():

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class ScriptedChild:
-    """Stands where `pep.child.Child` does; `is_deaf` takes no line any more."""
+    """Stands where `pep.upstreams.child.Child` does; `is_deaf` takes no line any more."""
 
     def __init__(self, pid: int = 1) -> None:
         self.pid = pid

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tipstaff.survey.model import Category, Classification, Mark, Risk, Sign
-from tipstaff.survey.starter import Surveyed, ordered
+from tipstaff.survey.starter.rules import Surveyed, ordered
 
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
 

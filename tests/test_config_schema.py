@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pdp.errors import ConfigError
 from tests.test_docs import PAGES, ROOT, blocks
 from tipstaff import schemas
-from tipstaff.config import as_json, load, parse
-from tipstaff.config_text import starter
+from tipstaff.cli.configuration.config import as_json, load, parse
+from tipstaff.cli.configuration.config_text import starter
 
 SCHEMA = json.loads(schemas.TIPSTAFF_TOML.read_text(encoding="utf-8"))
 VALIDATOR = jsonschema_rs.validator_for(SCHEMA)

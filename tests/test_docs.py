@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pdp.rules import validate
+from pdp.rules.server_rules import validate
 from pep.config import Server
-from tipstaff.config import load
+from tipstaff.cli.configuration.config import load
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))

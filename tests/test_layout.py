@@ -17,6 +17,7 @@ GENERATED = ROOT / "pdp" / "api" / "v1"
 MODULE_LINES = 300
 FUNCTION_LINES, MEDIAN_FUNCTION_LINES = 50, 10
 REGO_RULE_LINES = 30
+FOLDER_MODULES = 20
 NO_NAME = re.compile(r"(^|_)(utils?|helpers?|managers?|base|common|misc|tipstaff_mcp)($|_)")
 
 
@@ -76,6 +77,21 @@ def test_unit_tests_mirror_modules() -> None:
     for path in sorted(unit.rglob("test_*.py")):
         module = ROOT / path.parent.relative_to(unit) / f"{path.stem.removeprefix('test_')}.py"
         assert module.exists(), f"{path.relative_to(ROOT)} tests no module"
+
+
+def test_the_proxy_may_import_nothing_of_the_decision_service_but_its_contract() -> None:
+    """The import contract names what it may not: all there is."""
+    text = (ROOT / "pyproject.toml").read_text()
+    contract = text.partition("by its contract only")[2].partition("forbidden_modules")[2]
+    named = set(re.findall(r'"pdp\.([a-z_]+)"', contract.partition("]")[0]))
+    there = {path.stem for path in (ROOT / "pdp").iterdir() if path.suffix in {"", ".py"}}
+    assert named == there - {"__init__", "__pycache__", "api"}
+
+
+def test_no_folder_holds_more_than_a_person_looks_through() -> None:
+    """Twenty modules; then it is two folders."""
+    for folder in {path.parent for path in modules()}:
+        assert len(list(folder.glob("*.py"))) <= FOLDER_MODULES, folder
 
 
 def test_every_pure_module_has_tests_of_its_own() -> None:

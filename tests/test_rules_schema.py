@@ -17,17 +17,17 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pdp import rule_keys
 from pdp.api.methods import METHODS
-from pdp.checks import KEYWORDS
 from pdp.errors import PolicyTextError
-from pdp.rules import starter_rules, validate
+from pdp.rules import rule_keys
+from pdp.rules.checks import KEYWORDS
+from pdp.rules.server_rules import starter_rules, validate
 from tests.surveyed import FILES
 from tests.test_docs import ROOT, blocks
 from tipstaff import schemas
 from tipstaff.lint.server_rules import cautions
-from tipstaff.survey import starter
-from tipstaff.survey.presets import Preset
+from tipstaff.survey.starter import rules as starter
+from tipstaff.survey.starter.presets import Preset
 
 SCHEMA = json.loads(schemas.DATA_YAML.read_text(encoding="utf-8"))
 VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from pdp.bound import bound_to_this_process
+from tipstaff.common.die_with_parent import bound_to_this_process
 
 # Answers every request, and says which tool it was asked for.
 SERVER = """

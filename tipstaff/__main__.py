@@ -15,10 +15,10 @@ from typing import cast
 
 from pdp.errors import PdpError
 from pep.errors import PepError
-from tipstaff import commands, survey_commands
-from tipstaff.arguments import Command, CommandParser, shows_help
-from tipstaff.errors import TipstaffError
-from tipstaff.opa_digests import OPA_VERSION
+from tipstaff.cli import commands, survey_commands
+from tipstaff.cli.arguments import Command, CommandParser, shows_help
+from tipstaff.cli.errors import TipstaffError
+from tipstaff.cli.run.opa_digests import OPA_VERSION
 
 # Children are started with exec, so gRPC need not keep itself usable across a fork.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -38,7 +38,8 @@ start here:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = parser().parse_args(argv)
-    from tipstaff import console, logs  # what --help does without
+    from tipstaff.cli import console
+    from tipstaff.cli.run import logs  # what --help does without
 
     logs.configure()
     try:

@@ -14,8 +14,8 @@ from msgspec import inspect as types
 
 from pdp.config import Batching, Journal, Limits, Opa, PdpConfig, Policy, ServiceTls
 from pep.config import SERVER_NAME, Jwt, PdpTls, PepConfig, Server, Tls
-from tipstaff.config_changes import LIVE_PDP, LIVE_PEP
-from tipstaff.toml_value import toml_value
+from tipstaff.cli.configuration.config_changes import LIVE_PDP, LIVE_PEP
+from tipstaff.cli.configuration.toml_value import toml_value
 
 _STATE_DIR = "The folder of what must survive: records, limits, sockets, tokens. It is made if it is not there."
 _PARTS: Mapping[str, type[Struct]] = {

@@ -12,7 +12,7 @@ from config_reference import meanings_of
 from msgspec import Struct
 
 from pdp.api.reasons import REASONS
-from pdp.record import Record
+from pdp.records.record import Record
 from tipstaff import schemas
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -35,7 +35,7 @@ otherwise, on disk before the answer leaves. Of a list, the entries that were ke
 each. A field that has nothing to say is left out; fields may be added. What is told of a call stands under
 the name that it has in the policy's `input`.
 
-Generated from `pdp/record.py` by `make docs`.
+Generated from `pdp/records/record.py` by `make docs`.
 
 | field | what it says |
 |---|---|
@@ -53,7 +53,7 @@ that it works out, makes records hold them all.
 
 ## Asking again
 
-A record holds all that the policy was asked, to the nanosecond: `pdp.replay` makes the very bytes of the
+A record holds all that the policy was asked, to the nanosecond: `pdp.records.replay` makes the very bytes of the
 `input` of it again, and the same revision gives the same answer to them. What limits and schemas said comes
 after the policy, and is told by the reason's code.
 

@@ -1,4 +1,4 @@
-"""Writes the SHA-256 of OPA's release files into tipstaff/opa_digests.py.
+"""Writes the SHA-256 of OPA's release files into tipstaff/cli/run/opa_digests.py.
 
     python tools/opa_digests.py FOLDER
 
@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-TABLE = Path(__file__).parents[1] / "tipstaff" / "opa_digests.py"
+TABLE = Path(__file__).parents[1] / "tipstaff" / "cli" / "run" / "opa_digests.py"
 _NAME = re.compile(r"opa_(linux|darwin)_(amd64|arm64)(_static)?")
 _LINE = re.compile(r"RELEASE_SHA256: .*\Z", re.DOTALL)
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pdp import rule_keys
+from pdp.answer import MAX_LIMIT, MAX_RATE, MAX_WINDOW
 from pdp.api.codec import MAX_TARGET
 from pdp.api.methods import METHODS
-from pdp.checks import KEYWORDS
-from pdp.policy import MAX_LIMIT, MAX_RATE, MAX_WINDOW
-from pdp.rules import LONGEST_LIMIT_NAME
+from pdp.rules import rule_keys
+from pdp.rules.checks import KEYWORDS
+from pdp.rules.server_rules import LONGEST_LIMIT_NAME
 
 INPUT = Path(__file__).parent.parent / "rego" / "schemas" / "input.json"
 
@@ -194,7 +194,7 @@ Editors complete and check the file by its JSON Schema, which comes with Tipstaf
 lies, and writes it into the first line of the files it makes, `# yaml-language-server: $schema=…`. It cannot say
 everything that the loader checks, for instance that no two limits have one name.
 
-Generated from `pdp/rule_keys.py` by `make docs`.
+Generated from `pdp/rules/rule_keys.py` by `make docs`.
 
 ## The file
 

@@ -1,6 +1,6 @@
 """The methods that are judged, as rules may name them. Does no I/O.
 
-The enforcement point's own tables (`pep.methods`) say how each is read; a test keeps them alike.
+The enforcement point's own tables (`pep.mcp.methods`) say how each is read; a test keeps them alike.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from pdp.bound import bound_to_this_process
 from tests.conformance.suite import ROOT
 from tests.gateway import gateway
 from tests.proxy_rig import free_port
+from tipstaff.common.die_with_parent import bound_to_this_process
 
 FIXTURE = [sys.executable, "-m", "tests.conformance.fixture"]
 # Nothing is refused, and nothing runs out.

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pdp.bundle import check, library_folder, read_policy
+from pdp.policy.bundle import check, library_folder, read_policy
 from pep.config import PepConfig
-from tipstaff.install import find_opa
+from tipstaff.cli.run.install import find_opa
 from tipstaff.lint.site import cautions
-from tipstaff.survey.attacks import attacks_on
+from tipstaff.survey.classify.attacks import attacks_on
 from tipstaff.survey.model import Category, Classification, Risk
 
 LIBRARY = library_folder()

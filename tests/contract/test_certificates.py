@@ -11,9 +11,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from pdp.admission import server_credentials
 from pdp.config import PdpConfig, ServiceTls
 from pdp.errors import ConfigError
+from pdp.grpc.admission import server_credentials
 from tests.certificates import Authority
 
 SERVING = health_pb2.HealthCheckResponse.SERVING

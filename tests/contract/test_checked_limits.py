@@ -15,16 +15,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from pdp import policy, record, rules
-from pdp.algorithms import SECOND
+from pdp import answer as policy
+from pdp.answer import LARGEST, MAX_LIMIT, MAX_RATE, MAX_WINDOW, PolicyAnswer
 from pdp.api import codec
 from pdp.api.model import Effect
 from pdp.api.v1 import types_pb2
 from pdp.fold import fold
-from pdp.limits import Claim, budgets
-from pdp.policy import LARGEST, MAX_LIMIT, MAX_RATE, MAX_WINDOW, PolicyAnswer
-from pdp.redis_store import RedisStore
-from pdp.store import MemoryStore, SqliteStore
+from pdp.limits.algorithms import SECOND
+from pdp.limits.budgets import Claim, budgets
+from pdp.limits.redis import RedisStore
+from pdp.limits.store import MemoryStore, SqliteStore
+from pdp.records import record
+from pdp.rules import server_rules
 from tests import redis_server
 from tests.calls import call
 
@@ -53,9 +55,9 @@ def written(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         limit["cost"] = draw(whole(limit.get("burst", limit["max"])))
     for key, values in (
-        ("scope", rules.SCOPES),
+        ("scope", server_rules.SCOPES),
         ("shadow", (True, False)),
-        ("on_store_error", rules.ON_STORE_ERROR),
+        ("on_store_error", server_rules.ON_STORE_ERROR),
     ):
         if draw(st.booleans()):
             limit[key] = draw(st.sampled_from(values))
@@ -65,7 +67,7 @@ def written(draw: st.DrawFn) -> dict[str, Any]:
 def answered(limit: dict[str, Any], name: str) -> PolicyAnswer:
     """What the policy answers for a rule with this limit, once `check` has accepted it."""
     text = json.dumps({"tools": {"read": {"rate_limit": limit}}})
-    accepted = rules.validate(text, "data.yaml", None)["tools"]["read"]["rate_limit"]
+    accepted = server_rules.validate(text, "data.yaml", None)["tools"]["read"]["rate_limit"]
     said = {
         "effect": "allow",
         "reason": {"code": "allowed", "message": ""},
@@ -150,7 +152,7 @@ def test_a_limit_with_the_longest_name_that_check_accepts_can_be_judged(length: 
     """A longer one is refused where it stands, not at every call."""
     name = "n" * length
     limits = [{"name": name, "max": 1, "window": 60}]
-    accepted = rules.validate(json.dumps({"limits": limits}), "data.yaml", None)["limits"]
+    accepted = server_rules.validate(json.dumps({"limits": limits}), "data.yaml", None)["limits"]
     assert answered({"max": 1, "window": 60}, f"{'s' * 63}:{accepted[0]['name']}").limits
 
 
@@ -159,5 +161,5 @@ def test_a_limit_of_the_longest_target_can_be_judged(section: str) -> None:
     """Its name holds the name of what it is a limit of."""
     target = "x:" + "t" * (codec.MAX_TARGET - 2)
     rule = {"rate_limit": [{"max": 1, "window": 60}, {"max": 9, "window": 3600}]}
-    rules.validate(yaml.safe_dump({section: {target: rule}}), "data.yaml", None)
+    server_rules.validate(yaml.safe_dump({section: {target: rule}}), "data.yaml", None)
     assert answered({"max": 1, "window": 60}, f"{'s' * 63}/{target}#1").limits

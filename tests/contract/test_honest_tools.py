@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bench.survey import DATA, ROOT
-from tipstaff.survey.alike import lookalikes
-from tipstaff.survey.signs import signs
+from tipstaff.survey.poisoning.lookalikes import lookalikes
+from tipstaff.survey.poisoning.signs import signs
 
 TOOLS = 1390
 

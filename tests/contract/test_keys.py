@@ -14,8 +14,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from pep.callers.jwks import IssuerKeys, fetch_over_http
 from pep.errors import KeysAway
-from pep.keys import IssuerKeys, fetch_over_http
 from tests.jwts import Issuer
 from tests.proxy_rig import asgi_upstream, free_port
 
@@ -217,7 +217,7 @@ async def test_an_answer_that_never_comes_ends_at_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All who wait for it are told together that there are no keys."""
-    monkeypatch.setattr("pep.keys.DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr("pep.callers.jwks.DEADLINE_SECONDS", 0.2)
     keys, _, _ = scripted()
     begun = time.monotonic()
     found = await asyncio.gather(*(keys.current() for _ in range(100)), return_exceptions=True)
@@ -317,7 +317,7 @@ async def test_an_issuer_that_drips_is_left_at_the_deadline(
     case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each drop comes in time, and the whole never does."""
-    monkeypatch.setattr("pep.keys.DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr("pep.callers.jwks.DEADLINE_SECONDS", 0.5)
     async with dripping(*DRIPS[case]) as url:
         keys = IssuerKeys(url, ALGORITHMS, Seconds())
         begun = time.monotonic()

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from pdp.bundle import check, library_folder, read_policy
 from pdp.errors import PolicyTextError
+from pdp.policy.bundle import check, library_folder, read_policy
 from pep.config import Jwt, PepConfig, Server
-from tipstaff.install import find_opa
+from tipstaff.cli.run.install import find_opa
 from tipstaff.lint.site import cautions
 
 LIBRARY = library_folder()

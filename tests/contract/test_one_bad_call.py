@@ -13,22 +13,22 @@ from typing import Any
 import grpc
 import pytest
 
+from pdp.answer import BatchAnswer, Limit, PolicyAnswer
 from pdp.api import codec
 from pdp.api.model import Call, Decision, Effect, Reason
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
-from pdp.batching import Batcher
-from pdp.catalogue import Catalogues
-from pdp.counters import key_of
 from pdp.decide import Judgement, Parts, judge, report
-from pdp.desk import Desk
-from pdp.drift import Sightings
 from pdp.explain import Explainer
-from pdp.fallback import FallbackStore
-from pdp.limits import Budget, Claim
-from pdp.policy import BatchAnswer, Limit, PolicyAnswer
-from pdp.redis_store import RedisStore
-from pdp.service import DecisionService
-from pdp.store import MemoryStore, SqliteStore
+from pdp.grpc.batching import Batcher
+from pdp.grpc.decisions import DecisionService
+from pdp.grpc.idempotency import Desk
+from pdp.limits.budgets import Budget, Claim
+from pdp.limits.counters import key_of
+from pdp.limits.fallback import FallbackStore
+from pdp.limits.redis import RedisStore
+from pdp.limits.store import MemoryStore, SqliteStore
+from pdp.tools.catalogue import Catalogues
+from pdp.tools.changed_tools import Sightings
 from tests import redis_server
 from tests.calls import call
 from tests.fakes import FakeEngine, ListJournal, SimulatedClock
@@ -155,7 +155,7 @@ async def test_a_grant_that_is_refused_locally_is_no_error_of_its_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The memory of a service whose store is away is bounded, too."""
-    monkeypatch.setattr("pdp.store.MAX_MEMORY_KEYS", 1)
+    monkeypatch.setattr("pdp.limits.store.MAX_MEMORY_KEYS", 1)
     away = MemoryStore()
     away._units = {"k": (2**62,)}
     local = Limit("l", "session", 9, 60, on_store_error="local")

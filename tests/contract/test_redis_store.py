@@ -1,4 +1,4 @@
-"""The script and the pure step are one: whatever comes, a real Redis answers as `pdp.limits` says."""
+"""The script and the pure step are one: whatever comes, a real Redis answers as `pdp.limits.budgets` says."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pdp.algorithms import SECOND, Units
-from pdp.counters import key_of
+from pdp.answer import Limit
 from pdp.errors import ConfigError, StoreError
-from pdp.limits import Budget, Claim, Grant, returned_state, step
-from pdp.policy import Limit
-from pdp.redis_store import RedisStore
+from pdp.limits.algorithms import SECOND, Units
+from pdp.limits.budgets import Budget, Claim, Grant, returned_state, step
+from pdp.limits.counters import key_of
+from pdp.limits.redis import RedisStore
 from tests import redis_server
 from tests.calls import call, claims
 

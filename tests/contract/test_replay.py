@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from pdp.answer import PolicyAnswer
 from pdp.api.v1 import types_pb2
-from pdp.opa import OpaEngine
-from pdp.policy import PolicyAnswer
-from pdp.replay import replay
+from pdp.policy.opa import OpaEngine
+from pdp.records.replay import replay
 from tests.gateway import Gateway, decisions, gateway, question
 
 NOBODY = "http://127.0.0.1:9/mcp"

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdp.api.v1 import decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
-from pdp.bundle import check, library_folder, read_policy
-from pdp.elements import SETS
 from pdp.errors import PolicyTextError
+from pdp.policy.bundle import check, library_folder, read_policy
+from pdp.rules.elements import SETS
 from tests.gateway import Gateway, decisions, eventually, gateway, question
-from tipstaff.install import find_opa
+from tipstaff.cli.run.install import find_opa
 
 LIBRARY = library_folder()
 OPA = find_opa(None) or Path("make dev gets it")

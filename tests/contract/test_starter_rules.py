@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pdp.bundle import library_folder
+from pdp.policy.bundle import library_folder
 from tests.surveyed import FILES, POISONED, catalogue
-from tipstaff.survey import starter, starter_tests
-from tipstaff.survey.presets import Preset
+from tipstaff.survey.starter import rule_tests
+from tipstaff.survey.starter import rules as starter
+from tipstaff.survey.starter.presets import Preset
 
 OPA = Path(__file__).parents[2] / ".tools" / "opa-1.22.2" / "opa"
 Rules = dict[str, Any]
@@ -33,7 +34,7 @@ def holds(
     place = folder / "policy" / "servers" / "files"
     place.mkdir(parents=True)
     (place / "data.yaml").write_text(yaml.safe_dump(rules))
-    (place / "rules_test.rego").write_text(starter_tests.tests("files", TOOLS, preset))
+    (place / "rules_test.rego").write_text(rule_tests.tests("files", TOOLS, preset))
     pins = folder / "policy" / "catalog" / "files" / "data.json"
     pins.parent.mkdir(parents=True)
     pins.write_text(json.dumps(listed or catalogue(TOOLS)))

@@ -22,11 +22,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pdp.algorithms import SECOND
-from pdp.limits import Budget, Claim, Grant, Taken
-from pdp.policy import Limit
-from pdp.redis_store import RedisStore
-from pdp.store import MemoryStore, SqliteStore
+from pdp.answer import Limit
+from pdp.limits.algorithms import SECOND
+from pdp.limits.budgets import Budget, Claim, Grant, Taken
+from pdp.limits.redis import RedisStore
+from pdp.limits.store import MemoryStore, SqliteStore
 from tests import redis_server
 
 START = 1_790_000_000 * SECOND

@@ -7,8 +7,8 @@ import random
 import subprocess
 from pathlib import Path
 
-from pdp.uris import is_doubtful, normal
-from tipstaff.install import find_opa
+from pdp.rules.uris import is_doubtful, normal
+from tipstaff.cli.run.install import find_opa
 
 REGO = Path(__file__).parents[2] / "rego" / "mcp"
 QUERY = """{uri: [data.mcp.lib.uris.normal(uri), {x | x := 1; data.mcp.lib.uris.is_doubtful(uri)} == {1}] |

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from pdp.api.model import Call, Decision, LimitResult, Reason
-from pep.ask import DecisionClient
 from pep.config import Server
+from pep.judge.decision_client import DecisionClient
 from tests.calls import call
 from tests.gateway import call_headers, eventually, tool_call
 from tests.proxy_rig import Proxy, Recorder, ScriptedService, allow, deny, grpc_service, proxy

@@ -36,12 +36,16 @@ sys.exit(main(sys.argv[2:]))
     ("service", "broken", "part"),
     [
         ("pdp", "pdp.wiring:_watch_health", "the health"),
-        ("pdp", "pdp.reload:Reloader.watch", "the watch over the rules"),
+        ("pdp", "pdp.policy.reload:Reloader.watch", "the watch over the rules"),
         ("pdp", "pdp.wiring:supervise", "opa"),
-        ("pdp", "pdp.batching:Batcher.run", "the judging of calls"),
-        ("pep", "pep.health:Health.watch", "the health"),
-        ("pep", "pep.pool:Pool.sweep", "the end of idle servers"),
-        ("pep", "pep.ask:DecisionClient.run", "the stream to the decision service"),
+        ("pdp", "pdp.grpc.batching:Batcher.run", "the judging of calls"),
+        ("pep", "pep.front.health:Health.watch", "the health"),
+        ("pep", "pep.upstreams.stdio_pool:Pool.sweep", "the end of idle servers"),
+        (
+            "pep",
+            "pep.judge.decision_client:DecisionClient.run",
+            "the stream to the decision service",
+        ),
     ],
 )
 async def test_a_part_that_fails_ends_its_service_with_a_cause_and_a_code(
@@ -67,8 +71,8 @@ def test_a_service_that_hangs_while_it_starts_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is ended, which is a failed start; one that cannot be made leaves no descriptor open."""
-    from tipstaff import up
-    from tipstaff.config import load
+    from tipstaff.cli.configuration.config import load
+    from tipstaff.cli.run import up
 
     monkeypatch.setattr(up, "_READY_SECONDS", 0.3)
     monkeypatch.setattr(up, "_STOP_SECONDS", 0.3)

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from tipstaff.__main__ import main
 from tipstaff.survey import pins
-from tipstaff.survey.listing import listing_of
+from tipstaff.survey.asking.listing import listing_of
 from tipstaff.survey.report import report
 
 TOML = """state_dir = "state"

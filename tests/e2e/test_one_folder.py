@@ -14,7 +14,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pdp.bound import bound_to_this_process
 from tests.gateway import (
     READY,
     Gateway,
@@ -28,6 +27,7 @@ from tests.gateway import (
 from tests.proxy_rig import asgi_upstream, free_port
 from tests.upstreams import Counting
 from tests.wrapped import Wrapped, wrapped
+from tipstaff.common.die_with_parent import bound_to_this_process
 
 OPEN = {"tools": {"read": {}}}
 CLOSED = {"tools": {"read": {"action": "deny", "reason": "Closed."}}}
@@ -402,7 +402,7 @@ async def test_a_wrapper_of_another_configuration_is_not_judged_by_these_rules(
 
 async def test_a_service_refuses_a_wrapper_of_another_configuration(site: Site) -> None:
     """Also one that was there before: it would have reconnected to these rules by itself."""
-    from pep.ask import DecisionClient
+    from pep.judge.decision_client import DecisionClient
     from tests.calls import call
 
     client = DecisionClient(site.gate.address, 2000, configuration="/elsewhere/tipstaff.toml")

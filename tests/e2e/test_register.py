@@ -24,7 +24,7 @@ from tests import real_servers
 from tests.gateway import MODERN, Gateway, eventually
 from tests.proxy_rig import asgi_upstream, free_port
 from tests.stdio_servers import ROOT
-from tipstaff.survey.answering import no_elicitation, no_sampling
+from tipstaff.survey.asking.answering import no_elicitation, no_sampling
 
 OPA = ROOT / ".tools" / "opa-1.22.2" / "opa"
 # Beyond what the server itself takes to start and to answer; the issue promises ten.

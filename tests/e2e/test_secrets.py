@@ -39,7 +39,7 @@ FAULTS = """
 import os, sys
 
 if "tipstaff" in " ".join(sys.orig_argv):
-    import pdp.desk, pep.exchange
+    import pdp.grpc.idempotency, pep.front.exchange
 
     def failing(original):
         def fail(self, *arguments, **more):
@@ -49,9 +49,9 @@ if "tipstaff" in " ".join(sys.orig_argv):
             return original(self, *arguments, **more)
         return fail
 
-    pep.exchange.Exchange._post = failing(pep.exchange.Exchange._post)
+    pep.front.exchange.Exchange._post = failing(pep.front.exchange.Exchange._post)
     for name in ("submit", "refund", "finish"):
-        setattr(pdp.desk.Desk, name, failing(getattr(pdp.desk.Desk, name)))
+        setattr(pdp.grpc.idempotency.Desk, name, failing(getattr(pdp.grpc.idempotency.Desk, name)))
 """
 CHILD = """
 import os, sys

@@ -23,11 +23,11 @@ import pytest
 from msgspec import Struct
 
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
-from pdp.bound import bound_to_this_process
-from pdp.counters import read
-from pdp.redis_store import RedisStore
+from pdp.limits.counters import read
+from pdp.limits.redis import RedisStore
 from tests import redis_server
 from tests.gateway import Gateway, eventually
+from tipstaff.common.die_with_parent import bound_to_this_process
 
 PER_SESSION, PER_PRINCIPAL, IN_ALL = 20, 50, 100
 CLIENTS, PRINCIPALS, SESSIONS = 32, 3, 4

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from pep import conversation
 from pep.config import Server
+from pep.upstreams import conversation
 from tests.gateway import call_headers, eventually, tool_call
 from tests.pool_child import COMMAND
 from tests.proxy_rig import Proxy, proxy

@@ -12,10 +12,10 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from pdp.did_you_mean import nearest
-from pdp.located import Path
+from pdp.rules.yaml_lines import Path
+from tipstaff.common.did_you_mean import nearest
 from tipstaff.lint.patterns import loose_end, way_out
-from tipstaff.survey.declared import Declared, type_of
+from tipstaff.survey.classify.declared import Declared, type_of
 
 # What says something of values of one type only.
 _ABOUT = {

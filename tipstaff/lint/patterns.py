@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pdp.checks import SchemaError, compile_schema
+from pdp.rules.checks import SchemaError, compile_schema
 
 _WAYS_OUT = ("/../etc/passwd", "/x/../../etc/passwd")
 _META = frozenset("\\^$.|?*+()[]{}")

@@ -14,13 +14,13 @@ from msgspec import Struct
 
 from pdp.api.methods import METHODS
 from pdp.api.model import Direction, Phase, Reference
-from pdp.checks import SchemaError, compile_schema
-from pdp.did_you_mean import nearest
-from pdp.rules import CATEGORIES
+from pdp.rules.checks import SchemaError, compile_schema
+from pdp.rules.server_rules import CATEGORIES
+from tipstaff.common.did_you_mean import nearest
 from tipstaff.lint.caution import Caution
 from tipstaff.lint.site_facts import SiteFacts
 from tipstaff.lint.syntax import Names, Node, Scope, calls, constants_of, line_of, walk
-from tipstaff.survey.declared import Declared, TooInvolvedError, type_of
+from tipstaff.survey.classify.declared import Declared, TooInvolvedError, type_of
 from tipstaff.survey.model import Mark, Risk
 
 _VALUES: Mapping[Names, tuple[str, ...]] = MappingProxyType(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pdp.located import Located, Path, load, name_of
-from pdp.rules import ACTIONS
+from pdp.rules.server_rules import ACTIONS
+from pdp.rules.yaml_lines import Located, Path, load, name_of
 from tipstaff.lint import arguments
 from tipstaff.lint.arguments import Place
 from tipstaff.lint.caution import Caution
-from tipstaff.survey.declared import TooInvolvedError, declared
+from tipstaff.survey.classify.declared import TooInvolvedError, declared
 
 _STRICTNESS = {
     action: ("allow", "require_approval", "deny", "hide").index(action) for action in ACTIONS
@@ -19,7 +19,7 @@ _DEMANDS = ("rate_limit", "arguments")
 
 
 def cautions(text: str, source: str, catalogue: Mapping[str, Any] | None) -> list[Caution]:
-    """What the rules in `text` say that is probably not meant; the text has passed `pdp.rules.validate`.
+    """What the rules in `text` say that is probably not meant; the text has passed `pdp.rules.server_rules.validate`.
 
     `catalogue` is what is known of the server's tools, `{"tools": {name: …}}`, or `None`.
     """

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pdp.bundle import PolicyText
 from pdp.errors import SidecarError
+from pdp.policy.bundle import PolicyText
 from pep.config import PepConfig
 from tipstaff.lint import claims, rego, server_rules
 from tipstaff.lint.caution import Caution
@@ -24,7 +24,7 @@ _WITH_CLAIMS = "jwt"
 
 
 def cautions(text: PolicyText, folder: Path, pep: PepConfig, opa: Path) -> list[Caution]:
-    """Warnings about the rules in `folder`, which have passed `pdp.bundle.check` as `text`."""
+    """Warnings about the rules in `folder`, which have passed `pdp.policy.bundle.check` as `text`."""
     of_yaml = [
         caution
         for name in text.servers

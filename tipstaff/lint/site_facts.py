@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tipstaff.survey.declared import Declared, declared
+from tipstaff.survey.classify.declared import Declared, declared
 
 
 class SiteFacts(Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The catalogue of a server, `catalog/<server>/data.json`: made from reports, compared with them. Pure.
 
 What was accepted stays as it was, digest, time and all, until somebody accepts it anew; so the file
-changes only where somebody has decided something. The decision service reads it (`pdp.catalogue`).
+changes only where somebody has decided something. The decision service reads it (`pdp.tools.catalogue`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from pdp.api.definition import MEMBERS
-from tipstaff.survey.glyphs import visible
+from tipstaff.survey.poisoning.characters import visible
 from tipstaff.survey.report import Found, Report, tool_as_json
 
 Entries: TypeAlias = Mapping[str, Mapping[str, Any]]

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from pdp.api.definition import digest
-from tipstaff.survey.alike import lookalikes
-from tipstaff.survey.attacks import Applied, attacks_on
-from tipstaff.survey.classify import classify_all
-from tipstaff.survey.listing import Listing
+from tipstaff.survey.asking.listing import Listing
+from tipstaff.survey.classify.attacks import Applied, attacks_on
+from tipstaff.survey.classify.classify import classify_all
 from tipstaff.survey.model import Category, Classification, Definition, Risk, Sign
-from tipstaff.survey.poisoned import raised, warnings
-from tipstaff.survey.signs import signs
+from tipstaff.survey.poisoning.lookalikes import lookalikes
+from tipstaff.survey.poisoning.poisoned import raised, warnings
+from tipstaff.survey.poisoning.signs import signs
 
 _RISKS, _CATEGORIES = tuple(Risk), tuple(Category)
 

@@ -10,14 +10,17 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from pdp import checks, decide, question, record
+from pdp import decide
+from pdp.answer import BatchAnswer, Check, Fault, Limit, PolicyAnswer
 from pdp.api.model import Call, Effect, Phase, Reason, ShadowFinding
-from pdp.catalogue import Catalogues
 from pdp.decide import Judgement, Parts, give_back, judge
-from pdp.drift import Sightings
 from pdp.errors import JournalError
-from pdp.limits import Grant, Spent
-from pdp.policy import BatchAnswer, Check, Fault, Limit, PolicyAnswer
+from pdp.limits.budgets import Grant, Spent
+from pdp.policy import question
+from pdp.records import record
+from pdp.rules import checks
+from pdp.tools.catalogue import Catalogues
+from pdp.tools.changed_tools import Sightings
 from tests.calls import call
 from tests.fakes import DictStore, FakeEngine, ListJournal, SimulatedClock
 

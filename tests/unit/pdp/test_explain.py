@@ -11,14 +11,14 @@ import pytest
 from msgspec import structs
 
 from pdp import explain
+from pdp.answer import BatchAnswer, Fault, Limit, PolicyAnswer
 from pdp.api.model import Call, Effect, Reason
-from pdp.catalogue import Catalogues
 from pdp.decide import Parts, judge
-from pdp.drift import Sightings
 from pdp.errors import Overloaded
 from pdp.explain import Explained, Explainer
-from pdp.policy import BatchAnswer, Fault, Limit, PolicyAnswer
 from pdp.ports import PolicyEngine
+from pdp.tools.catalogue import Catalogues
+from pdp.tools.changed_tools import Sightings
 from tests.calls import call
 from tests.fakes import DictStore, FakeEngine, ListJournal, SimulatedClock
 

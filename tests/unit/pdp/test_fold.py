@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from pdp.answer import Fault, Limit, PolicyAnswer
 from pdp.api.model import (
     Appearance,
     Decision,
@@ -17,10 +18,9 @@ from pdp.api.model import (
     ShadowFinding,
 )
 from pdp.api.reasons import REASONS
-from pdp.checks import CheckFailure
 from pdp.fold import fold, refusal, refuse_with
-from pdp.limits import CALLER_TOTAL, Grant, Spent, Taken
-from pdp.policy import Fault, Limit, PolicyAnswer
+from pdp.limits.budgets import CALLER_TOTAL, Grant, Spent, Taken
+from pdp.rules.checks import CheckFailure
 
 SHADOW = (ShadowFinding(Effect.DENY, Reason("trial", "would deny"), "site.trial"),)
 ALLOW = PolicyAnswer(

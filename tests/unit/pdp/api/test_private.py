@@ -11,10 +11,10 @@ from msgspec import Struct, structs
 from rich.pretty import pretty_repr
 
 from pdp import config as pdp_config
-from pdp import sidecar
 from pdp.api.private import Private, PrivateBytes
+from pdp.policy import sidecar
 from pep import config as pep_config
-from tipstaff import config
+from tipstaff.cli.configuration import config
 
 PLANTED = "planted-9f31c7"
 # Texts that are no secrets: names, places, sizes. What is in neither list is a secret.

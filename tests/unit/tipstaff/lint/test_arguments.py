@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tipstaff.lint.arguments import Place, cautions
-from tipstaff.survey.declared import declared
+from tipstaff.survey.classify.declared import declared
 
 
 def test_the_path_leads_to_the_very_word() -> None:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdp.rules import validate
+from pdp.rules.server_rules import validate
 from tests.surveyed import FILES
 from tipstaff.lint.server_rules import cautions
-from tipstaff.survey.presets import Preset
-from tipstaff.survey.starter import rules
+from tipstaff.survey.starter.presets import Preset
+from tipstaff.survey.starter.rules import rules
 
 
 def tool(category: str, properties: Any, **schema: Any) -> dict[str, Any]:

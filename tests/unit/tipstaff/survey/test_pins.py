@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pdp.catalogue import Catalogue
+from pdp.tools.catalogue import Catalogue
 from tipstaff.survey import pins
-from tipstaff.survey.listing import listing_of
+from tipstaff.survey.asking.listing import listing_of
 from tipstaff.survey.report import Report, report
 
 THEN, NOW = "2026-11-24T22:00:00Z", "2026-11-25T08:00:00Z"

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pdp.api.definition import digest
-from tipstaff.survey.listing import listing_of
+from tipstaff.survey.asking.listing import listing_of
 from tipstaff.survey.model import Category, Risk
 from tipstaff.survey.report import Report, as_json, report, worst_first
 

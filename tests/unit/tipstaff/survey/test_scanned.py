@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tipstaff.survey.listing import listing_of
+from tipstaff.survey.asking.listing import listing_of
 from tipstaff.survey.report import report
 from tipstaff.survey.scanned import BEHIND_TIPSTAFF, SWITCHED_OFF, Known, Missed, Scan, scan_as_json
 

@@ -1,0 +1,31 @@
+"""When a store that failed is asked again. Pure; the clock comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+_FAILURES = 5
+PAUSE_SECONDS = 1.0
+
+
+class Breaker:
+    """Open for a moment after several failures in a row; then one call may try again."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` counts seconds."""
+        self._clock = clock
+        self._failures = 0
+        self._closed_at = 0.0
+
+    def is_open(self) -> bool:
+        """Whether the store is to be left alone now."""
+        return self._failures >= _FAILURES and self._clock() < self._closed_at
+
+    def failed(self) -> None:
+        """The store did not answer."""
+        self._failures += 1
+        self._closed_at = self._clock() + PAUSE_SECONDS
+
+    def worked(self) -> None:
+        """The store answered."""
+        self._failures = 0

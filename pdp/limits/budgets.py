@@ -1,0 +1,254 @@
+"""Limits over several keys at once: all budgets are taken, or none. Pure; `now` comes in.
+
+Theory: a refused call writes nothing, to any key, so that no denial eats another budget. A limit
+that is only a shadow is judged and counted like any other, but refuses nothing. What a key remembers
+is the business of `pdp.limits.algorithms`, and what it counts by that of `pdp.limits.counters`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from pdp.answer import LARGEST, Limit
+from pdp.api.model import Call, LimitResult
+from pdp.limits.algorithms import ALGORITHMS, Units, burst, emission
+from pdp.limits.counters import key_of
+
+CALLER_TOTAL = " (caller total)"
+"""What the name of a companion ends with. A caller without a session has one too."""
+_STRICTEST = ("deny", "local", "allow")
+
+State = Mapping[str, Units]
+
+
+class Budget(Struct, frozen=True):
+    """One limit applied to one subject."""
+
+    key: str
+    limit: Limit
+
+
+class Claim(Struct, frozen=True):
+    """What a request wants to take: all of it, or nothing."""
+
+    request_id: str
+    budgets: tuple[Budget, ...]
+
+
+class Spent(Struct, frozen=True, array_like=True):
+    """What was taken from one key; `emission` as in `pdp.limits.algorithms.emission`.
+
+    A lease is given back when the call ends.
+    """
+
+    key: str
+    cost: int
+    emission: int = 0
+    is_lease: bool = False
+
+
+class Grant(Struct, frozen=True):
+    """What a request took at an instant; `claimed` is the fingerprint of what it wanted."""
+
+    request_id: str
+    at: int
+    claimed: str
+    spent: tuple[Spent, ...]
+
+    @property
+    def leases(self) -> Grant | None:
+        """The part of it that the end of the call gives back."""
+        spent = tuple(one for one in self.spent if one.is_lease)
+        return structs.replace(self, spent=spent) if spent else None
+
+
+class Taken(Struct, frozen=True):
+    """What the limits said of a call; `grant` is what it took, `None` when refused."""
+
+    results: tuple[LimitResult, ...]
+    grant: Grant | None
+
+    @property
+    def failed(self) -> tuple[LimitResult, ...]:
+        """The limits that refuse the call."""
+        return tuple(one for one in self.results if not one.passed and not one.shadow)
+
+    @property
+    def retry_after_ms(self) -> int:
+        """The longest wait among the limits that refuse; -1 when one can never pass."""
+        waits = [one.retry_after_ms for one in self.failed]
+        return -1 if -1 in waits else max(waits, default=0)
+
+
+def budgets(limits: Iterable[Limit], call: Call, principal_factor: int) -> tuple[Budget, ...]:
+    """The budgets that `call` must take, at most one per key: of two, the stricter.
+
+    A caller can mint sessions, so a limit per session has a companion: see `companion`.
+    """
+    found: dict[str, Limit] = {}
+    for limit in limits:
+        _keep_stricter(found, key_of(limit, call), limit)
+        if limit.scope == "session":
+            beside = companion(limit, principal_factor)
+            _keep_stricter(found, key_of(beside, call), beside)
+    return tuple(Budget(key, limit) for key, limit in found.items())
+
+
+def companion(limit: Limit, principal_factor: int) -> Limit:
+    """The limit over all sessions of the principal, beside one per session.
+
+    It is `principal_factor` times as large, but never larger than its algorithm can count: beside
+    the largest limit per session stands one of the same size.
+    """
+    most = min(limit.max * principal_factor, LARGEST[limit.algorithm])
+    return structs.replace(
+        limit,
+        name=limit.name + CALLER_TOTAL,
+        scope="principal",
+        max=most,
+        burst=min(limit.burst * principal_factor, most),
+    )
+
+
+def step(
+    claims: Sequence[Claim], state: State, now: int, granted: Mapping[str, Grant]
+) -> tuple[list[Taken], dict[str, Units]]:
+    """Apply the claims in order to `state`: what each took, and the keys that changed.
+
+    `granted` are the grants of earlier requests, by request id. Only the very same claim is a
+    repeat of such a request.
+    """
+    changed: dict[str, Units] = {}
+    view = dict(state)
+    results = []
+    for claim in claims:
+        _set_back(claim, view, changed, now)
+        earlier = granted.get(claim.request_id)
+        if earlier is not None and earlier.claimed == fingerprint(claim):
+            results.append(_taken_before(claim, view, earlier, now))
+            continue
+        taken = take(claim, view, now)
+        if taken.grant is not None:
+            after = taken_state(claim, view, taken.grant)
+            view.update(after)
+            changed.update(after)
+        results.append(taken)
+    return results, changed
+
+
+def take(claim: Claim, state: State, now: int) -> Taken:
+    """Judge all budgets at `now` (microseconds). Writes nothing: see `taken_state`."""
+    results = _results(claim, state, now)
+    if not all(one.passed or one.shadow for one in results):
+        return Taken(results, None)
+    spent, left = [], []
+    for budget, one in zip(claim.budgets, results, strict=True):
+        if one.passed:
+            spent.append(spending(budget))
+        left.append(structs.replace(one, remaining=one.remaining - one.cost) if one.passed else one)
+    grant = Grant(claim.request_id, now, fingerprint(claim), tuple(spent))
+    return Taken(tuple(left), grant)
+
+
+def spending(budget: Budget) -> Spent:
+    """What a budget that passes takes."""
+    limit = budget.limit
+    return Spent(budget.key, limit.cost, emission(limit), limit.algorithm == "concurrency")
+
+
+def taken_state(claim: Claim, state: State, grant: Grant) -> dict[str, Units]:
+    """The keys that `grant` changes, as they are after it."""
+    keys = {one.key for one in grant.spent}
+    return {
+        one.key: ALGORITHMS[one.limit.algorithm].take(one.limit, state.get(one.key, ()), grant.at)
+        for one in claim.budgets
+        if one.key in keys
+    }
+
+
+def returned_state(units: Units, at: int, spent: Spent) -> Units:
+    """`units` without what was spent at the instant `at`."""
+    algorithm = ALGORITHMS["gcra" if spent.emission else "sliding_log"]
+    return algorithm.give_back(units, at, spent.cost, spent.emission)
+
+
+def fingerprint(claim: Claim) -> str:
+    """What tells a repeat from another claim under the same request id."""
+    digest = hashlib.sha256()
+    for one in claim.budgets:
+        units = f"{one.limit.cost}:{emission(one.limit)}:{one.limit.shadow};"
+        digest.update(f"{len(one.key)}:{one.key}{units}".encode())
+    return digest.hexdigest()[:32]
+
+
+def ends(claims: Iterable[Claim], changed: State) -> dict[str, int]:
+    """When each changed key means nothing any more, in microseconds."""
+    limits = {budget.key: budget.limit for claim in claims for budget in claim.budgets}
+    return {
+        key: ALGORITHMS[limits[key].algorithm].ends(limits[key], changed[key]) for key in changed
+    }
+
+
+def _set_back(claim: Claim, view: dict[str, Units], changed: dict[str, Units], now: int) -> None:
+    """Pull back what lies in the future, for good: else each refusal would see it there again."""
+    for one in claim.budgets:
+        units = view.get(one.key)
+        if units:
+            pulled = ALGORITHMS[one.limit.algorithm].pull_back(one.limit, units, now)
+            if pulled != units:
+                view[one.key] = changed[one.key] = pulled
+
+
+def _taken_before(claim: Claim, state: State, grant: Grant, now: int) -> Taken:
+    """The same grant, and nothing more; a shadow that was not taken then is not taken now."""
+    keys = {one.key for one in grant.spent}
+    results = (
+        structs.replace(one, passed=True, retry_after_ms=0)
+        if budget.key in keys
+        else structs.replace(one, passed=False)
+        for budget, one in zip(claim.budgets, _results(claim, state, now), strict=True)
+    )
+    return Taken(tuple(results), grant)
+
+
+def _results(claim: Claim, state: State, now: int) -> tuple[LimitResult, ...]:
+    return tuple(_judge(budget, state.get(budget.key, ()), now) for budget in claim.budgets)
+
+
+def _judge(budget: Budget, units: Units, now: int) -> LimitResult:
+    """What one limit says; `remaining` is what is left before anything is taken."""
+    limit = budget.limit
+    verdict = ALGORITHMS[limit.algorithm].judge(limit, units, now)
+    return limit_result(limit, verdict.passed, verdict.remaining, verdict.retry_after_ms)
+
+
+def limit_result(limit: Limit, passed: bool, remaining: int, retry_after_ms: int) -> LimitResult:  # noqa: FBT001 - all three are positional data of a store
+    """What is told of a limit that was judged."""
+    return LimitResult(
+        name=limit.name,
+        scope=limit.scope,
+        max=limit.max,
+        window=limit.window,
+        cost=limit.cost,
+        remaining=remaining,
+        passed=passed,
+        retry_after_ms=retry_after_ms,
+        shadow=limit.shadow,
+        algorithm=limit.algorithm,
+    )
+
+
+def _keep_stricter(found: dict[str, Limit], key: str, limit: Limit) -> None:
+    other = found.get(key)
+    if other is not None:
+        limit = structs.replace(
+            limit,
+            max=min(limit.max, other.max),
+            cost=max(limit.cost, other.cost),
+            burst=min(burst(limit), burst(other)) if limit.algorithm == "gcra" else 0,
+            on_store_error=min(limit.on_store_error, other.on_store_error, key=_STRICTEST.index),
+        )
+    found[key] = limit

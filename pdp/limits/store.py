@@ -1,0 +1,269 @@
+"""Where the state of the limits is kept: in memory, or in SQLite.
+
+Both apply the same pure step of `pdp.limits.budgets`. Nothing awaits inside a step, so that on one event
+loop it is atomic by itself; SQLite commits before the answer leaves. A commit survives the death of
+the process; a power failure may lose the newest, unless the store is told to wait for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from pdp.errors import StoreError
+from pdp.limits.algorithms import Units
+from pdp.limits.budgets import Claim, Grant, Taken, ends, returned_state, step
+
+MAX_MEMORY_KEYS = 1_000_000
+_SWEEP_BATCH = 500
+# How long a lost reply may be asked for again, in microseconds.
+_GRANT_LIFE = 60_000_000
+T = TypeVar("T")
+log = structlog.get_logger("pdp.store")
+_encode = msgspec.json.Encoder().encode
+_decode_grant = msgspec.json.Decoder(Grant).decode
+
+
+class MemoryStore:
+    """Keeps the state in a dict. A restart forgets it."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._units: dict[str, Units] = {}
+        self._expires: dict[str, int] = {}
+
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
+        """See `StateStore.take`."""
+        if len(self._units) >= MAX_MEMORY_KEYS:
+            self._sweep(now)
+        known = {key: self._units[key] for key in _keys(claims) if key in self._units}
+        results, changed = step(claims, known, now, {})
+        expires = ends(claims, changed)
+        self._units.update(changed)  # nothing raises from here on, so that nothing is half taken
+        self._expires.update(expires)
+        return list(results)
+
+    async def give_back(self, grants: Sequence[Grant]) -> None:
+        """See `StateStore.give_back`."""
+        for grant in grants:
+            for spent in grant.spent:
+                units = returned_state(self._units.get(spent.key, ()), grant.at, spent)
+                if units:
+                    self._units[spent.key] = units
+                else:
+                    self._units.pop(spent.key, None)
+                    self._expires.pop(spent.key, None)
+
+    async def release(self, grants: Sequence[Grant]) -> None:
+        """See `StateStore.release`."""
+        await self.give_back(grants)
+
+    async def state(self, keys: Sequence[str] | None = None) -> Mapping[str, Units]:
+        """See `StateStore.state`."""
+        wanted = self._units if keys is None else keys
+        return {key: self._units[key] for key in wanted if key in self._units}
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """See `StateStore.forget`."""
+        for key in keys:
+            self._units.pop(key, None)
+            self._expires.pop(key, None)
+
+    def _sweep(self, now: int) -> None:
+        for key in [key for key, at in self._expires.items() if at <= now]:
+            del self._units[key], self._expires[key]
+        if len(self._units) >= MAX_MEMORY_KEYS:
+            raise StoreError(f"more than {MAX_MEMORY_KEYS} limit keys in use")
+
+
+class SqliteStore:
+    """Keeps the state in one SQLite file that survives a restart."""
+
+    def __init__(self, path: Path, now: int, *, is_full: bool = False) -> None:
+        """Open or create `path`; raises `StoreError`. `now` is in microseconds.
+
+        With `is_full`, commits survive a power failure too. They wait for the disk then, on a thread
+        of their own, so that the calls of other batches go on.
+        """
+        self._thread = ThreadPoolExecutor(1, "limits") if is_full else None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # SQLite would make it by the umask; its side files get the mode of this one.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._db = sqlite3.connect(
+                path, isolation_level=None, timeout=2.0, check_same_thread=not is_full
+            )
+            path.chmod(0o600)
+            self._open(now)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"cannot use {path}: {error}") from error
+
+    async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
+        """See `StateStore.take`."""
+        return await self._do(lambda: self._take(claims, now))
+
+    async def give_back(self, grants: Sequence[Grant]) -> None:
+        """See `StateStore.give_back`."""
+        await self._do(lambda: self._give_back(grants, forget=True))
+
+    async def release(self, grants: Sequence[Grant]) -> None:
+        """See `StateStore.release`."""
+        await self._do(lambda: self._give_back(grants, forget=False))
+
+    async def state(self, keys: Sequence[str] | None = None) -> Mapping[str, Units]:
+        """See `StateStore.state`."""
+        if keys is not None:
+            return await self._do(lambda: self._load(keys))
+        rows = await self._do(lambda: list(self._db.execute("SELECT key, units FROM counters")))
+        return {key: _unpack(units) for key, units in rows}
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """See `StateStore.forget`."""
+        delete = "DELETE FROM counters WHERE key = ?"
+        await self._do(lambda: self._db.executemany(delete, [(key,) for key in keys]))
+
+    def close(self) -> None:
+        """Finish what is under way and close the file."""
+        if self._thread is not None:
+            self._thread.shutdown()
+        self._db.close()
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        """All of `work` in one transaction, on disk when this returns; raises `StoreError`."""
+        if self._thread is None:
+            return self._transaction(work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._transaction, work)
+
+    def _transaction(self, work: Callable[[], T]) -> T:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                result = work()
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
+        return result
+
+    def _take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
+        results, changed = step(claims, self._load(_keys(claims)), now, self._granted(claims))
+        self._save(changed, ends(claims, changed))
+        self._remember([one.grant for one in results if one.grant is not None])
+        self._forget(now)
+        return list(results)
+
+    def _give_back(self, grants: Sequence[Grant], *, forget: bool) -> None:
+        for grant in grants:
+            self._return(grant)
+            if forget:
+                self._db.execute("DELETE FROM granted WHERE request_id = ?", (grant.request_id,))
+
+    def _open(self, now: int) -> None:
+        verdict = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise StoreError(f"the limits database is damaged: {verdict}")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(f"PRAGMA synchronous={'FULL' if self._thread else 'NORMAL'}")
+        self._db.execute("PRAGMA journal_size_limit=8388608")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, expires INTEGER NOT NULL,"
+            " units BLOB NOT NULL) WITHOUT ROWID"
+        )
+        self._db.execute("CREATE INDEX IF NOT EXISTS counters_expires ON counters (expires)")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS granted (request_id TEXT PRIMARY KEY, at INTEGER NOT NULL,"
+            " what BLOB NOT NULL) WITHOUT ROWID"
+        )
+        self._db.execute("CREATE INDEX IF NOT EXISTS granted_at ON granted (at)")
+        self._tell_of_clock(now)
+        self._db.execute("UPDATE granted SET at = ? WHERE at > ?", (now, now))
+
+    def _tell_of_clock(self, now: int) -> None:
+        """A clock that was moved while nobody looked can only be told of: see docs/limits.md."""
+        (last,) = self._db.execute("SELECT max(at) FROM granted").fetchone()
+        if last is not None and last > now:
+            seconds = (last - now) // 1_000_000
+            log.warning("the clock is behind the last grant", seconds=seconds)
+        elif last is not None:
+            log.info("limits restored", last_grant_seconds_ago=(now - last) // 1_000_000)
+
+    def _load(self, keys: Sequence[str]) -> dict[str, Units]:
+        rows = self._db.execute(
+            f"SELECT key, units FROM counters WHERE key IN ({_marks(keys)})",  # noqa: S608
+            keys,
+        )
+        return {key: _unpack(units) for key, units in rows}
+
+    def _granted(self, claims: Sequence[Claim]) -> dict[str, Grant]:
+        """The grants of requests that come again, as after a reply that was lost."""
+        ids = [claim.request_id for claim in claims]
+        rows = self._db.execute(
+            f"SELECT what FROM granted WHERE request_id IN ({_marks(ids)})",  # noqa: S608
+            ids,
+        )
+        grants = (_decode_grant(what) for (what,) in rows)
+        return {grant.request_id: grant for grant in grants}
+
+    def _remember(self, grants: Sequence[Grant]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO granted VALUES (?, ?, ?)",
+            [(one.request_id, one.at, _encode(one)) for one in grants],
+        )
+
+    def _save(self, changed: Mapping[str, Units], expires: Mapping[str, int]) -> None:
+        self._db.executemany(
+            "INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
+            " SET expires = excluded.expires, units = excluded.units",
+            [(key, expires[key], array("q", units).tobytes()) for key, units in changed.items()],
+        )
+
+    def _return(self, grant: Grant) -> None:
+        for spent in grant.spent:
+            row = self._db.execute(
+                "SELECT units FROM counters WHERE key = ?", (spent.key,)
+            ).fetchone()
+            if row is not None:
+                units = returned_state(_unpack(row[0]), grant.at, spent)
+                self._db.execute(
+                    "UPDATE counters SET units = ? WHERE key = ?",
+                    (array("q", units).tobytes(), spent.key),
+                )
+
+    def _forget(self, now: int) -> None:
+        """Drop a few rows that hold nothing any more, so that the file does not grow for ever."""
+        self._db.execute(
+            "DELETE FROM counters WHERE key IN (SELECT key FROM counters WHERE expires <= ? LIMIT ?)",
+            (now, _SWEEP_BATCH),
+        )
+        self._db.execute(
+            "DELETE FROM granted WHERE request_id IN"
+            " (SELECT request_id FROM granted WHERE at <= ? LIMIT ?)",
+            (now - _GRANT_LIFE, _SWEEP_BATCH),
+        )
+
+
+def _keys(claims: Sequence[Claim]) -> list[str]:
+    return list({budget.key: None for claim in claims for budget in claim.budgets})
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _unpack(data: bytes) -> Units:
+    units = array("q")
+    units.frombytes(data)
+    return tuple(units)

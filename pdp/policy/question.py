@@ -1,0 +1,180 @@
+"""The question to the policy: every call with what is known of its tool, answered by one revision.
+
+Theory: what a tool is (its category, its pin, its schema) and what follows from that are two halves
+of one policy. They are loaded together and OPA activates its half on its own, so an answer counts only
+with the catalogue of the very revision that gave it: a call whose facts came from another is asked
+again. What goes wrong for one call is a `Fault` of that call alone; nothing is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from pdp.answer import BatchAnswer, Fault, PolicyAnswer
+from pdp.api.model import Call
+from pdp.policy.input import policy_input
+from pdp.ports import Drift, PolicyEngine
+from pdp.rules.claims import ClaimsRead
+from pdp.tools.catalogue import UNKNOWN, Catalogue, Catalogues, Tool
+from pdp.tools.changed_tools import Sighting
+
+# One for the revision in force, one for its successor, one for the successor of that.
+_ROUNDS = 3
+_TOOL_METHOD = "tools/call"
+_LONGEST_DETAIL = 500
+INTERNAL_ERROR = "internal_error"
+
+Answer = PolicyAnswer | Fault
+OnError = Callable[[Exception], None]
+
+
+class Answered(Struct):
+    """A call, the policy's answer to it, and the revision and the tool it was answered by.
+
+    `document` is the `input` that was asked, empty when there was none, and `claims_read` what the
+    rules of the revision read of its claims.
+    """
+
+    call: Call
+    answer: Answer | None = None
+    revision: str = ""
+    tool: Tool = UNKNOWN
+    document: bytes = b""
+    claims_read: ClaimsRead = None
+
+    def fail(self, error: Exception) -> None:
+        """Deny the call: judging it has raised `error`, whatever that is."""
+        detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
+        self.answer = Fault(INTERNAL_ERROR, detail)
+
+
+class Question(Struct, frozen=True):
+    """Whom to ask, and with what; errors that nobody foresaw go to `unexpected` as well."""
+
+    engine: PolicyEngine
+    drift: Drift
+    catalogues: Catalogues
+    unexpected: OnError
+
+    async def ask(self, cases: Sequence[Answered], now_ns: int) -> None:
+        """Give each of `cases` its answer; `now_ns` is the time that rules see."""
+        catalogue, asking = self.catalogues.in_force, cases
+        for _ in range(_ROUNDS):
+            other = await self._round(asking, catalogue, now_ns)
+            asking = [case for case in asking if case.answer is None]
+            if not asking or other is None:
+                break
+            catalogue = other
+        for case in asking:
+            case.answer = Fault("policy_unavailable", "the rules changed too often meanwhile")
+
+    async def _round(
+        self, cases: Sequence[Answered], catalogue: Catalogue, now_ns: int
+    ) -> Catalogue | None:
+        """Ask once. Cases that another revision answered stay open; gives the catalogue of that."""
+        self._look_up(cases, catalogue)
+        sent = []
+        for case in cases:
+            if case.answer is None:
+                try:
+                    case.document = policy_input(case.call, case.tool, now_ns)
+                except Exception as error:  # noqa: BLE001 - of this call alone, whatever it is
+                    self._fail(case, error)
+                else:
+                    case.claims_read = catalogue.claims_read
+                    sent.append(case)
+        other = None
+        for batch, answer in await self._query(sent):
+            actual = self.catalogues.of(answer.revision)
+            if _is_fault(answer) or actual is catalogue:
+                _take_over(batch, answer)
+            elif actual is None:
+                detail = f"there is no catalogue of the revision {answer.revision!r}"
+                _deny(batch, Fault("policy_unavailable", detail))
+            else:
+                other = actual
+        return other
+
+    def _look_up(self, cases: Sequence[Answered], catalogue: Catalogue) -> None:
+        """The tool of each call. What a list shows of them is noted first, so it holds for all."""
+        listed = []
+        for case in cases:
+            call = case.call
+            is_tool = call.method == _TOOL_METHOD
+            case.tool = tool = catalogue.tool(call.server, call.target) if is_tool else UNKNOWN
+            if call.definition and tool.pin is not None and call.definition != tool.pin.digest:
+                listed.append(Sighting(call.server, call.target, tool.pin, call.definition))
+        if listed:
+            self._note(listed, cases)
+        for case in cases:
+            if case.tool.pin is None:
+                continue
+            try:
+                if self.drift.seen(case.call.server, case.call.target, case.tool.pin):
+                    case.tool = case.tool.as_changed()
+            except Exception as error:  # noqa: BLE001 - of this call alone
+                self._fail(case, error)
+
+    def _note(self, listed: Sequence[Sighting], cases: Sequence[Answered]) -> None:
+        """Keep what was seen; when that fails, the tools concerned are closed to these calls."""
+        try:
+            self.drift.note(listed)
+        except Exception as error:  # noqa: BLE001 - of the calls of these tools alone
+            changed = {(sighting.server, sighting.tool) for sighting in listed}
+            for case in cases:
+                if (case.call.server, case.call.target) in changed:
+                    self._fail(case, error)
+
+    async def _query(
+        self, cases: Sequence[Answered]
+    ) -> list[tuple[Sequence[Answered], BatchAnswer]]:
+        """One query for all; when one of them failed it, each alone, so that a slow one delays none."""
+        if not cases:
+            return []
+        inputs = [case.document for case in cases]
+        try:
+            answer = await self.engine.ask(inputs)
+            if answer.one_by_one and len(cases) > 1:
+                return _each(cases, await self.engine.ask_each(inputs))
+            _check_count(answer, len(cases))
+        except Exception as error:  # noqa: BLE001 - it may be the fault of one call
+            if len(cases) == 1:
+                self._fail(cases[0], error)
+                return []
+            self.unexpected(error)
+            return [pair for case in cases for pair in await self._query([case])]
+        return [(cases, answer)]
+
+    def _fail(self, case: Answered, error: Exception) -> None:
+        case.fail(error)
+        self.unexpected(error)
+
+
+def _each(
+    cases: Sequence[Answered], answers: Sequence[BatchAnswer]
+) -> list[tuple[Sequence[Answered], BatchAnswer]]:
+    for answer in answers:
+        _check_count(answer, 1)
+    return [([case], answer) for case, answer in zip(cases, answers, strict=True)]
+
+
+def _check_count(answer: BatchAnswer, count: int) -> None:
+    if len(answer.answers) != count:
+        raise ValueError(f"{len(answer.answers)} answers to {count} calls")
+
+
+def _is_fault(answer: BatchAnswer) -> bool:
+    """Whether no rule was asked, so that no revision has answered."""
+    return not answer.revision and all(isinstance(each, Fault) for each in answer.answers)
+
+
+def _take_over(batch: Sequence[Answered], answer: BatchAnswer) -> None:
+    for case, each in zip(batch, answer.answers, strict=True):
+        case.answer, case.revision = each, answer.revision
+
+
+def _deny(batch: Sequence[Answered], fault: Fault) -> None:
+    for case in batch:
+        case.answer = fault

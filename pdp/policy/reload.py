@@ -1,0 +1,184 @@
+"""The policy in force: built from files, activated by OPA, built again when a file changes.
+
+A set of files that fails any step never activates: the old one keeps deciding, and the status and
+the log say why, for as long as it is so. The sidecar's word, not ours, says which revision is active,
+and it is asked for as long as the process lives: what OPA activates late is noticed late, not never.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Hashable
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+
+from pdp.errors import PolicyTextError
+from pdp.policy.bundle import Bundle, build, read_policy
+from pdp.policy.bundle_server import BundleServer
+from pdp.policy.opa import OpaEngine
+from pdp.policy.sidecar import BUNDLE
+from pdp.rules.folder import fingerprint
+from pdp.tools.catalogue import Catalogues
+
+_ACTIVATION_SECONDS = 20.0
+# OPA is asked this often when it decides by what is wanted; every answer names its revision as well.
+_SETTLED_SECONDS = 2.0
+_POLL_SECONDS = 0.02
+# What failed for another reason than the text is tried again after so long.
+_AGAIN_SECONDS = 5.0
+# A look at the files may take this part of the time, at most.
+_LOOKING = 0.1
+
+log = structlog.get_logger("pdp.reload")
+
+
+class PolicyState(Struct):
+    """What the status tells: the active revision, when it was last confirmed, what failed.
+
+    `is_stale` means that the files say something else than the active revision does, or cannot be read.
+    """
+
+    revision: str = ""
+    confirmed_at: float = 0.0
+    last_error: str = ""
+    is_stale: bool = True
+
+
+class Reloader:
+    """Keeps the active policy equal to the files of one folder."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        library: Path,
+        opa: Path,
+        key_file: Path,
+        server: BundleServer,
+        engine: OpaEngine,
+        catalogues: Catalogues,
+    ) -> None:
+        """Load nothing yet: see `load` and `watch`."""
+        self._folder = folder
+        self._library = library
+        self._opa = opa
+        self._key_file = key_file
+        self._server = server
+        self._engine = engine
+        self._catalogues = catalogues
+        self._seen: Hashable = None
+        self._wanted = ""
+        self._published_at = 0.0
+        self._again_at = math.inf
+        self._text_error = self._opa_error = ""
+        self.state = PolicyState()
+
+    async def load(self) -> None:
+        """Build the files as they are now and hand them to OPA; raises `PdpError`, or `OSError`."""
+        self._seen = await asyncio.to_thread(fingerprint, self._folder)
+        await self._publish(await self._build())
+
+    def look_again(self) -> None:
+        """Have the files built again with the next look, changed or not."""
+        self._again_at = 0.0
+
+    async def confirm(self) -> None:
+        """Wait until OPA decides by what was loaded; raises `PolicyTextError`."""
+        await self._until_active(_ACTIVATION_SECONDS, gives_up=True)
+        if self.state.revision != self._wanted:
+            raise PolicyTextError(self._opa_error)
+
+    async def watch(self, every_seconds: float) -> None:
+        """Reload whenever a file changes, and follow OPA, until cancelled."""
+        loop = asyncio.get_running_loop()
+        pause = every_seconds
+        look_at = 0.0
+        while True:
+            await asyncio.sleep(pause)
+            began = loop.time()
+            seen = await asyncio.to_thread(fingerprint, self._folder)
+            pause = max(every_seconds, (loop.time() - began) / _LOOKING)
+            if seen != self._seen or loop.time() >= self._again_at:
+                self._seen = seen
+                await self._reload()
+            is_new = loop.time() < self._published_at + _ACTIVATION_SECONDS
+            if self.state.revision != self._wanted or loop.time() >= look_at:
+                await self._until_active(every_seconds if is_new else 0.0)
+                look_at = loop.time() + _SETTLED_SECONDS
+
+    async def _reload(self) -> None:
+        self._again_at = math.inf
+        self.state.is_stale = True
+        try:
+            bundle = await self._build()
+        except PolicyTextError as error:
+            self._text_error = str(error)
+        except Exception as error:  # no set of files may end the watch over them
+            text = f"{type(error).__name__}: {error}"
+            if text != self._text_error:
+                log.exception("the policy cannot be built")
+            self._text_error = text
+            self._again_at = asyncio.get_running_loop().time() + _AGAIN_SECONDS
+        else:
+            await self._publish(bundle)
+        self._tell()
+
+    async def _build(self) -> Bundle:
+        text = await asyncio.to_thread(read_policy, self._folder, self._library)
+        bundle = await build(text, opa=self._opa, library=self._library, key_file=self._key_file)
+        self._catalogues.add(bundle.revision, bundle.catalogue, bundle.claims_read)
+        return bundle
+
+    async def _publish(self, bundle: Bundle) -> None:
+        """Hand the bundle to OPA, also one that is active: OPA may be about to take another."""
+        self._text_error = self._opa_error = ""
+        self._wanted = bundle.revision
+        self._published_at = asyncio.get_running_loop().time()
+        await self._server.publish(bundle.revision, bundle.data)
+
+    async def _until_active(self, seconds: float, *, gives_up: bool = False) -> None:
+        """Follow OPA until it decides by what is wanted, or for so long; `gives_up` when it refuses."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            is_refused = await self._follow()
+            if self.state.revision == self._wanted or (gives_up and is_refused):
+                return
+            if loop.time() >= deadline:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _follow(self) -> bool:
+        """Take over what OPA says of its bundle; whether it has refused one."""
+        status = await self._engine.bundle_status(BUNDLE)
+        now = asyncio.get_running_loop().time()
+        active = "" if status is None else status.active_revision
+        if active and self._catalogues.of(active) is not None:
+            self.state.confirmed_at = now
+            if active != self.state.revision:
+                self._catalogues.put_in_force(active)
+                self.state.revision = active
+                log.info("policy active", revision=active)
+        is_refused = status is not None and status.code == "bundle_error"
+        if self.state.revision == self._wanted:
+            self._opa_error = ""
+        elif status is not None and is_refused:
+            details = b" ".join(status.errors).decode(errors="replace")
+            self._opa_error = f"OPA refused the bundle: {status.message} {details}".strip()
+        elif now >= self._published_at + _ACTIVATION_SECONDS:
+            self._opa_error = f"OPA did not activate the policy in {_ACTIVATION_SECONDS:.0f} s"
+        self._tell()
+        return is_refused
+
+    def _tell(self) -> None:
+        """Bring the status up to date; an error is logged once."""
+        error = self._text_error or self._opa_error
+        if error and error != self.state.last_error:
+            log.error("policy not loaded; the old one goes on deciding", error=error)
+        if self.state.last_error and not error:
+            log.info("nothing is wrong with the policy any more", revision=self.state.revision)
+        self.state.last_error = error
+        self.state.is_stale = bool(error) or self.state.revision != self._wanted

@@ -1,0 +1,203 @@
+"""OPA as a child process: started locked down, started again when it dies, ended with us.
+
+Locked down means: one unix socket of mode 0600 in a 0700 folder; an authorization policy that opens
+the decision query, the health and the status page, and nothing that writes; one signed bundle; no
+decision log of its own (the service writes the records). The socket's folder keeps other users out,
+so a bearer token would add nothing: who can open the socket could read the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from pdp.answer import UNREADABLE
+from pdp.api.private import Private
+from pdp.errors import SidecarError
+from pdp.private_files import make_folder, write_private
+from tipstaff.common.die_with_parent import bound_to_this_process
+
+AUTHZ = """package system.authz
+
+default allow := false
+
+allow if {
+	input.method == "POST"
+	input.path == ["v1", "data", "mcp", "main", "decisions"]
+}
+
+allow if {
+	input.method == "GET"
+	input.path in [["health"], ["v1", "status"]]
+}
+"""
+BUNDLE = "policy"
+KEY = "local"
+_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER = 0.05, 2.0, 10.0
+_LONGEST_LINE = 1024 * 1024
+_LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "fatal": logging.ERROR}
+
+log = structlog.get_logger("pdp.sidecar")
+
+
+class _Said(Struct):
+    """One line of OPA's log."""
+
+    msg: str
+    level: str = ""
+
+
+class Sidecar(Private, frozen=True):
+    """How to run OPA: its binary, a private folder to run in, and where its bundle comes from."""
+
+    SECRET = frozenset({"bundle_token", "signing_key"})
+
+    binary: Path
+    folder: Path
+    bundle_url: str
+    bundle_token: str
+    signing_key: str
+    gogc: int
+    memory_limit: str
+
+    @property
+    def socket(self) -> Path:
+        """OPA's unix socket."""
+        return self.folder / "opa.sock"
+
+
+def configuration(sidecar: Sidecar) -> str:
+    """OPA's configuration; JSON is YAML."""
+    return f"""services:
+  local:
+    url: {sidecar.bundle_url}
+    credentials: {{bearer: {{token: "{sidecar.bundle_token}"}}}}
+keys:
+  {KEY}: {{algorithm: HS256, key: "{sidecar.signing_key}"}}
+bundles:
+  {BUNDLE}:
+    service: local
+    resource: policy.tar.gz
+    persist: false
+    polling: {{min_delay_seconds: 1, max_delay_seconds: 2, long_polling_timeout_seconds: 10}}
+    signing: {{keyid: {KEY}}}
+status: {{console: false, prometheus: false}}
+"""
+
+
+def arguments(sidecar: Sidecar) -> list[str]:
+    """The command that runs OPA."""
+    return [
+        str(sidecar.binary),
+        "run",
+        "--server",
+        f"--config-file={sidecar.folder / 'opa.yaml'}",
+        f"--addr=unix://{sidecar.socket}",
+        "--unix-socket-perm=600",
+        "--authorization=basic",
+        "--skip-version-check",
+        "--log-level=error",
+        "--log-level-request=debug",
+        "--shutdown-grace-period=2",
+        str(sidecar.folder / "authz.rego"),
+    ]
+
+
+async def supervise(sidecar: Sidecar) -> None:
+    """Keep OPA running until cancelled; raises `SidecarError` when it cannot be started even once.
+
+    Later it is tried again for ever: meanwhile calls are denied and the health says so.
+    """
+    _prepare(sidecar)
+    process: asyncio.subprocess.Process | None = await _start(sidecar)
+    pause = _FIRST_PAUSE
+    loop = asyncio.get_running_loop()
+    while True:
+        started = loop.time()
+        code = None if process is None else await _run_to_its_end(process)
+        pause = _FIRST_PAUSE if loop.time() - started > _STEADY_AFTER else pause
+        log.error("opa died", exit_code=code, restart_in_seconds=pause)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+        try:
+            process = await _start(sidecar)
+        except SidecarError as error:
+            log.error("opa not started", error=str(error))
+            process = None
+
+
+async def _run_to_its_end(process: asyncio.subprocess.Process) -> int:
+    """The exit code of OPA; whatever else ends the wait for it, stops it."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            # In a group: a pipe that nobody empties any more would stop OPA without a word.
+            relay = group.create_task(_relay(process))
+            code = await process.wait()
+    except BaseException:
+        relay.cancel()
+        await _stop(process)
+        raise
+    return code
+
+
+def _prepare(sidecar: Sidecar) -> None:
+    make_folder(sidecar.folder)
+    for name, text in (("opa.yaml", configuration(sidecar)), ("authz.rego", AUTHZ)):
+        write_private(sidecar.folder / name, text)
+
+
+async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": os.environ.get("HOME", str(sidecar.folder)),
+        "GOGC": str(sidecar.gogc),
+        "GOMEMLIMIT": sidecar.memory_limit,
+    }
+    try:
+        return await asyncio.create_subprocess_exec(
+            *bound_to_this_process(arguments(sidecar)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=_LONGEST_LINE,
+            cwd=sidecar.folder,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise SidecarError(f"cannot run {sidecar.binary}: {error.strerror}") from error
+
+
+async def _relay(process: asyncio.subprocess.Process) -> None:
+    """Say what OPA says, in our own log."""
+    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    while True:
+        try:
+            line = await process.stdout.readline()
+        except ValueError:  # longer than any line of OPA's; reading on keeps OPA from blocking
+            continue
+        if not line:
+            return
+        try:
+            said = msgspec.json.decode(line, type=_Said)
+        except UNREADABLE:
+            said = _Said(msg=line.decode(errors="replace").strip())
+        log.log(_LEVELS.get(said.level, logging.INFO), "opa says", text=said.msg)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(4):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,1 @@
+"""One line for each decision: what it shows, what it masks, and the way back from it."""

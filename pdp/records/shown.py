@@ -1,0 +1,171 @@
+"""What a record may show of a call and its decision: texts masked, documents masked and bounded. Pure.
+
+Who called is no secret, and a record that hides it is of no use: `jwt:alice` is a name, though it reads
+like a secret behind its key. So the principal, and the session that is the principal itself, lose only
+what has the form of a known credential.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pdp.api.model import Call, Client, Decision, Principal, Protocol, Reason, Session
+from pdp.records.masking import (
+    Masked,
+    masked_credentials,
+    masked_document,
+    masked_text,
+    may_hold_secret,
+)
+from pdp.rules import claims
+from pdp.rules.claims import ClaimsRead
+from pdp.tools.catalogue import Tool
+
+NO_MEMBERS = b"{}"
+# Pointers to what is no part of the question.
+BESIDE_INPUT = frozenset({"/trace_id"})
+_CLAIMS = "/principal/claims"
+
+
+class PolicyInput(Struct, frozen=True):
+    """What the policy was asked about one call: the whole `input`, and of which tool."""
+
+    document: bytes
+    tool: Tool
+    claims_read: ClaimsRead = None
+
+
+class Shown(Struct):
+    """What is left of a call, its decision and its fault; with pointers to what is not (RFC 6901).
+
+    `masked` was replaced, `omitted` was too large, `unread` is of no use to any rule.
+    """
+
+    call: Call
+    decision: Decision
+    fault: str
+    arguments: Masked
+    annotations: Masked
+    claims: Masked
+    masked: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that rules could read is shown as it was."""
+        return not self.omitted and BESIDE_INPUT.issuperset(self.masked)
+
+
+def what_may_be_shown(
+    call: Call, decision: Decision, fault: str, asked: PolicyInput | None
+) -> Shown:
+    """Mask every text that a caller has written, or a rule that quotes one, and bound every document.
+
+    One look at all the texts together is enough when none can hold a secret.
+    """
+    read, is_whole = NO_MEMBERS, True
+    if asked and call.principal.claims != NO_MEMBERS:
+        read, is_whole = claims.kept(call.principal.claims, asked.claims_read)
+    annotations = bytes(asked.tool.annotations) if asked else NO_MEMBERS
+    shown = Shown(
+        call,
+        decision,
+        fault,
+        arguments=masked_document(call.arguments),
+        annotations=_masked_once(annotations),
+        claims=_masked_once(read),
+        unread=() if is_whole else (_CLAIMS,),
+    )
+    _point(shown)
+    call = _with_identity(shown, call)
+    texts = _texts(call)
+    said = (decision.reason.message, *(one.reason.message for one in decision.shadow), fault)
+    if may_hold_secret("\n".join((*texts.values(), *said))):
+        safe = {at: masked_text(text) for at, text in texts.items()}
+        shown.masked += tuple(at for at, text in texts.items() if safe[at] != text)
+        shown.call, shown.decision = _with(call, safe), _masked_decision(decision)
+        shown.fault = masked_text(fault)
+    return shown
+
+
+def _point(shown: Shown) -> None:
+    """Say what of its documents is not as it was."""
+    for at, document in (
+        ("/arguments", shown.arguments),
+        ("/annotations", shown.annotations),
+        (_CLAIMS, shown.claims),
+    ):
+        if document.pointers:
+            shown.masked += tuple(at + rest for rest in document.pointers)
+        if document.is_omitted:
+            shown.omitted += (at,)
+
+
+def _with_identity(shown: Shown, call: Call) -> Call:
+    """Show who called, without a credential that a name may hold."""
+    identity = call.principal.id
+    safe = _masked_identity(identity)
+    if safe == identity:
+        return call
+    principal, session = Principal(safe, call.principal.kind, call.principal.claims), call.session
+    shown.masked += ("/principal/id",)
+    if session.id == identity:
+        shown.masked += ("/session/id",)
+        session = Session(safe, session.kind)
+    shown.call = replace(call, principal=principal, session=session)
+    return shown.call
+
+
+def _texts(call: Call) -> dict[str, str]:
+    """Every text that a caller chooses, by its place in the record."""
+    texts = {
+        "/method": call.method,
+        "/target": call.target,
+        "/request_id": call.request_id,
+        "/trace_id": call.trace_id,
+        "/client/name": call.client.name,
+        "/client/version": call.client.version,
+        "/protocol/version": call.protocol.version,
+    }
+    if call.session.id != call.principal.id:
+        texts["/session/id"] = call.session.id
+    return texts
+
+
+def _with(call: Call, texts: dict[str, str]) -> Call:
+    """The call with the texts of `_texts` replaced."""
+    return replace(
+        call,
+        method=texts["/method"],
+        target=texts["/target"],
+        request_id=texts["/request_id"],
+        trace_id=texts["/trace_id"],
+        session=Session(texts.get("/session/id", call.session.id), call.session.kind),
+        client=Client(texts["/client/name"], texts["/client/version"]),
+        protocol=Protocol(call.protocol.era, texts["/protocol/version"]),
+    )
+
+
+def _masked_decision(decision: Decision) -> Decision:
+    shadow = tuple(replace(one, reason=_masked_reason(one.reason)) for one in decision.shadow)
+    return replace(decision, reason=_masked_reason(decision.reason), shadow=shadow)
+
+
+def _masked_reason(reason: Reason) -> Reason:
+    return replace(reason, message=masked_text(reason.message))
+
+
+@lru_cache(maxsize=4096)
+def _masked_identity(identity: str) -> str:
+    """The name of a caller; one that comes with every call is looked at once."""
+    return masked_credentials(identity)
+
+
+@lru_cache(maxsize=256)
+def _masked_once(data: bytes) -> Masked:
+    """For what comes again with every call: the annotations of a tool, the claims of a caller."""
+    return masked_document(data)

@@ -1,0 +1,1 @@
+"""What is known of each tool, and which are listed otherwise than they were accepted."""

@@ -1,0 +1,76 @@
+"""The sightings of changed tools, kept in a file over a restart. Edge: one small file, the log.
+
+A write that fails closes nothing and opens nothing: the sighting holds while this process lives, the
+log says so, and the next look at a list tries again. A file that cannot be read stops the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from pdp.errors import ConfigError
+from pdp.private_files import replace_private
+from pdp.tools import changed_tools
+from pdp.tools.catalogue import Pin
+from pdp.tools.changed_tools import Sighting, Sightings
+
+log = structlog.get_logger("pdp.changes")
+
+
+class ChangesFile:
+    """Keeps sightings at `path`, readable by its owner only."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what is there, and begin with nothing where there is no file; raises `ConfigError`."""
+        self._path = path
+        self._sightings = Sightings(read(path))
+        self._is_saved = True
+
+    def seen(self, server: str, tool: str, pin: Pin) -> str:
+        """The digest that was seen instead of the pin's; "" when there was none."""
+        return self._sightings.seen(server, tool, pin)
+
+    def note(self, sightings: Sequence[Sighting]) -> Sequence[Sighting]:
+        """Keep them; returns those whose pins had none before."""
+        fresh = self._sightings.note(sightings)
+        for one in fresh:
+            log.warning(
+                "tool changed",
+                server=one.server,
+                tool=one.tool,
+                pinned=one.pin.digest,
+                seen=one.seen,
+            )
+        if fresh or not self._is_saved:
+            self._save()
+        return fresh
+
+    def _save(self) -> None:
+        try:
+            replace_private(self._path, changed_tools.write(self._sightings.all()))
+        except OSError as error:
+            self._is_saved = False
+            log.error(
+                "changed tools not saved; they stay closed until this process ends",
+                path=str(self._path),
+                error=error.strerror,
+            )
+        else:
+            self._is_saved = True
+
+
+def read(path: Path) -> tuple[Sighting, ...]:
+    """What is kept at `path`; raises `ConfigError` when that cannot be told."""
+    try:
+        return changed_tools.read(path.read_bytes())
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"cannot read {path}: {error}; it says which tools have changed since they were accepted, "
+            "and without it they would be open again. Restore it; or look at every server's tools "
+            "yourself, and then delete it"
+        ) from error

@@ -1,0 +1,1 @@
+"""Towards clients: connections, requests, the answer on its way; HTTP and stdio."""

@@ -1,0 +1,300 @@
+"""One HTTP exchange: the message in, the decision, and either the judged bytes on or an answer.
+
+Edge, but without sockets of its own: ASGI callables on one side, two ports on the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+from msgspec import structs
+
+from pdp.api.model import Call, Decision, Effect
+from pep.config import Server
+from pep.errors import (
+    AnswerUnasked,
+    InvalidRequest,
+    Refusal,
+    ServerBusy,
+    UpstreamAway,
+    VerbNotAllowed,
+)
+from pep.front import relay
+from pep.front.body_reader import until_gone
+from pep.front.client_answer import ClientAnswer
+from pep.front.request_body import RequestBody
+from pep.front.request_caller import Parts, Visitor
+from pep.judge import rate_limit
+from pep.judge.enforce import Forward, Refuse, Verdict, enforce, refuse
+from pep.judge.response_filter import Screen
+from pep.judge.server_requests import Shown
+from pep.mcp import headers, jsonrpc
+from pep.mcp.admit import Admitted, admit, check_name, lightened
+from pep.mcp.jsonrpc import NO_REPLY, Id, ReplyTo, Request, Response
+from pep.mcp.methods import LEGACY, MODERN, Target
+from pep.ports import (
+    Answer,
+    BusyError,
+    LostError,
+    NeverReachedError,
+    NeverSentCancelledError,
+    Receive,
+    Send,
+)
+
+_LIGHT_BYTES = 4096  # what is larger is not kept for as long as the server takes to answer
+
+log = structlog.get_logger("pep")
+
+
+class Exchange:
+    """One request of a client to one server, until its answer has gone."""
+
+    def __init__(self, parts: Parts, server: Server, scope: dict[str, Any], send: Send) -> None:
+        """Begin with the header lines only; nothing has been read yet."""
+        self._parts = parts
+        self._server = server
+        self._scope = scope
+        self._client = ClientAnswer(send, parts.room.unread)
+        self._front = headers.Front()
+        self._visitor = Visitor(parts, server, scope)
+        self._reply_to: ReplyTo = None
+        self._era = LEGACY
+        self._under_way: Decision | None = None
+        self._answered: Id | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of the answer has gone."""
+        return self._client.has_begun
+
+    async def run(self, receive: Receive) -> None:
+        """Answer the request. Raises a `Refusal` when there is no answer but that."""
+        lines = self._scope["headers"]
+        self._front = headers.read(lines)
+        self._era = headers.header_era(self._front)
+        self._visitor.front = self._front
+        config = self._parts.config
+        headers.check_place(self._front, config.allowed_hosts, config.allowed_origins)
+        await self._visitor.authenticate()
+        self._client.caller = caller = self._visitor.principal.id
+        with self._parts.room.under_way.counted(caller):
+            await self._answer_verb(receive, caller)
+
+    async def _answer_verb(self, receive: Receive, caller: str) -> None:
+        verb, parts = self._scope["method"], self._parts
+        if verb == "POST":
+            headers.check_media(self._front)
+            body = RequestBody(
+                parts.config, self._front, caller, bodies=parts.room.bodies, large=parts.bench.large
+            )
+            try:
+                data = await body.receive(receive)
+                await until_gone(receive, self._post(body, data))
+            finally:
+                body.release()
+        elif verb in {"GET", "DELETE"} and self._era != MODERN:
+            await until_gone(receive, self._pass_verb(verb))
+        else:
+            raise VerbNotAllowed("Method Not Allowed")
+
+    async def refuse(self, fault: Refusal) -> None:
+        """Answer with an error."""
+        log.info("refused", server=self._server.name, code=fault.code, reason=fault.message)
+        await self._answer(refuse(self._reply_to, fault, era=self._era))
+
+    async def _post(self, body: RequestBody, data: bytes) -> None:
+        plain, admitted = await body.read(data, self._read)
+        if self._server.command:
+            data = plain  # there is no header line that would tell how it is packed
+        message = admitted.message
+        learnt = self._visitor.learnt()
+        asked = self._visitor.call(admitted, learnt)
+        if isinstance(message, Response):
+            self._check_shown(message)
+        with self._under_way_once(message.id if isinstance(message, Request) else None):
+            verdict = await self._decide(admitted, asked) if admitted.is_judged else Forward()
+            body.end_turn()
+            if isinstance(verdict, Refuse):
+                await self._answer(verdict)
+                return
+            if len(plain) > _LIGHT_BYTES:
+                admitted, asked = lightened(admitted), structs.replace(asked, arguments=b"{}")
+                del message, plain
+            try:
+                await self._pass_message(data, admitted, asked)
+            finally:
+                if self._under_way is not None:
+                    self._parts.decisions.finish_soon(self._under_way)
+
+    def _read(self, plain: bytes) -> Admitted:
+        """The message that may be judged; raises a `ClientFault`."""
+        envelope = jsonrpc.open_envelope(plain)
+        self._reply_to = envelope.reply_to
+        message = jsonrpc.read(envelope)
+        admitted = admit(self._front, message)
+        check_name(admitted, self._server.tool_names)
+        return admitted
+
+    async def _decide(self, admitted: Admitted, asked: Call) -> Verdict:
+        """The verdict; from here on the call is under way if it may go on."""
+        if admitted.row is not None and admitted.row.target is Target.TASK:
+            self._parts.bench.tasks.check(
+                self._server.name, admitted.target, self._visitor.principal
+            )
+        decision = await self._parts.decisions.decide(asked)
+        verdict = self._enforce(admitted.message, decision)
+        if isinstance(verdict, Forward):
+            self._under_way = decision
+        return verdict
+
+    @contextlib.contextmanager
+    def _under_way_once(self, request_id: Id | None) -> Iterator[None]:
+        """Two requests with one id would have each other's answers (JSON-RPC 2.0 section 4)."""
+        session_id = self._front.session if self._era == LEGACY else ""
+        if not session_id or request_id is None:
+            yield
+            return
+        exchanged = (self._server.name, session_id, type(request_id), request_id)
+        self._parts.sessions.begin(exchanged)
+        try:
+            yield
+        finally:
+            self._parts.sessions.end(exchanged)
+
+    def _check_shown(self, message: Response) -> None:
+        """A client answers what it was shown, once: what was refused it, it cannot have seen."""
+        holder = self._visitor.holder(self._front.session)
+        if not self._parts.server_requests.answer(holder, message.id):
+            raise AnswerUnasked("No request of the server with this id waits for an answer")
+        self._answered = message.id
+
+    async def _pass_message(self, body: bytes, admitted: Admitted, asked: Call) -> None:
+        answer = await self._forward("POST", body)
+        session_id = self._front.session
+        if admitted.row is not None and admitted.row.name == "initialize":
+            session_id = self._visitor.learn(answer, admitted) or session_id
+        limits = self._under_way.limits if self._under_way and admitted.target else ()
+        message = admitted.message
+        request = message if isinstance(message, Request) else None
+        screen = self._screen(asked, request, self._shown(session_id))
+        await self._relay(answer, screen, rate_limit.lines(limits))
+
+    async def _pass_verb(self, verb: str) -> None:
+        """GET opens the server's own stream, DELETE ends the session (legacy era)."""
+        if self._front.length or self._front.framing:
+            raise InvalidRequest(f"a {verb} has no body")
+        listening = self._visitor.listening(verb, self._visitor.learnt())
+        answer = await self._forward(verb, None)
+        if verb == "DELETE" and answer.status < 300:
+            self._parts.sessions.forget(self._server.name, self._front.session)
+            self._parts.server_requests.forget(self._visitor.holder(self._front.session))
+        is_resumed = any(name == b"last-event-id" for name, _ in self._scope["headers"])
+        shown = self._shown(self._front.session, is_resumed=is_resumed)
+        await self._relay(answer, self._screen(listening, None, shown), [])
+
+    def _shown(self, session_id: str, *, is_resumed: bool = False) -> Shown | None:
+        """Where the server's requests are written down; a modern client answers none."""
+        if self._era != LEGACY:
+            return None
+        holder = self._visitor.holder(session_id)
+        return Shown(self._parts.server_requests, holder, is_resumed=is_resumed)
+
+    def _screen(self, asked: Call, request: Request | None, shown: Shown | None) -> Screen:
+        return Screen(
+            self._parts.bench,
+            asked,
+            request=request,
+            denial=self._server.denial,
+            answer_server=self._answer_server,
+            shown=shown,
+        )
+
+    def _answer_server(self, body: bytes) -> None:
+        """Tell the server that what it asked of the client was refused; it waits for an answer."""
+        self._parts.background.start("answer to a server", self._told_server(body))
+
+    async def _told_server(self, body: bytes) -> None:
+        named = (b"mcp-session-id", b"mcp-protocol-version", b"authorization")
+        lines = [line for line in self._scope["headers"] if line[0] in named]
+        lines += [(b"content-type", b"application/json"), (b"accept", headers.BOTH_MEDIA)]
+        try:
+            answer = await self._send_on("POST", body, lines)
+        except (LostError, NeverReachedError) as error:
+            log.warning("server not told", server=self._server.name, error=str(error))
+        else:
+            answer.close()
+
+    def _enforce(self, message: jsonrpc.Message, decision: Decision) -> Verdict:
+        assert isinstance(message, Request)  # noqa: S101 - the table has no judged notification
+        verdict = enforce(message, decision, era=self._era, denial=self._server.denial)
+        if isinstance(verdict, Refuse) and decision.effect is Effect.ALLOW:
+            self._parts.decisions.refund_soon(decision)
+        return verdict
+
+    async def _forward(self, verb: str, body: bytes | None) -> Answer:
+        """Send the judged bytes on; a call that never arrived is given back."""
+        server = self._server
+        try:
+            answer = await self._send_on(verb, body, self._scope["headers"])
+        except NeverReachedError as error:
+            self._give_back()
+            log.warning("upstream never reached", server=server.name, error=str(error))
+            if isinstance(error, BusyError):
+                raise ServerBusy(f"The server {server.name!r} is busy: {error}") from error
+            raise UpstreamAway(f"The server {server.name!r} cannot be reached") from error
+        except NeverSentCancelledError:
+            self._give_back()
+            raise
+        except LostError as error:
+            log.warning("upstream lost", server=server.name, error=str(error))
+            raise UpstreamAway(f"The server {server.name!r} ended the connection") from error
+        if answer.status == 404 and self._front.session:  # the server has ended the session
+            self._parts.server_requests.forget(self._visitor.holder(self._front.session))
+        return answer
+
+    def _give_back(self) -> None:
+        """The server has seen nothing: what the decision took is free again, and an answer is owed."""
+        if self._under_way is not None:
+            self._parts.decisions.refund_soon(self._under_way)
+            self._under_way = None
+        if self._answered is not None:
+            holder = self._visitor.holder(self._front.session)
+            self._parts.server_requests.reopen(holder, self._answered)
+            self._answered = None
+
+    async def _send_on(self, verb: str, body: bytes | None, lines: headers.Lines) -> Answer:
+        server = self._server
+        told = headers.to_upstream(
+            lines,
+            server.authority,
+            passthrough=server.auth == "passthrough",
+            credentials=server.credentials,
+        )
+        return await self._parts.upstreams.send(
+            verb, server, told, body, self._visitor.principal.id
+        )
+
+    async def _relay(self, answer: Answer, screen: Screen, more: headers.Lines) -> None:
+        """Hand the answer on; `more` lines tell of budgets."""
+        to = self._client
+        request_id = None if self._reply_to is NO_REPLY else self._reply_to
+        client = relay.Client(to.begin, to.part, to.last, request_id)
+        try:
+            await relay.relay(answer, screen.message, client, more)
+        except (LostError, Refusal) as error:
+            log.warning("upstream broke off", server=self._server.name, error=str(error))
+            if self.has_begun:
+                return  # the client must see a broken answer, not a short one: it stays unfinished
+            if isinstance(error, Refusal):
+                raise
+            raise UpstreamAway(f"The server {self._server.name!r} broke off") from error
+        finally:
+            answer.close()
+
+    async def _answer(self, verdict: Refuse) -> None:
+        await self._client.begin(verdict.status, verdict.headers)
+        await self._client.last(verdict.body)

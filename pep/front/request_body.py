@@ -1,0 +1,80 @@
+"""The body of one request: when it may be read and held, and in whose turn it is judged. Edge.
+
+A small body is read at once and costs a comparison. A large one waits unread until there is room to
+hold it, and is parsed beside the event loop, in a turn of its caller that ends with the decision:
+what takes long to read takes long to judge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from pep.config import PepConfig
+from pep.errors import TooManyUnderWay
+from pep.front.body_reader import read_body, unpacked
+from pep.load.large_work import LARGE_BYTES, LargeWork, Turn
+from pep.load.turns import Turns
+from pep.mcp.headers import Front
+from pep.ports import Receive
+
+T = TypeVar("T")
+
+
+class RequestBody:
+    """One body of one caller."""
+
+    def __init__(
+        self, config: PepConfig, front: Front, caller: str, *, bodies: Turns, large: LargeWork
+    ) -> None:
+        """Nothing is held yet."""
+        self._config = config
+        self._front = front
+        self._caller = caller
+        self._bodies = bodies
+        self._large = large
+        self._coding = front.encoding.lower()
+        self._is_packed = self._coding not in {"", "identity"}
+        self._held = 0
+        self._turn: Turn | None = None
+
+    async def receive(self, receive: Receive) -> bytes:
+        """All of it, as it came; raises what `read_body` raises, or `TooManyUnderWay`."""
+        return await read_body(receive, self._front.length, self._config, self._hold)
+
+    async def read(self, body: bytes, reader: Callable[[bytes], T]) -> tuple[bytes, T]:
+        """The plain body, and what `reader` makes of it; a turn that it takes must be ended."""
+        if len(body) <= LARGE_BYTES and not self._is_packed:
+            return body, reader(body)
+        if not self._held:
+            await self._hold(len(body))
+        self._turn = await self._large.begin(self._caller)
+        return await self._turn.run(self._unpack_and_read, body, reader)
+
+    def end_turn(self) -> None:
+        """It is judged: let the caller's next large body have its turn."""
+        if self._turn is not None:
+            self._turn.end()
+            self._turn = None
+
+    def release(self) -> None:
+        """It is held no longer."""
+        self.end_turn()
+        if self._held:
+            self._bodies.give_back(self._caller, self._held)
+            self._held = 0
+
+    def _unpack_and_read(self, body: bytes, reader: Callable[[bytes], T]) -> tuple[bytes, T]:
+        plain = unpacked(body, self._coding, self._config.max_body_bytes)
+        return plain, reader(plain)
+
+    async def _hold(self, size: int) -> None:
+        """Wait until a large body may be held; raises `TooManyUnderWay`."""
+        units = self._config.max_body_bytes if self._is_packed else size
+        try:
+            async with asyncio.timeout(self._config.body_timeout_ms / 1000):
+                await self._bodies.take(self._caller, units)
+        except TimeoutError as error:
+            raise TooManyUnderWay("Too many large requests are under way") from error
+        self._held = units

@@ -1,0 +1,157 @@
+"""Who has come with a request: the caller, the agent session, and the call that this makes.
+
+Knows headers and the books of sessions, but forwards nothing and answers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from pdp.api.model import Call, Principal, Reason, Session
+from pep.callers import session
+from pep.callers.authentication import Callers
+from pep.callers.metadata import challenge
+from pep.callers.session import Learnt, SessionBook
+from pep.config import PepConfig, Server
+from pep.errors import CredentialInvalid, CredentialMissing, Refusal, SessionNotFound
+from pep.judge import call
+from pep.judge.refusals import Refusals
+from pep.judge.response_filter import Bench
+from pep.judge.server_requests import Holder, ServerRequests
+from pep.load.background import Background
+from pep.load.room import Room
+from pep.mcp.admit import Admitted
+from pep.mcp.headers import Front, header_era
+from pep.mcp.methods import LEGACY
+from pep.ports import Answer, Decisions, Upstreams
+
+
+class Parts(Struct, frozen=True):
+    """What every exchange uses."""
+
+    config: PepConfig
+    decisions: Decisions
+    upstreams: Upstreams
+    sessions: SessionBook
+    server_requests: ServerRequests
+    callers: Callers
+    bench: Bench
+    background: Background
+    room: Room
+    refusals: Refusals
+    new_id: Callable[[], str]
+
+
+class Visitor:
+    """The caller of one request."""
+
+    def __init__(self, parts: Parts, server: Server, scope: dict[str, Any]) -> None:
+        """`front` is set once the header lines have been read."""
+        self._parts = parts
+        self._server = server
+        self._scope = scope
+        self._principal: Principal | None = None
+        self.front = Front()
+
+    @property
+    def principal(self) -> Principal:
+        """Who it is, after `authenticate`."""
+        assert self._principal is not None  # noqa: S101 - whoever comes here was authenticated
+        return self._principal
+
+    async def authenticate(self) -> None:
+        """See who it is. A refusal tells where to get a token (RFC 6750, RFC 9728), and is recorded."""
+        config, server = self._parts.config, self._server
+        try:
+            self._principal = await self._parts.callers.principal(
+                server, self._scope, self.front.authorization
+            )
+        except (CredentialMissing, CredentialInvalid) as fault:
+            fault.lines = ((b"www-authenticate", challenge(config, server, fault)),)
+            self._report(fault)
+            raise
+
+    def learnt(self) -> Learnt | None:
+        """What is known of the legacy session; raises `SessionNotFound` when it is not the caller's.
+
+        A caller who is nobody in particular may go on with a session that is not known, as after a
+        restart of the proxy: the upstream knows it, and nobody could have been bound to it.
+        """
+        server, given = self._server, self.front.session
+        if header_era(self.front) != LEGACY or not given:
+            return None
+        try:
+            learnt = self._parts.sessions.find(server.name, given, self.principal)
+            if learnt is None and self._parts.config.accepted(server) != ("anonymous",):
+                raise SessionNotFound("Session not found")
+        except SessionNotFound as fault:
+            self._report(fault)
+            raise
+        return learnt
+
+    def learn(self, answer: Answer, admitted: Admitted) -> str:
+        """An `initialize` was answered: the session is this caller's; its id, or ""."""
+        given = [value for name, value in answer.lines if name.lower() == b"mcp-session-id"]
+        if answer.status != 200 or len(given) != 1:
+            return ""
+        session_id = given[0].decode("latin-1")
+        client = call.client_of("initialize", call.params_of(admitted.message), {})
+        learnt = Learnt(self.principal.id, client)
+        self._parts.sessions.learn(self._server.name, session_id, learnt)
+        return session_id
+
+    def holder(self, session_id: str) -> Holder:
+        """Whom the server's requests are shown to in that legacy session, or without one."""
+        return Holder(self._server.name, self.principal.id, session_id)
+
+    def call(self, admitted: Admitted, learnt: Learnt | None) -> Call:
+        """What is judged: this message of this caller, and whatever the server says to it."""
+        key = session.cooperative_key(self.front.cooperative, call.meta(admitted.message))
+        return call.build(
+            admitted,
+            self.front,
+            request_id=self._parts.new_id(),
+            server=self._server.name,
+            principal=self.principal,
+            session=self._session(learnt, key),
+            learnt=learnt,
+        )
+
+    def listening(self, verb: str, learnt: Learnt | None) -> Call:
+        """The caller on a stream of the server's own, which answers no message."""
+        key = session.cooperative_key(self.front.cooperative, {})
+        return call.unread(
+            self.front,
+            verb,
+            request_id=self._parts.new_id(),
+            server=self._server.name,
+            era=LEGACY,
+            principal=self.principal,
+            session=self._session(learnt, key),
+        )
+
+    def _session(self, learnt: Learnt | None, key: str) -> Session:
+        return session.identify(
+            self.principal,
+            self._server.name,
+            legacy_id=self.front.session,
+            learnt=learnt,
+            key=key,
+        )
+
+    def _report(self, fault: Refusal) -> None:
+        """Have a refusal recorded that nobody was asked about."""
+        principal = self._principal or session.unauthenticated(self._scope.get("client"))
+        refused = call.unread(
+            self.front,
+            self._scope["method"],
+            request_id=self._parts.new_id(),
+            server=self._server.name,
+            era=header_era(self.front),
+            principal=principal,
+            session=Session(principal.id, "principal"),
+        )
+        self._parts.refusals.add(refused, Reason(fault.code, fault.message))

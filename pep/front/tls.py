@@ -1,0 +1,61 @@
+"""The listener's certificates: whom a client's names, and ours, read again when the files change."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from pep.config import Tls
+from tipstaff.common.certificates import changed_at
+
+log = structlog.get_logger("pep")
+
+
+def certificate_identity(certificate: Mapping[str, Any]) -> str:
+    """Who a verified certificate names: its first URI, else its first DNS name, else nobody.
+
+    The common name is not asked: RFC 6125 has retired it as an identity.
+    """
+    names = certificate.get("subjectAltName", ())
+    for wanted in ("URI", "DNS"):
+        for kind, name in names:
+            if kind == wanted:
+                return str(name)
+    return ""
+
+
+async def keep_fresh(context: ssl.SSLContext, tls: Tls, every_seconds: float) -> None:
+    """Load the files into `context` again whenever one of them changes; runs until cancelled.
+
+    New connections use what was loaded; open ones go on. Files that do not fit together, as in the
+    middle of a renewal, change nothing and are tried again. Authorities are added, never taken away.
+    """
+    loaded = await asyncio.to_thread(_changed_at, tls)
+    while True:
+        await asyncio.sleep(every_seconds)
+        now = await asyncio.to_thread(_changed_at, tls)
+        if now == loaded:
+            continue
+        try:
+            # A context that has half a pair would serve nobody: so try on one that does not matter.
+            _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
+            _load(context, tls)
+        except (OSError, ssl.SSLError) as error:
+            log.warning("certificate not loaded", file=tls.certificate, error=str(error))
+            continue
+        loaded = now
+        log.info("certificate loaded", file=tls.certificate)
+
+
+def _load(context: ssl.SSLContext, tls: Tls) -> None:
+    context.load_cert_chain(tls.certificate, tls.key)
+    if tls.client_ca:
+        context.load_verify_locations(tls.client_ca)
+
+
+def _changed_at(tls: Tls) -> list[int]:
+    return changed_at(filter(None, (tls.certificate, tls.key, tls.client_ca)))

@@ -1,0 +1,279 @@
+"""Asks the decision service over one long-lived stream of batches. Edge: gRPC, asyncio.
+
+What queued while the previous write was in flight goes together in the next one. Every way of not
+getting a decision, and there are many, becomes a deny with the code `pdp_unavailable`; nothing here
+waits longer than its deadline. Nothing is asked twice: a lost call may have been counted.
+
+An allow that arrives after its caller has gone is given back, because the call will not be made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+import structlog
+
+from pdp.api.address import CONFIGURATION_KEY
+from pdp.api.codec import CodecError, call_to_wire, decision_from_wire
+from pdp.api.model import Call, Decision, Effect, Reason
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
+from pep.config import PdpTls
+from pep.judge.decision_channel import async_channel
+from pep.load.background import Background
+
+# The service reads messages of at most 16 MiB; one that is larger would end the stream for all.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
+_MAX_BATCH = 128
+_PAUSE_SECONDS = 0.1
+# Refunds and ends of calls come from calls that were under way, which are bounded; reports come from
+# anybody.
+_SETTLED_AT_ONCE, _SETTLED_WAITING = 64, 20_000
+_REPORTS_AT_ONCE = 64
+_STATUS_SECONDS = 1.0
+
+log = structlog.get_logger("pep.ask")
+
+_Stream = Any  # grpc ships no types
+
+
+class DecisionClient:
+    """The decision service as the proxy sees it."""
+
+    def __init__(
+        self,
+        address: str,
+        timeout_ms: int,
+        tls: PdpTls | None = None,
+        *,
+        configuration: str = "",
+    ) -> None:
+        """Ask at `address` (`unix:/path` or `host:port`); wait `timeout_ms` at most.
+
+        A service that decides by another `configuration`, where one is named, answers nothing.
+        Raises `StartError`.
+        """
+        self._timeout = timeout_ms / 1000
+        self._configuration = os.fsencode(configuration)
+        self._channel = async_channel(address, tls or PdpTls())
+        self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)
+        self._policy = policy_pb2_grpc.PolicyServiceStub(self._channel)
+        self._waiting: dict[int, asyncio.Future[Decision]] = {}
+        self._unsent: dict[int, decision_pb2.StreamItem] = {}
+        self._woken = asyncio.Event()
+        self._last_item = 0
+        self._connected = asyncio.Event()
+        self._settling = Background(_SETTLED_AT_ONCE, _SETTLED_WAITING)
+        self._reporting = Background(_REPORTS_AT_ONCE)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the stream is up."""
+        return self._connected.is_set()
+
+    async def wait_connected(self, seconds: float) -> bool:
+        """Wait for the stream, `seconds` at most; whether it is up."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._connected.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Finish the refunds, briefly, and hang up, once `run` has ended."""
+        await asyncio.gather(
+            self._settling.close(self._timeout), self._reporting.close(self._timeout)
+        )
+        await self._channel.close()
+
+    async def decide(self, call: Call) -> Decision:
+        """The decision on `call`; a deny with the code `pdp_unavailable` when there is none."""
+        if not self._connected.is_set():
+            return _no_decision(call, "not connected")
+        request = call_to_wire(call)
+        if request.ByteSize() > MAX_MESSAGE_BYTES:
+            return _no_decision(call, "the call is too large to be judged")
+        self._last_item = item_id = self._last_item + 1
+        future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        self._waiting[item_id] = future
+        self._unsent[item_id] = decision_pb2.StreamItem(item_id=item_id, request=request)
+        self._woken.set()
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await future
+        except TimeoutError:
+            self._give_back(future)
+            return _no_decision(call, "deadline exceeded")
+        except asyncio.CancelledError:
+            self._give_back(future)
+            raise
+        except _NoDecisionError as error:
+            return _no_decision(call, str(error))
+        finally:
+            self._waiting.pop(item_id, None)
+            self._unsent.pop(item_id, None)
+
+    def _give_back(self, future: asyncio.Future[Decision]) -> None:
+        """Refund the allow that arrived in the very moment in which nobody waited any more."""
+        if future.done() and not future.cancelled() and future.exception() is None:
+            decision = future.result()
+            if decision.effect is Effect.ALLOW:
+                self.refund_soon(decision)
+
+    async def policy_status(self) -> policy_pb2.GetStatusResponse | None:
+        """The state of the policy; `None` when the service does not tell it in time."""
+        request = policy_pb2.GetStatusRequest()
+        status: policy_pb2.GetStatusResponse
+        try:
+            status = await self._policy.GetStatus(request, timeout=_STATUS_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            log.warning("no state of the policy", status=error.code().name)
+            return None
+        return status
+
+    def refund_soon(self, decision: Decision) -> None:
+        """Give back what a decision took, without waiting."""
+        if decision.limits:
+            request = decision_pb2.RefundRequest(decision_id=decision.decision_id)
+            self._tell(self._settling, self._stub.Refund, request)
+
+    def finish_soon(self, decision: Decision) -> None:
+        """Say that the call has ended, without waiting, if a limit of concurrency wants to know."""
+        if any(limit.algorithm == "concurrency" for limit in decision.limits):
+            request = decision_pb2.FinishRequest(decision_id=decision.decision_id)
+            self._tell(self._settling, self._stub.Finish, request)
+
+    def report_soon(self, call: Call, reason: Reason) -> None:
+        """Have a refusal recorded that was made without a decision, without waiting."""
+        wire = types_pb2.Reason(code=reason.code, message=reason.message)
+        request = decision_pb2.ReportRequest(request=call_to_wire(call), reason=wire)
+        self._tell(self._reporting, self._stub.Report, request)
+
+    def _tell(self, lane: Background, rpc: Any, request: Any) -> None:
+        lane.start(type(request).__name__, self._told(rpc, request))
+
+    async def _told(self, rpc: Any, request: Any) -> None:
+        try:
+            await rpc(request, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            log.warning("not told", request=type(request).__name__, status=error.code().name)
+
+    async def run(self) -> None:
+        """Connect, and stay connected, until cancelled."""
+        while True:
+            try:
+                await self._channel.channel_ready()
+                await self._converse(await self._stream())
+                reason = "the service ended the stream"
+            except grpc.aio.AioRpcError as error:
+                reason = f"{error.code().name}: {error.details()}"
+            except (_NoDecisionError, TimeoutError) as error:
+                reason = str(error) or "the service did not answer"
+            except Exception as error:  # the stream must come back, whatever it was
+                reason = repr(error)
+                log.exception("stream failed")
+            self._fail_all(reason)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _stream(self) -> _Stream:
+        """A stream to a service that decides by the configuration, if one is named."""
+        if not self._configuration:
+            return self._stub.StreamDecide()
+        named = (CONFIGURATION_KEY, self._configuration)
+        stream = self._stub.StreamDecide(metadata=(named,))
+        try:
+            async with asyncio.timeout(self._timeout):
+                if named not in tuple(await stream.initial_metadata()):
+                    raise _NoDecisionError("the service decides by another configuration")
+        except BaseException:
+            stream.cancel()
+            raise
+        return stream
+
+    async def _converse(self, stream: _Stream) -> None:
+        """Write and read until either ends; raises what ended it."""
+        writer = asyncio.ensure_future(self._write(stream))
+        reader = asyncio.ensure_future(self._read(stream))
+        self._connected.set()
+        log.info("decision service connected")
+        try:
+            done, _ = await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._connected.clear()
+            stream.cancel()
+            for task in (writer, reader):
+                task.cancel()
+            await asyncio.gather(writer, reader, return_exceptions=True)
+
+    async def _write(self, stream: _Stream) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._unsent:
+                await stream.write(decision_pb2.StreamDecideRequest(items=self._next_batch()))
+
+    def _next_batch(self) -> Sequence[decision_pb2.StreamItem]:
+        """What has queued, as much as one message holds; always at least one item."""
+        batch: list[decision_pb2.StreamItem] = []
+        room = MAX_MESSAGE_BYTES
+        for item_id in list(self._unsent)[:_MAX_BATCH]:
+            room -= self._unsent[item_id].ByteSize() + 16
+            if batch and room < 0:
+                break
+            batch.append(self._unsent.pop(item_id))
+        return batch
+
+    async def _read(self, stream: _Stream) -> None:
+        while (response := await stream.read()) is not grpc.aio.EOF:
+            for reply in response.replies:
+                self._settle(reply)
+
+    def _settle(self, reply: decision_pb2.StreamReply) -> None:
+        future = self._waiting.pop(reply.item_id, None)
+        try:
+            decision = _decision(reply)
+        except _NoDecisionError as error:
+            if future is not None and not future.done():
+                future.set_exception(error)
+            return
+        if future is not None and not future.done():
+            future.set_result(decision)
+        elif decision.effect is Effect.ALLOW:
+            self.refund_soon(decision)
+
+    def _fail_all(self, reason: str) -> None:
+        waiting, self._waiting = self._waiting, {}
+        self._unsent.clear()
+        log.warning("decision service away", reason=reason, calls=len(waiting))
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(_NoDecisionError(reason))
+
+
+class _NoDecisionError(Exception):
+    """There is no decision; the message says why, for the log."""
+
+
+def _decision(reply: decision_pb2.StreamReply) -> Decision:
+    if reply.WhichOneof("outcome") != "decision":
+        raise _NoDecisionError(f"{reply.failure.reason or 'EMPTY'}: {reply.failure.message}")
+    try:
+        return decision_from_wire(reply.decision)
+    except CodecError as error:
+        raise _NoDecisionError(f"not a decision: {error}") from error
+
+
+def _no_decision(call: Call, reason: str) -> Decision:
+    """A deny of our own; it borrows the request's id, as the service has given it none."""
+    log.warning("no decision", request_id=call.request_id, server=call.server, reason=reason)
+    return Decision(
+        decision_id=call.request_id,
+        effect=Effect.DENY,
+        reason=Reason("pdp_unavailable", "The decision service did not answer."),
+    )

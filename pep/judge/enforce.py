@@ -1,0 +1,253 @@
+"""From a message and its decision to what happens: the message goes on, or is refused. Pure.
+
+An allow goes on only when every obligation that comes with it is known here and met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from msgspec import Struct, structs
+
+from pdp.api.model import Appearance, Decision, Effect, Obligation, Reason
+from pep.choices import DenialStyle
+from pep.errors import (
+    WIRE,
+    ApprovalRequired,
+    BodyTooLarge,
+    BodyTooSlow,
+    DecisionAway,
+    Denial,
+    InvalidParams,
+    LimitReached,
+    MethodNotFound,
+    PolicyDenied,
+    Refusal,
+    TooManyUnderWay,
+    VerbNotAllowed,
+)
+from pep.judge import rate_limit
+from pep.mcp.admit import status_of
+from pep.mcp.headers import Lines
+from pep.mcp.jsonrpc import NO_REPLY, ReplyTo, Request, render_error, render_result
+from pep.mcp.methods import LEGACY, MODERN
+
+DECISION_KEY = "tipstaff/decision"
+# How each known obligation is met: none exists yet.
+OBLIGATIONS: Mapping[str, Callable[[Obligation], None]] = MappingProxyType({})
+
+_JSON: Lines = [(b"content-type", b"application/json")]
+# RFC 9110 sections 10.2.1 and 15.5.9: what else these statuses must say. A body that was not read
+# to its end leaves the connection unusable.
+_EXTRA_LINES: Mapping[type[Refusal], Lines] = MappingProxyType(
+    {
+        VerbNotAllowed: [(b"allow", b"GET, POST, DELETE")],
+        BodyTooLarge: [(b"connection", b"close")],
+        BodyTooSlow: [(b"connection", b"close")],
+        TooManyUnderWay: [(b"retry-after", b"1")],
+        DecisionAway: [(b"retry-after", b"1")],
+    }
+)
+# Faults behind the decision, not rules: the same call may pass once they are mended.
+_PASSING_FAULTS = frozenset(
+    {
+        "policy_unavailable",
+        "policy_undefined",
+        "policy_stale",
+        "rate_limit_unavailable",
+        "journal_unavailable",
+    }
+)
+# Faults of one call: its neighbours, in a list too, have been judged.
+_ONE_CALL_S_FAULTS = frozenset({"policy_error", "policy_invalid_result", "internal_error"})
+
+
+class Forward(Struct, frozen=True):
+    """The judged bytes may go on."""
+
+
+class Refuse(Struct, frozen=True):
+    """The answer to give instead."""
+
+    status: int
+    headers: Lines
+    body: bytes
+
+
+Verdict = Forward | Refuse
+
+
+def enforce(message: Request, decision: Decision, *, era: str, denial: DenialStyle) -> Verdict:
+    """What happens to the message. `denial` says how a refused tool call is shown."""
+    if decision.effect is Effect.ALLOW:
+        unknown = [one.type for one in decision.obligations if one.type not in OBLIGATIONS]
+        if not unknown:
+            return Forward()
+        decision = _with_unknown_obligation(decision, unknown[0])
+    if decision.reason.code == "pdp_unavailable":
+        away = DecisionAway("The decision service is away; the call was not made", _data(decision))
+        return refuse(message.id, away, era=era)
+    if decision.hidden:
+        if decision.appearance is None:
+            return refuse(message.id, _as_unknown(message), era=era)
+        decision = _as_it_appears(decision, decision.appearance)
+    if message.method == "tools/call" and denial == "result":
+        body = render_result(message.id, _result(decision, era))
+        return _refuse(200, _retry_after(decision), body)
+    kind = _denial(decision)
+    return refuse(
+        message.id, kind(_sentence(decision), _data(decision)), era=era, decision=decision
+    )
+
+
+def is_shown(decision: Decision) -> bool:
+    """Whether an entry of a list may be seen: not when it is hidden, nor when judging it failed."""
+    return not decision.hidden and decision.reason.code not in _ONE_CALL_S_FAULTS
+
+
+def is_fault(decision: Decision) -> bool:
+    """Whether there was no judgement at all: nobody said no, but nobody could have said yes."""
+    return decision.reason.code in _PASSING_FAULTS or decision.reason.code == "pdp_unavailable"
+
+
+def refuse(
+    reply_to: ReplyTo, fault: Refusal, *, era: str = LEGACY, decision: Decision | None = None
+) -> Refuse:
+    """A JSON-RPC error with the status that belongs to it.
+
+    A notification of an unknown method is taken and dropped, as servers do (202): some clients end
+    the session over a status of failure, and the receiver of a notification may ignore it.
+    """
+    if reply_to is NO_REPLY and isinstance(fault, MethodNotFound):
+        return Refuse(202, [(b"content-length", b"0")], b"")
+    has_id = reply_to is not None and reply_to is not NO_REPLY
+    status = status_of(fault, WIRE[type(fault)].status, era, has_id=has_id)
+    headers = _retry_after(decision) if decision else _EXTRA_LINES.get(type(fault), [])
+    return _refuse(status, [*headers, *fault.lines], render_error(reply_to, fault))
+
+
+def _refuse(status: int, headers: Lines, body: bytes) -> Refuse:
+    length = (b"content-length", b"%d" % len(body))
+    return Refuse(status, [*_JSON, length, *headers], body)
+
+
+def _result(decision: Decision, era: str) -> dict[str, Any]:
+    """A tool result that says no, so that the model reads why (design: what the agent sees)."""
+    facts: dict[str, Any] = {
+        "decision_id": decision.decision_id,
+        "code": decision.reason.code,
+        "rule": decision.rule,
+    }
+    if decision.retry_after_ms:
+        facts["retry_after_ms"] = decision.retry_after_ms
+    if decision.limits:
+        facts["limits"] = _limits(decision)
+    result = {
+        "content": [{"type": "text", "text": _sentence(decision)}],
+        "isError": True,
+        "_meta": {DECISION_KEY: facts},
+    }
+    return {**result, "resultType": "complete"} if era == MODERN else result
+
+
+def _data(decision: Decision) -> dict[str, Any]:
+    return {
+        "decision_id": decision.decision_id,
+        "reason_code": decision.reason.code,
+        "rule": decision.rule,
+        "retry_after_ms": decision.retry_after_ms,
+        **({"limits": _limits(decision)} if decision.limits else {}),
+    }
+
+
+def _limits(decision: Decision) -> list[dict[str, Any]]:
+    """What the limits said, for a client that reads no headers."""
+    return [
+        {
+            "name": one.name,
+            "scope": one.scope,
+            "max": one.max,
+            "window": one.window,
+            "remaining": one.remaining,
+            "passed": one.passed,
+            "retry_after_ms": one.retry_after_ms,
+        }
+        for one in decision.limits
+        if not one.shadow
+    ]
+
+
+def _sentence(decision: Decision) -> str:
+    reason = (decision.reason.message or decision.reason.code).rstrip(". ")
+    return f"Policy violation: {reason}. {_advice(decision)} (decision {decision.decision_id})"
+
+
+def _advice(decision: Decision) -> str:
+    if decision.retry_after_ms > 0:
+        return f"Try again in {_seconds(decision.retry_after_ms)} s."
+    if decision.reason.code in _PASSING_FAULTS:
+        return "This is a fault of the gateway, not of the call: try again later."
+    if _denial(decision) is ApprovalRequired:
+        return "Retrying will not help before a person has approved it."
+    return "Retrying will not help."
+
+
+def _denial(decision: Decision) -> type[Denial]:
+    if decision.effect is Effect.HOLD or decision.reason.code == "approval_required":
+        return ApprovalRequired
+    return LimitReached if decision.reason.code == "rate_limited" else PolicyDenied
+
+
+def _retry_after(decision: Decision) -> Lines:
+    """The budgets; and `Retry-After` in whole seconds (RFC 9110 section 10.2.3), if waiting helps."""
+    told = rate_limit.lines(decision.limits)
+    if decision.retry_after_ms <= 0:
+        return told
+    return [(b"retry-after", b"%d" % _seconds(decision.retry_after_ms)), *told]
+
+
+def _seconds(milliseconds: int) -> int:
+    return -(-milliseconds // 1000)
+
+
+def _as_it_appears(decision: Decision, appearance: Appearance) -> Decision:
+    """The denial of a hidden target with nothing in it that one that does not exist would not have."""
+    return structs.replace(
+        decision,
+        effect=appearance.effect,
+        reason=appearance.reason,
+        rule=appearance.rule,
+        limits=(),
+        retry_after_ms=0,
+    )
+
+
+def _as_unknown(message: Request) -> InvalidParams:
+    """What a server says of a name that it does not know."""
+    ref = message.params.get("ref")
+    named = ref if isinstance(ref, dict) else message.params
+    name = named.get("name", named.get("uri", ""))
+    return InvalidParams(f"Unknown {_kind_of(message.method, named)}: {name}")
+
+
+def _kind_of(method: str, named: dict[str, Any]) -> str:
+    if method == "tools/call":
+        return "tool"
+    if "uri" in named:
+        return "resource"
+    return "prompt" if "name" in named else "target"
+
+
+def _with_unknown_obligation(decision: Decision, kind: str) -> Decision:
+    message = f"the allow asks for {kind!r}, which this enforcement point cannot do"
+    return Decision(
+        decision_id=decision.decision_id,
+        effect=Effect.DENY,
+        reason=Reason("unknown_obligation", message),
+        rule=decision.rule,
+        revision=decision.revision,
+        limits=decision.limits,
+        shadow=decision.shadow,
+    )

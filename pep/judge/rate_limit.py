@@ -1,0 +1,43 @@
+"""Budgets as HTTP header lines (draft-ietf-httpapi-ratelimit-headers-10). Pure.
+
+`RateLimit-Policy` says what a limit allows, `RateLimit` what is left of it, each limit by its name;
+so that a client can slow down before it is refused. Shadow limits refuse nothing and are not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from pdp.api.model import LimitResult
+from pep.mcp.headers import Lines
+
+_SAFE = "".join(map(chr, range(0x20, 0x7F))).translate(str.maketrans("", "", '"\\%'))
+
+
+def lines(limits: Iterable[LimitResult]) -> Lines:
+    """The two header lines; none for a call that no limit counts."""
+    told = [one for one in limits if not one.shadow]
+    if not told:
+        return []
+    return [
+        (b"ratelimit-policy", ", ".join(map(_policy, told)).encode()),
+        (b"ratelimit", ", ".join(map(_left, told)).encode()),
+    ]
+
+
+def _policy(limit: LimitResult) -> str:
+    if limit.algorithm == "concurrency":
+        return f'{_name(limit)};q={limit.max};qu="concurrent-requests"'
+    return f"{_name(limit)};q={limit.max};w={limit.window}"
+
+
+def _left(limit: LimitResult) -> str:
+    """`t` is when there is room again: it is known, and of use, only for a limit that refused."""
+    wait = f";t={-(-limit.retry_after_ms // 1000)}" if limit.retry_after_ms > 0 else ""
+    return f"{_name(limit)};r={limit.remaining}{wait}"
+
+
+def _name(limit: LimitResult) -> str:
+    """A structured-field string (RFC 8941): ASCII, so that anything else is percent-encoded."""
+    return f'"{quote(limit.name, safe=_SAFE)}"'

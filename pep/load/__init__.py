@@ -1,0 +1,1 @@
+"""How much one caller may have at a time, and work beside the event loop."""

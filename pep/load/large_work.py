@@ -1,0 +1,83 @@
+"""Large work: off the event loop, and charged to the caller who causes it. Edge: asyncio, threads.
+
+What takes milliseconds (the parse of a large body, its inflation, the judging of a long list) would
+hold up every other caller, so each caller does one such piece at a time, and all of them together a
+few. What is small needs no turn: compare sizes first (`LARGE_BYTES`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+from pep.load.turns import Turns
+
+LARGE_BYTES = 64 * 1024
+_AT_ONCE = 2
+_WAITING_PER_CALLER = 16
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Turn:
+    """The right to do one caller's large work, piece after piece, until `end`."""
+
+    def __init__(self, threads: ThreadPoolExecutor, give_back: Callable[[], None]) -> None:
+        """Nothing runs yet."""
+        self._threads = threads
+        self._give_back: Callable[[], None] | None = give_back
+        self._piece: asyncio.Future[Any] | None = None
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `function` returns or raises, while the event loop goes on with others."""
+        loop = asyncio.get_running_loop()
+        piece = loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
+        self._piece = piece
+        return await asyncio.shield(piece)
+
+    def end(self) -> None:
+        """Let the next one have it, once nothing runs: a thread goes on though nobody waits for it."""
+        give_back, self._give_back = self._give_back, None
+        if give_back is None:
+            return
+        if self._piece is None or self._piece.done():
+            give_back()
+        else:
+            self._piece.add_done_callback(lambda _: give_back())
+
+
+class LargeWork:
+    """The turns of all callers, and the threads of those whose turn it is."""
+
+    def __init__(self, at_once: int = _AT_ONCE, waiting: int = _WAITING_PER_CALLER) -> None:
+        """`at_once` pieces in all, one per caller; of each caller `waiting` more may wait."""
+        self._turns = Turns(in_all=at_once, per_caller=1, waiting=waiting)
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="large")
+
+    async def begin(self, caller: str) -> Turn:
+        """Wait for the caller's turn, which must be ended; raises `TooManyUnderWay`.
+
+        Not to be asked for while the caller's turn is held: it would wait for itself.
+        """
+        await self._turns.take(caller)
+        return Turn(self._threads, lambda: self._turns.give_back(caller))
+
+    @contextlib.asynccontextmanager
+    async def turn(self, caller: str) -> AsyncIterator[Turn]:
+        """A turn that is held while inside; see `begin`."""
+        turn = await self.begin(caller)
+        try:
+            yield turn
+        finally:
+            turn.end()
+
+    async def run(
+        self, caller: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """One piece of work in a turn of its own; raises `TooManyUnderWay`."""
+        async with self.turn(caller) as turn:
+            return await turn.run(function, *args, **kwargs)

@@ -1,0 +1,119 @@
+"""How much one caller, and all of them, may have in the proxy at a time. Edge: asyncio.
+
+Requests under way are counted, large bodies held are weighed, and so are large parts of answers that
+wait for their client to read them. What one caller has too much of is refused to that caller, or
+broken off; others do not notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Iterator
+
+from msgspec import Struct
+
+from pep.config import PepConfig
+from pep.errors import TooManyUnderWay
+from pep.load.turns import Turns
+from pep.ports import LostError
+
+MAX_UNREAD_BYTES = 48 * 1024 * 1024
+BODIES_WAITING_PER_CALLER = 16
+_CALLERS_PART = 4  # one caller may hold a fourth of the bytes of bodies
+
+
+class UnderWay:
+    """The requests of each caller that have not been answered yet."""
+
+    def __init__(self, per_caller: int) -> None:
+        """None yet."""
+        self._per_caller = per_caller
+        self._count: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def counted(self, caller: str) -> Iterator[None]:
+        """One more while inside; raises `TooManyUnderWay`."""
+        if self._count[caller] >= self._per_caller:
+            raise TooManyUnderWay(
+                f"You have {self._per_caller} requests under way; try again later"
+            )
+        self._count[caller] += 1
+        try:
+            yield
+        finally:
+            self._count[caller] -= 1
+            if not self._count[caller]:
+                del self._count[caller]
+
+
+class Unread:
+    """Large parts of answers that are being written, as fast as their clients read them.
+
+    When they are too many bytes, the oldest of the caller who has most gives way. Clients that read
+    are done soon, so this meets those that do not.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        """Nothing is being written yet."""
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._bytes_of: Counter[str] = Counter()
+        self._writing: dict[str, OrderedDict[asyncio.Timeout, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def held(self, caller: str, size: int) -> AsyncIterator[None]:
+        """Hold `size` bytes while inside; raises `LostError` when they had to give way."""
+        try:
+            async with asyncio.timeout(None) as deadline:
+                self._writing.setdefault(caller, OrderedDict())[deadline] = size
+                self._count(caller, size)
+                self._make_room()
+                try:
+                    yield
+                finally:
+                    self._forget(caller, deadline)
+        except TimeoutError as error:
+            raise LostError("the client reads too slowly") from error
+
+    def _make_room(self) -> None:
+        while self._bytes > self._max_bytes:
+            ((caller, _),) = self._bytes_of.most_common(1)
+            deadline = next(iter(self._writing[caller]))
+            self._forget(caller, deadline)
+            deadline.reschedule(asyncio.get_running_loop().time())
+
+    def _forget(self, caller: str, deadline: asyncio.Timeout) -> None:
+        writing = self._writing.get(caller, OrderedDict())
+        size = writing.pop(deadline, 0)
+        self._count(caller, -size)
+        if not writing:
+            self._writing.pop(caller, None)
+            del self._bytes_of[caller]
+
+    def _count(self, caller: str, size: int) -> None:
+        self._bytes += size
+        self._bytes_of[caller] += size
+
+
+class Room(Struct, frozen=True):
+    """All of it. The units of `bodies` are bytes."""
+
+    under_way: UnderWay
+    bodies: Turns
+    unread: Unread
+
+    @classmethod
+    def of(cls, config: PepConfig) -> Room:
+        """As the configuration says."""
+        held, largest = config.max_held_bytes, config.max_body_bytes
+        return cls(
+            UnderWay(config.max_under_way),
+            Turns(
+                in_all=max(held, largest),
+                per_caller=max(held // _CALLERS_PART, largest),
+                waiting=BODIES_WAITING_PER_CALLER,
+            ),
+            Unread(MAX_UNREAD_BYTES),
+        )

@@ -1,0 +1,1 @@
+"""What a message of MCP says: read strictly, judged by tables. Pure."""

@@ -1,0 +1,1 @@
+"""Towards servers: over HTTP, or as children that speak lines."""

@@ -1,0 +1,199 @@
+"""A server that runs as a process of ours and speaks lines: started, fed, heard, and ended for certain.
+
+Edge. It leads a process group of its own, so that whatever it starts ends with it; on Linux the
+kernel ends it when this process is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from pep.mcp.lines import Lines
+from pep.ports import LostError, NeverReachedError
+from tipstaff.common.die_with_parent import bound_to_this_process
+from tipstaff.common.lifelong import heard
+
+_PATIENCE_SECONDS = 2.0
+_LOOK_SECONDS = 0.05
+_PIECE = 64 * 1024
+_LONGEST_NOTE = 2000
+_MOST_NOTES = 20
+# What is read after its own end, since something else may write to its pipe for ever.
+_LAST_PIECES = 256
+# Of any tenth of a second, a child's messages take 5 ms, or they take a fifth of the time.
+_WINDOW_SECONDS = 0.1
+_TURN_SECONDS = 0.005
+_REST = 4
+
+log = structlog.get_logger("pep.child")
+
+
+class Pace:
+    """Holds the work that one child makes to a part of the time, so that it holds up no other."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """`now` is a monotonic clock."""
+        self._now = now
+        self._began = self._window = now()
+        self._spent = 0.0
+
+    def begin(self) -> None:
+        """A piece of work begins."""
+        self._began = self._now()
+        if self._began - self._window > _WINDOW_SECONDS:
+            self._window, self._spent = self._began, 0.0
+
+    async def end(self) -> None:
+        """It has ended: after much of it the others have their turn."""
+        self._spent += self._now() - self._began
+        if self._spent > _TURN_SECONDS:
+            await asyncio.sleep(self._spent * _REST)
+            self._window, self._spent = self._now(), 0.0
+
+
+class Child:
+    """One process."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        """See `start`."""
+        self._name = name
+        self._process = process
+        self._writing = asyncio.Lock()
+        noting = asyncio.ensure_future(self._note()) if process.stderr else None
+        self._noting = noting and heard("what a server says on stderr", noting)
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also its group's."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code, once it has ended."""
+        return self._process.returncode
+
+    async def write(self, line: bytes) -> None:
+        """Hand it one line, when it has taken those before; raises `LostError` when it is gone.
+
+        Cancelled while it waits, it has handed over nothing: so no more than one line is ever held
+        here for a child that does not read.
+        """
+        assert self._process.stdin is not None  # noqa: S101 - see `start`
+        async with self._writing:
+            try:
+                await self._process.stdin.drain()
+                self._process.stdin.write(line + b"\n")
+            except (ConnectionError, RuntimeError) as error:
+                raise LostError(f"the process of {self._name!r} has ended") from error
+
+    async def lines(self) -> AsyncIterator[bytes | None]:
+        """Its lines as they come, until it ends; `None` for one that is too long.
+
+        What it has started may hold the pipe open: so its own end counts, not the pipe's.
+        """
+        assert self._process.stdout is not None  # noqa: S101 - see `start`
+        reader, lines = self._process.stdout, Lines()
+        ended, left = asyncio.ensure_future(self._exit()), _LAST_PIECES
+        try:
+            while left:
+                reading = asyncio.ensure_future(reader.read(_PIECE))
+                await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
+                if not reading.done():
+                    # It may have written just before: what is there arrives within a moment.
+                    await asyncio.wait({reading}, timeout=0.1)
+                if not reading.done():
+                    reading.cancel()
+                    break
+                chunk = reading.result()
+                if not chunk:
+                    break
+                left -= ended.done()
+                for line in lines.feed(chunk):
+                    yield line
+            for line in lines.end():
+                yield line
+        finally:
+            ended.cancel()
+
+    async def end(self) -> int:
+        """End it and all it has started: close its input, then ask, then insist; its exit code."""
+        process = self._process
+        assert process.stdin is not None  # noqa: S101 - see `start`
+        process.stdin.close()
+        for number in (None, signal.SIGTERM, signal.SIGKILL):
+            if number is not None:
+                self._signal(number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await self._exit()
+                    break
+        self._signal(signal.SIGKILL)  # whatever of its group is left
+        if self._noting is not None:
+            self._noting.cancel()
+        return await self._exit()
+
+    async def _exit(self) -> int:
+        """Its exit code. asyncio's own `wait` waits for its pipes too, which others may hold open."""
+        while self._process.returncode is None:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(_LOOK_SECONDS)
+        return self._process.returncode
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    async def _note(self) -> None:
+        """Its stderr goes into our log; a pipe that nobody empties would stop it."""
+        assert self._process.stderr is not None  # noqa: S101 - asked for
+        lines, pace = Lines(_LONGEST_NOTE), Pace(asyncio.get_running_loop().time)
+        while chunk := await self._process.stderr.read(_PIECE):
+            pace.begin()
+            notes = lines.feed(chunk)
+            for line in notes[:_MOST_NOTES]:
+                text = "(a long line)" if line is None else line.decode(errors="replace")
+                log.info("server says", server=self._name, pid=self.pid, text=text)
+            if len(notes) > _MOST_NOTES:
+                more = len(notes) - _MOST_NOTES
+                log.info("server says more", server=self._name, pid=self.pid, lines=more)
+            await pace.end()
+
+
+def missing_program(program: str, path: str | None) -> str:
+    """Why a program cannot be started that is looked for along `path`; "" when it can."""
+    if shutil.which(program, path=path or os.environ.get("PATH", os.defpath)):
+        return ""
+    if os.sep in program and Path(program).exists():
+        return f"{program} cannot be run: is it the right file, and executable?"
+    return f"there is no program {program}: is it installed, and on the PATH?"
+
+
+async def start(
+    name: str, command: Sequence[str], environment: Mapping[str, str], *, keep_stderr: bool
+) -> Child:
+    """Start a server; raises `NeverReachedError`. `keep_stderr` puts what it says into our log."""
+    fault = missing_program(command[0], environment.get("PATH"))
+    if (
+        fault
+    ):  # what starts it is an interpreter of ours, so that would look like the server's own end
+        raise NeverReachedError(fault)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *bound_to_this_process(list(command)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE if keep_stderr else None,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise NeverReachedError(f"cannot start {command[0]!r}: {error.strerror}") from error
+    log.info("server started", server=name, pid=process.pid)
+    return Child(name, process)

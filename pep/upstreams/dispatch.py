@@ -1,0 +1,55 @@
+"""Which way a request goes: over HTTP to a server that listens, or to one that we run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from pep.config import Server
+from pep.mcp.headers import Lines
+from pep.ports import Answer, BusyError, NeverReachedError
+from pep.upstreams.http import Upstream
+from pep.upstreams.stdio_http import Bridge
+
+log = structlog.get_logger("pep")
+
+
+class Routes:
+    """All servers."""
+
+    def __init__(self, upstream: Upstream, bridge: Bridge) -> None:
+        """Take both ways."""
+        self._upstream = upstream
+        self._bridge = bridge
+        self._away: set[str] = set()
+
+    async def send(
+        self, method: str, server: Server, lines: Lines, body: bytes | None, caller: str
+    ) -> Answer:
+        """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`."""
+        way = self._bridge if server.command else self._upstream
+        try:
+            answer = await way.send(method, server, lines, body, caller)
+        except BusyError:
+            raise
+        except NeverReachedError:
+            self._away.add(server.name)
+            raise
+        if server.name in self._away:
+            self._away.discard(server.name)
+            log.info("upstream reached again", server=server.name)
+        return answer
+
+    def take_over(self, servers: Sequence[Server]) -> None:
+        """There are these servers from now on."""
+        self._bridge.take_over(servers)
+
+    async def sweep(self) -> None:
+        """End processes that nobody has used for long; never returns."""
+        await self._bridge.sweep()
+
+    async def close(self) -> None:
+        """Close every connection, end every process."""
+        await self._bridge.close()
+        await self._upstream.close()

@@ -1,0 +1,151 @@
+"""What a child has said for one request, until it has been read; bounded, and charged to its caller.
+
+Every caller's unread messages share one storage. When it is full, the caller with the most in it
+loses his largest stream: whoever does not read what he asked for holds up nobody, and fills nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+
+import structlog
+
+from pep.mcp.addressing import Addressed
+from pep.ports import LostError
+
+_MOST_MESSAGES = 256
+# Beside the newest message, which is always kept: it may be the answer.
+_MOST_BYTES = 4 * 1024 * 1024
+STORAGE_BYTES = 64 * 1024 * 1024
+
+log = structlog.get_logger("pep.child")
+
+
+class Storage:
+    """The bytes that all streams hold."""
+
+    def __init__(self, most: int = STORAGE_BYTES) -> None:
+        """Hold at most so many."""
+        self._most = most
+        self._streams: set[Stream] = set()
+        self._by_caller: Counter[str] = Counter()
+        self.size = 0
+
+    def change(self, stream: Stream, size: int) -> None:
+        """The stream holds so many bytes more, or less; some stream may have to give way."""
+        self.size += size
+        self._by_caller[stream.caller] += size
+        if stream.size:
+            self._streams.add(stream)
+        else:
+            self._streams.discard(stream)
+        if not self._by_caller[stream.caller]:
+            del self._by_caller[stream.caller]
+        while self.size > self._most:
+            ((caller, _),) = self._by_caller.most_common(1)
+            streams = (one for one in self._streams if one.caller == caller)
+            largest = max(streams, key=lambda one: (not one.readers, one.size))
+            log.warning("unread messages dropped", caller=caller, bytes=largest.size)
+            largest.cut()
+
+
+class Stream:
+    """The messages for one request, or on the client's own stream."""
+
+    def __init__(
+        self, number: int, asked: Addressed | None, caller: str, storage: Storage, *, keeps: bool
+    ) -> None:
+        """`asked` is the request, `None` for the client's own stream.
+
+        `keeps` keeps what has been read, too, for a client that may come back for it.
+        """
+        self.number = number
+        self.asked = asked
+        self.caller = caller
+        self.keeps = keeps
+        self.readers = 0
+        self.left_at = 0.0
+        self.size = 0
+        self.told = 0
+        self.is_done = False
+        self._is_lost = False
+        self._storage = storage
+        self._messages: deque[bytes] = deque()
+        self._count = 0
+        self._news = asyncio.Event()
+
+    @property
+    def count(self) -> int:
+        """How many messages there have been."""
+        return self._count
+
+    def is_abandoned(self, now: float, patience: float) -> bool:
+        """Whether nobody reads it, and nobody has come back for so many seconds."""
+        return not self.readers and now - self.left_at >= patience
+
+    def put(self, message: bytes) -> None:
+        """One message more; of very many, the first are forgotten."""
+        if self.is_done:
+            return
+        self._messages.append(message)
+        self._count += 1
+        self._grow(len(message))
+        while len(self._messages) > _MOST_MESSAGES or self.size - len(message) > _MOST_BYTES:
+            self._drop_first()
+        self._news.set()
+
+    def finish(self, *, is_lost: bool = False) -> None:
+        """There will be no more."""
+        self.is_done, self._is_lost = True, self._is_lost or is_lost
+        self._news.set()
+
+    def release(self) -> None:
+        """Nobody comes back for it: what no reader waits for is forgotten."""
+        self.keeps = False
+        if not self.readers:
+            self.cut()
+
+    def cut(self) -> None:
+        """Forget everything; a reader sees that it is broken off."""
+        self._messages.clear()
+        self.finish(is_lost=True)
+        self._grow(-self.size)
+
+    def is_whole(self, seen: int) -> bool:
+        """Whether nothing comes after `seen` messages."""
+        return self.is_done and not self._is_lost and self._count <= seen
+
+    async def after(self, seen: int, seconds: float | None) -> tuple[int, bytes] | None:
+        """The first message after `seen` of them, and how many it makes; waits so long for it.
+
+        `None` when there is none, which is for good when `is_done`. Raises `LostError`.
+        """
+        self._forget(seen)
+        try:
+            async with asyncio.timeout(seconds):
+                while self._count <= seen and not self.is_done:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return None
+        first = self._count - len(self._messages)
+        if max(seen, first) < self._count:
+            index = max(0, seen - first)
+            self.told = max(self.told, first + index + 1)
+            return first + index + 1, self._messages[index]
+        if self._is_lost:
+            raise LostError("the server's process has ended, or its answer was not read")
+        return None
+
+    def _forget(self, seen: int) -> None:
+        """What has been read is needed no more, unless somebody may come back for it."""
+        while not self.keeps and self._messages and self._count - len(self._messages) < seen:
+            self._drop_first()
+
+    def _drop_first(self) -> None:
+        self._grow(-len(self._messages.popleft()))
+
+    def _grow(self, size: int) -> None:
+        self.size += size
+        self._storage.change(self, size)

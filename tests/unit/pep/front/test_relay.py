@@ -1,0 +1,75 @@
+"""A large answer is worked on piece by piece, and others work in between."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec import Struct
+
+from pep.front.relay import Client, relay
+from pep.mcp.headers import Lines
+
+MIB = 1024 * 1024
+
+
+class Whole(Struct, frozen=True):
+    """An answer whose body is there at once."""
+
+    lines: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    status: int = 200
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self.body
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+async def turns_of_others(answer: Whole) -> int:
+    """How often others can work while the answer is handed on."""
+    shown = bytearray()
+
+    async def begin(status: int, lines: Lines) -> None:
+        assert status == 200
+
+    async def part(data: bytes) -> None:
+        shown.extend(data)
+
+    async def screen(message: bytes) -> bytes:
+        return message
+
+    relaying = asyncio.ensure_future(relay(answer, screen, Client(begin, part, part, 1), []))
+    turns = 0
+    while not relaying.done():
+        await asyncio.sleep(0)
+        turns += 1
+    relaying.result()
+    assert shown == (answer.body if answer.lines[0][1] == b"application/json" else shown)
+    return turns
+
+
+JSON, EVENTS = (b"content-type", b"application/json"), (b"content-type", b"text/event-stream")
+PACKED = (b"content-encoding", b"gzip")
+TEXT = b'{"x":"' + b" ".join(b"%d" % (number * number) for number in range(800_000)) + b'"}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "least"),
+    [
+        (Whole((JSON, PACKED), gzip.compress(b"{" + b" " * (7 * MIB) + b"}", mtime=0)), 25),
+        (Whole((JSON,), TEXT), 30),
+        (Whole((JSON, PACKED), gzip.compress(TEXT * 2, mtime=0)), 60),
+        (Whole((EVENTS, PACKED), gzip.compress(b": x\n" * (2 * MIB), mtime=0)), 25),
+        (Whole((EVENTS,), b"\n\n" * 100_000), 500),
+        (Whole((EVENTS,), b"data: {}\n\n" * 50_000), 250),
+        (Whole((EVENTS,), b"data: " + TEXT + b"\n\n"), 30),
+    ],
+    ids=["unpacked", "large", "large, unpacked", "unpacked events", "no events", "events", "event"],
+)
+async def test_others_work_between_the_pieces_of_one_answer(answer: Whole, least: int) -> None:
+    """However little its server had to send for it."""
+    assert await turns_of_others(answer) >= least

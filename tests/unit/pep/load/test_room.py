@@ -1,0 +1,61 @@
+"""How much one caller, and all of them, may have in the proxy at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from pep.errors import TooManyUnderWay
+from pep.load.room import UnderWay, Unread
+from pep.ports import LostError
+
+
+def test_a_caller_has_so_many_requests_under_way_and_no_more() -> None:
+    """What has ended makes room; another caller has a count of its own."""
+    under_way = UnderWay(2)
+    with contextlib.ExitStack() as stack:
+        for caller in ("flood", "flood", "calm"):
+            stack.enter_context(under_way.counted(caller))
+        with pytest.raises(TooManyUnderWay), under_way.counted("flood"):
+            pass
+    with under_way.counted("flood"), under_way.counted("flood"):
+        pass
+
+
+async def test_the_oldest_of_who_has_most_unread_gives_way() -> None:
+    """An honest reader's answer stays, however many others are not read."""
+    unread, ended = Unread(100), []
+
+    async def write(caller: str, name: str, size: int) -> None:
+        try:
+            async with unread.held(caller, size):
+                await asyncio.sleep(10)
+        except LostError:
+            ended.append(name)
+
+    honest = asyncio.ensure_future(write("calm", "calm", 30))
+    await asyncio.sleep(0)
+    flood = [asyncio.ensure_future(write("flood", f"f{n}", 40)) for n in range(4)]
+    await asyncio.sleep(0.05)
+    assert ended == ["f0", "f1", "f2"]
+    assert not honest.done()
+    for task in (honest, *flood):
+        task.cancel()
+    await asyncio.gather(honest, *flood, return_exceptions=True)
+    async with unread.held("anybody", 100):
+        pass
+
+
+async def test_what_is_too_large_for_all_of_the_room_is_broken_off() -> None:
+    """It gives way itself; the failure of its writer is not hidden by that."""
+    unread = Unread(100)
+    with pytest.raises(LostError):
+        async with unread.held("a", 101):
+            await asyncio.sleep(10)
+    with pytest.raises(ValueError, match="own"):
+        async with unread.held("a", 100):
+            raise ValueError("own")
+    async with unread.held("b", 100):
+        pass

@@ -1,0 +1,1 @@
+"""The command line: imports both services, and is imported by neither."""

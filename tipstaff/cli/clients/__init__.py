@@ -1,0 +1,1 @@
+"""What MCP clients are told, and where they keep it."""

@@ -1,0 +1,98 @@
+"""What a client puts in where its file says `${…}`: each knows other words. Pure.
+
+What only the client can answer, or what is not set here, is an error: a server that is asked with
+half of its settings would tell another list than the one that agents see.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from pdp.errors import ConfigError
+from tipstaff.cli.clients.client_forms import FORMS, Client
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_KIND = re.compile(
+    r"\$\{((?:env|input|config|command|file):[^}]*"
+    r"|userHome|workspaceFolder(?:Basename)?|pathSeparator|/)\}"
+)
+
+
+class Surroundings(Struct, frozen=True):
+    """What references refer to."""
+
+    environment: Mapping[str, str]
+    home: Path
+    folder: Path
+    """The folder that is worked in."""
+
+
+def expanded(client: Client, text: str, around: Surroundings) -> str:
+    """`text` as the client would use it; raises `ConfigError`, which holds no value."""
+    return _EXPANSIONS.get(client, _as_it_stands)(client, text, around)
+
+
+def refers(client: Client, text: str) -> bool:
+    """Whether something of this machine's environment goes into `text`."""
+    if client == "claude-code":
+        return _VARIABLE.search(text) is not None
+    return client in _EXPANSIONS and "${env:" in text
+
+
+def variable(name: str, around: Surroundings) -> str:
+    """What a variable holds; raises `ConfigError` when it is not set."""
+    if not around.environment.get(name):
+        raise ConfigError(f"it wants the environment variable {name}, which is not set here")
+    return around.environment[name]
+
+
+def _as_it_stands(_client: Client, text: str, _around: Surroundings) -> str:
+    return text
+
+
+def _claude_code(_client: Client, text: str, around: Surroundings) -> str:
+    """`${VAR}` and `${VAR:-default}` (code.claude.com/docs/en/mcp)."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[2] is not None:
+            return around.environment.get(found[1]) or found[2]
+        return variable(found[1], around)
+
+    return _VARIABLE.sub(value, text)
+
+
+def _with_kinds(client: Client, text: str, around: Surroundings) -> str:
+    """`${env:VAR}` and its like (cursor.com/docs/mcp, code.visualstudio.com, docs.windsurf.com)."""
+    plain = {
+        "userHome": str(around.home),
+        "workspaceFolder": str(around.folder),
+        "workspaceFolderBasename": around.folder.name,
+        "pathSeparator": os.sep,
+        "/": os.sep,
+    }
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] in plain:
+            return plain[found[1]]
+        kind, _, name = found[1].partition(":")
+        if kind == "env":
+            return variable(name, around)
+        raise ConfigError(f"it refers to {kind}:{name}, which only {FORMS[client].title} knows")
+
+    return _KIND.sub(value, text)
+
+
+_EXPANSIONS: Mapping[Client, Callable[[Client, str, Surroundings], str]] = MappingProxyType(
+    {
+        "claude-code": _claude_code,
+        "cursor": _with_kinds,
+        "vscode": _with_kinds,
+        "windsurf": _with_kinds,
+    }
+)

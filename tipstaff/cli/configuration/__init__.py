@@ -1,0 +1,1 @@
+"""The configuration, tipstaff.toml: read, checked, shown, changed; secrets by reference."""

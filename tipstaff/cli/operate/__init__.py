@@ -1,0 +1,1 @@
+"""The commands for who operates it: records, limits, tokens."""

@@ -1,0 +1,148 @@
+"""`tipstaff status`: how the services of a site are, as they themselves say. Starts and changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import grpc
+import httpx
+from rich.text import Text
+
+from pdp.api.v1 import policy_pb2, policy_pb2_grpc
+from pep.config import listen_address
+from pep.judge import decision_channel
+from tipstaff.cli import console
+from tipstaff.cli.configuration.config import Config, load
+from tipstaff.cli.run import running
+
+_SECONDS = 3.0
+_GOOD, _BAD = "green", "bold red"
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """`tipstaff status`."""
+    config = load(arguments.config)
+    state = {
+        # Where only wrappers ask, no server is registered, and there is no proxy.
+        "proxy": _proxy(config) if config.pep.servers else None,
+        "policy": _policy(config),
+        "configuration": {
+            "file": str(config.source),
+            "advice": running.outdated(config),
+            "needs_restart": sorted({key for one in running.all_of(config) for key in one.waiting}),
+        },
+        "services": [
+            {"service": one.service, "pid": one.pid, "read_at": one.since}
+            for one in running.all_of(config)
+        ],
+    }
+    if arguments.json:
+        console.print_json(state)
+    else:
+        _print(config, state)
+    return 0 if _is_well(state) else 1
+
+
+def _is_well(state: dict[str, Any]) -> bool:
+    proxy, policy, configuration = state["proxy"], state["policy"], state["configuration"]
+    is_current = not configuration["advice"] and not configuration["needs_restart"]
+    is_served = proxy is None or proxy["ready"]
+    return bool(is_served and policy["ready"] and not policy["stale"] and is_current)
+
+
+def _proxy(config: Config) -> dict[str, Any]:
+    """What `/healthz` says; without an answer, that there is none."""
+    host, port = listen_address(config.pep.listen)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound
+    scheme = "https" if config.pep.tls.certificate else "http"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/healthz"
+    try:
+        # What is asked is whether it answers, on this machine: its certificate names another host.
+        answer = httpx.get(url, timeout=_SECONDS, verify=False, trust_env=False)  # noqa: S501
+        plain = answer.json()
+        return {"url": url, "runs": True, **{str(key): value for key, value in plain.items()}}
+    except (httpx.HTTPError, ValueError) as error:
+        return {"url": url, "runs": False, "ready": False, "reason": type(error).__name__}
+
+
+def _policy(config: Config) -> dict[str, Any]:
+    """What the decision service says of its policy."""
+    address = config.pdp.listen
+    try:
+        with decision_channel.channel(address, config.pep.pdp_tls) as channel:
+            stub = policy_pb2_grpc.PolicyServiceStub(channel)
+            told = stub.GetStatus(policy_pb2.GetStatusRequest(), timeout=_SECONDS)
+    except grpc.RpcError as error:
+        return {"address": address, "runs": False, "ready": False, "stale": True,
+                "last_error": "", "reason": error.code().name}  # fmt: skip
+    return {
+        "address": address,
+        "runs": True,
+        "ready": told.ready,
+        "stale": told.stale,
+        "revision": told.revision,
+        "age_seconds": round(told.age_seconds, 1),
+        "last_error": told.last_error,
+    }
+
+
+def _print(config: Config, state: dict[str, Any]) -> None:
+    proxy, policy, pids = state["proxy"], state["policy"], _pids(state)
+    if proxy is None:
+        _line("proxy", "none", "no server is registered: only wrappers can ask", "")
+    elif not proxy["runs"]:
+        _line("proxy", "does not run", f"nobody answers at {proxy['url']}", _BAD)
+    elif proxy["ready"]:
+        _line("proxy", "ready", f"{proxy['url']}{pids['pep']}", _GOOD)
+    else:
+        _line("proxy", "not ready", f"{proxy.get('code', '')}: {proxy.get('reason', '')}", _BAD)
+    where = f"{policy['address']}{pids['pdp']}"
+    if not policy["runs"]:
+        _line("decision service", "does not run", f"nobody answers at {where}", _BAD)
+    else:
+        word, style = ("ready", _GOOD) if policy["ready"] else ("not ready", _BAD)
+        _line("decision service", word, where, style)
+        _print_policy(policy)
+    _print_configuration(config, state)
+
+
+def _print_policy(policy: dict[str, Any]) -> None:
+    revision = f"{policy['revision'] or 'none'}, confirmed {policy['age_seconds']:.0f} s ago"
+    if policy["stale"]:
+        _line("policy", "stale", f"{revision}; the files say something else", _BAD)
+    else:
+        _line("policy", "current", revision, _GOOD)
+    if policy["last_error"]:
+        _line("", "not loaded", policy["last_error"], _BAD)
+
+
+def _print_configuration(config: Config, state: dict[str, Any]) -> None:
+    told = state["configuration"]
+    if not state["services"]:
+        return
+    since = max(one["read_at"] for one in state["services"])
+    if told["advice"]:
+        _line("configuration", "newer", told["advice"], _BAD)
+    else:
+        _line("configuration", "as it runs", f"{config.source}, read {_ago(since)} ago", _GOOD)
+    if told["needs_restart"]:
+        _line("", "needs a restart", ", ".join(told["needs_restart"]), "bold yellow")
+
+
+def _pids(state: dict[str, Any]) -> dict[str, str]:
+    pids = {one["service"]: f"  (pid {one['pid']})" for one in state["services"]}
+    return {"pep": "", "pdp": "", **pids}
+
+
+def _ago(moment: int) -> str:
+    seconds = max(0, int(time.time()) - moment)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _line(what: str, word: str, text: str, style: str) -> None:
+    console.out.print(Text.assemble(f"{what:17} ", (f"{word:15}", style), f" {text}"))

@@ -1,0 +1,1 @@
+"""The commands that run services, and what these need of the machine."""

@@ -1,0 +1,59 @@
+"""What a service finds in its environment: what it needs, and no secret of another. Pure.
+
+A decision service that held the servers' credentials would hand them to whoever reads its memory, its
+environment or its core; so each service is given the variables that its own settings name, and those by
+which programs find their files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from pep.upstreams.stdio_pool import INHERITED
+from tipstaff.cli.configuration.config import Config
+
+Service = Literal["pdp", "pep"]
+_PLAIN = frozenset(
+    (
+        *INHERITED,
+        *"VIRTUAL_ENV XDG_CACHE_HOME XDG_CONFIG_HOME TIPSTAFF_OPA NO_COLOR FORCE_COLOR".split(),
+        *"COLORTERM SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF".split(),
+    )
+)
+# Threads that do large work would each keep an arena of glibc's allocator as large as its largest piece.
+_FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+_PLAIN_BEGINNINGS = ("LC_", "PYTHON", "LD_", "DYLD_", "GRPC_", "MALLOC_")
+
+
+def environment(service: Service, config: Config, around: Mapping[str, str]) -> dict[str, str]:
+    """The variables of `around` for a service as a child process."""
+    own, others = set(_named(service, config)), set(_named(_OTHER[service], config))
+    given = {
+        name: value
+        for name, value in around.items()
+        if name in own or (_is_plain(name) and name not in others)
+    }
+    return {**_FEW_ARENAS, **given}
+
+
+_OTHER: Mapping[Service, Service] = {"pdp": "pep", "pep": "pdp"}
+
+
+def _is_plain(name: str) -> bool:
+    return name in _PLAIN or name.startswith(_PLAIN_BEGINNINGS)
+
+
+def _named(service: Service, config: Config) -> Iterator[str]:
+    """The variables that the settings of a service refer to."""
+    settings = [config.pdp.limits.url]
+    if service == "pep":
+        settings = [
+            value
+            for server in config.pep.servers
+            for value in (server.bearer, *server.headers.values(), *server.environment.values())
+        ]
+    for value in settings:
+        kind, _, name = value.partition(":")
+        if kind == "env":
+            yield name

@@ -1,0 +1,1 @@
+"""The commands about servers: scan, register, accept, init."""

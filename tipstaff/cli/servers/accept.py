@@ -1,0 +1,134 @@
+"""`tipstaff accept`: takes the definition of a tool as it is now for the one that holds.
+
+Shows first what has changed. Nothing but the catalogue's entries of the tools that are named is
+touched; the decision service sees the new pin at once. A tool whose definition has warning signs is
+asked about by itself, and no general yes is meant for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from pdp.errors import ConfigError
+from tipstaff.cli import console
+from tipstaff.cli.clients import user_file
+from tipstaff.cli.servers import registry, sources
+from tipstaff.common.did_you_mean import nearest
+from tipstaff.survey import pins
+from tipstaff.survey.pins import Difference
+from tipstaff.survey.poisoning.characters import visible
+from tipstaff.survey.report import Found, Report, report
+from tipstaff.survey.showing import wording
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """`tipstaff accept`."""
+    where = registry.site(arguments.config)
+    server = registry.registered(where, arguments.name)
+    file = user_file.find(where.catalogue_path(server.name))
+    before = where.catalogue(server.name)
+    if not before:
+        raise ConfigError(
+            f"{server.name} has no catalogue: `tipstaff register {server.name}` first"
+        )
+    listing = registry.ask(server, arguments.seconds)
+    now = report(
+        server.name, sources.shown(server.url, server.command), listing, where.others(server.name)
+    )
+    difference = pins.difference(before["tools"], now, where.closed(server.name, before["tools"]))
+    chosen = _chosen(difference, before["tools"], now, arguments)
+    if not chosen:
+        console.out.print("nothing to accept: every tool is as it was accepted")
+        return 0
+    if not arguments.json:
+        for tool in chosen:
+            _show(before["tools"].get(tool.name, {}), tool)
+    names = {tool.name for tool in _agreed(chosen, arguments)}
+    left = sorted(tool.name for tool in chosen if tool.name not in names)
+    if names:
+        changed = pins.catalogue(before, now, names, time=registry.now())
+        registry.put(file, pins.text(changed))
+    if arguments.json:
+        console.print_json({"server": server.name, "accepted": sorted(names), "left": left})
+    elif names:
+        console.tell("accepted", ", ".join(map(visible, sorted(names))), "green")
+    _tell_left([tool for tool in chosen if tool.name in left], arguments, is_all=not names)
+    return 1 if left else 0
+
+
+def _agreed(chosen: Sequence[Found], arguments: argparse.Namespace) -> Iterator[Found]:
+    """The tools that the person accepts: those without signs together, the others one by one."""
+    plain = [tool for tool in chosen if not tool.warnings]
+    warned = [tool for tool in chosen if tool.warnings]
+    if plain and (arguments.yes or _is_confirmed(plain)):
+        yield from plain
+    for tool in warned:
+        if arguments.despite_signs if arguments.yes else _is_confirmed([tool]):
+            yield tool
+
+
+def _tell_left(left: Sequence[Found], arguments: argparse.Namespace, *, is_all: bool) -> None:
+    """What was not accepted, and why, where the person did not say so."""
+    for tool in left if arguments.yes else ():
+        console.err.print(_why_left(tool), markup=False)
+    if is_all:
+        console.err.print("nothing was written")
+
+
+def _why_left(tool: Found) -> str:
+    kinds = ", ".join(dict.fromkeys(sign.kind.replace("_", " ") for sign in tool.warnings))
+    return (
+        f"{visible(tool.name)} was not accepted: its definition has warning signs ({kinds}), and --yes is "
+        "not meant for those. Read it, and accept it without --yes, or with --yes --despite-signs"
+    )
+
+
+def _chosen(
+    difference: Difference,
+    accepted: Mapping[str, Any],
+    now: Report,
+    arguments: argparse.Namespace,
+) -> list[Found]:
+    """The tools that are named, or all that have changed; raises `ConfigError`."""
+    listed = {tool.name: tool for tool in now.tools}
+    if arguments.all:
+        return [listed[name] for name in (*difference.changed, *difference.new)]
+    if not arguments.tools:
+        raise ConfigError("name the tools to accept, or say --all for every one that has changed")
+    for name in arguments.tools:
+        if name not in listed:
+            gone = " any more" if name in accepted else ""
+            raise ConfigError(f"{now.server} does not list {name!r}{gone}; {nearest(name, listed)}")
+    return [listed[name] for name in dict.fromkeys(arguments.tools)]
+
+
+def _show(before: Mapping[str, Any], tool: Found) -> None:
+    """What would be accepted: the change, what the tool is found to be, and what speaks against it."""
+    found = tool.classification
+    console.out.print(Text(visible(tool.name), "bold"))
+    console.print_diff(pins.explained(before, tool))
+    if before and (before.get("category"), before.get("risk")) != (found.category, found.risk):
+        was = f"it was {before.get('category')}, {before.get('risk')} risk"
+        console.tell("", f"{was}; it is {found.category}, {found.risk} risk", "bold red")
+    for sign in tool.warnings:
+        console.tell("warning", wording.warning(sign), "bold red")
+
+
+def _is_confirmed(chosen: Sequence[Found]) -> bool:
+    if not sys.stdin.isatty():
+        has_signs = any(tool.warnings for tool in chosen)
+        yes = "--yes --despite-signs" if has_signs else "--yes"
+        raise ConfigError(f"there is nobody to ask: say {yes} to accept without being asked")
+    count = "this tool" if len(chosen) == 1 else f"these {len(chosen)} tools"
+    if chosen[0].warnings:
+        signs = wording.count(len(chosen[0].warnings), "warning sign")
+        count = f"{visible(chosen[0].name)} in spite of its {signs}"
+    return console.out.input(f"accept {count}? [y/N] ", markup=False).strip().lower() in {
+        "y",
+        "yes",
+    }

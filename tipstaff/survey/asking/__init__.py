@@ -1,0 +1,1 @@
+"""A server asked for its tools: over a URL, or started for one visit."""

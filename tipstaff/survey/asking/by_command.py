@@ -1,0 +1,109 @@
+"""Asks a server that is started for it and speaks over its pipes.
+
+It finds the environment that the proxy would give it (`pep.upstreams.stdio_pool`). Its arguments are not shown,
+nor what its environment holds: people put secrets there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pep.config import Server
+from pep.upstreams.stdio_pool import INHERITED
+from tipstaff.cli.errors import IntrospectionError, ListingError
+from tipstaff.survey.asking import failures
+from tipstaff.survey.asking.failures import Complaint
+from tipstaff.survey.asking.listing import Listing
+from tipstaff.survey.asking.spawned import Spawned, running
+from tipstaff.survey.asking.visit import Mode, complaint_about, visit
+
+_BY_ITSELF = (
+    "Does the command run by itself, as an MCP server over stdio? It finds PATH, HOME and the like "
+    "in its environment, and what `environment` names."
+)
+
+
+class _EndedEarlyError(IntrospectionError):
+    """It ended before it had answered anything."""
+
+
+async def ask(server: Server, seconds: float) -> Listing:
+    """What `server` lists; raises `IntrospectionError`."""
+    environment = environment_of(server)
+    _check_program(server, environment)
+    try:
+        return await _attempt(server, environment, seconds, "auto")
+    except _EndedEarlyError:
+        # Some servers end at a first message other than `initialize`, and `server/discover` is new.
+        return await _attempt(server, environment, seconds, "legacy")
+    except (OSError, ValueError) as error:
+        raise IntrospectionError(_tried(server), "it cannot be started", f"{error}.") from None
+
+
+def environment_of(server: Server) -> dict[str, str]:
+    """All that its process finds, as behind the proxy; its references have been resolved."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return {**inherited, **server.environment}
+
+
+def _check_program(server: Server, environment: Mapping[str, str]) -> None:
+    """What starts it is an interpreter of ours, so a missing program would look like its failure."""
+    program = server.command[0]
+    if shutil.which(program, path=environment.get("PATH", os.defpath)):
+        return
+    if os.sep in program and Path(program).exists():
+        found, advice = "that cannot be run", "Is it the right file, and executable?"
+    else:
+        found, advice = "there is no such program", "Is it installed, and on the PATH?"
+    raise IntrospectionError(_tried(server), found, advice)
+
+
+async def _attempt(
+    server: Server, environment: Mapping[str, str], seconds: float, mode: Mode
+) -> Listing:
+    answers: list[dict[str, Any]] = []
+    async with running(server, environment) as process:
+        try:
+            return await visit(process.transport(), answers, seconds, mode)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no list has come
+            problem = failures.leaf(error)
+            code = await process.own_exit()
+    found, advice = _complaint(problem, process, code, seconds)
+    secrets = failures.secrets_of(server)
+    said = [
+        line
+        for text in (process.noise, process.errors)
+        for line in failures.last_lines(failures.masked(text, secrets))
+    ]
+    has_ended_early = code is not None and not answers
+    kind = _EndedEarlyError if has_ended_early else IntrospectionError
+    raise kind(_tried(server), failures.plain(failures.masked(found, secrets)), advice, said)
+
+
+def _complaint(
+    problem: BaseException, process: Spawned, code: int | None, seconds: float
+) -> Complaint:
+    if process.is_too_much:
+        return "it wrote too much that is not MCP", "Does it write anything else to its output?"
+    if code is not None and not isinstance(problem, ListingError):
+        return f"it ended {_how(code)} before it had listed them", _BY_ITSELF
+    return complaint_about(problem, seconds)
+
+
+def _tried(server: Server) -> str:
+    program, *rest = server.command
+    shown = f"{shlex.quote(program)} …" if rest else shlex.quote(program)
+    return f"cannot list the tools of {server.name!r} by running `{shown}`"
+
+
+def _how(code: int) -> str:
+    with contextlib.suppress(ValueError):
+        return f"by {signal.Signals(-code).name}"
+    return f"with exit code {code}"

@@ -1,0 +1,1 @@
+"""Signs that a definition speaks to the model, or passes for another. Pure."""

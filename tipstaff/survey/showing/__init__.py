@@ -1,0 +1,1 @@
+"""A survey for people: at a terminal, as a page. Pure."""

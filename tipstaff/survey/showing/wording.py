@@ -1,0 +1,71 @@
+"""How findings are put for people, wherever they read them: which come first, and in which words. Pure.
+
+What a server wrote comes out on one line, its hidden characters made visible; it is not yet escaped for
+any page.
+"""
+
+from __future__ import annotations
+
+from tipstaff.survey.model import Category, Mark, Risk, Sign
+from tipstaff.survey.poisoning.characters import visible
+from tipstaff.survey.report import Found, Report
+
+_LONGEST_INFO = 60
+
+
+def about(report: Report) -> str:
+    """How many tools, which protocol, what the server calls itself, and where it was asked."""
+    listing = report.listing
+    info = [listing.server_info.get(key) for key in ("name", "version")]
+    calls_itself = " ".join(
+        visible(one)[:_LONGEST_INFO] for one in info if isinstance(one, str) and one
+    )
+    protocol = f"{listing.era} {visible(listing.version)[:_LONGEST_INFO]}".strip()
+    parts = [
+        count(len(report.tools), "tool"),
+        protocol,
+        calls_itself,
+        f"at {visible(report.source)}",
+    ]
+    return ", ".join(one for one in parts if one)
+
+
+def is_harmless(tool: Found) -> bool:
+    """Whether it may be told in passing: a Read of low risk."""
+    found = tool.classification
+    return found.category is Category.READ and found.risk is Risk.LOW
+
+
+def marks(tool: Found) -> str:
+    """Its marks in words; that a call may be made twice, which is no danger, comes last."""
+    found = sorted(tool.classification.marks, key=lambda one: one is Mark.IDEMPOTENT)
+    return ", ".join(one.replace("_", " ") for one in found)
+
+
+def why(tool: Found) -> str:
+    """The rationale, what is bad about the tool first: the end is cut."""
+    found = tool.classification
+    because, _, bad = visible(found.rationale).rpartition(f" Risk {found.risk}: ")
+    because = because.removeprefix(f"{found.category}: ")
+    return " ".join(f"{one[0].upper()}{one[1:]}" for one in (bad, because) if one)
+
+
+def warning(sign: Sign) -> str:
+    """A sign in a line: what it is, where, why it matters, and the text there."""
+    kind, place = sign.kind.replace("_", " "), visible(sign.place)
+    return f"{kind} at {place}: {visible(sign.message)} “{visible(sign.excerpt)}”"
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first full stop that does not stand between backticks."""
+    parts = text.split("`")
+    for place in range(0, len(parts), 2):
+        before, stop, _ = parts[place].partition(". ")
+        if stop:
+            return "`".join((*parts[:place], before)) + "."
+    return text
+
+
+def count(number: int, what: str) -> str:
+    """So many of them."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

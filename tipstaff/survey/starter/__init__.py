@@ -1,0 +1,1 @@
+"""The rules and tests a server begins with, made from its survey and merged with what people wrote. Pure."""
