@@ -18,7 +18,6 @@ from typing import Any
 import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.pep.test_events import reference
 
 from pep.errors import AnswerUnreadable, Refusal
 from pep.front.relay import Client, _Stream
@@ -29,6 +28,7 @@ from pep.mcp.message_bytes import may_matter
 from pep.mcp.sse import Splitter
 from tests.fuzz_answers import answer
 from tests.fuzz_pool import pool
+from tests.unit.pep.mcp.test_sse import reference
 
 _SCRAPS = [
     b'{"jsonrpc":"2.0",', b'"id":1', b'"id":"1"', b'"method":"tools/call"', b'"params":{', b'"name":"a"',
