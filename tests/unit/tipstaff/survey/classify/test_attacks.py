@@ -17,7 +17,7 @@ from tipstaff.survey.classify.attacks import MOST, Applied, argument, attacks_on
 from tipstaff.survey.classify.classify import classify_all
 from tipstaff.survey.model import Category, Classification, Evidence, Mark, Risk
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 DEFINITION: dict[str, Any] = {
     "name": "x",
     "inputSchema": {
