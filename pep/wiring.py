@@ -21,11 +21,11 @@ from pep.errors import StartError
 from pep.front.app import App
 from pep.front.connection import with_timeouts
 from pep.front.health import Health
-from pep.front.request_caller import Parts
+from pep.front.request_caller import ExchangeParts
 from pep.front.tls import keep_fresh
 from pep.judge.decision_client import DecisionClient
+from pep.judge.parts import JudgeParts
 from pep.judge.refusals import Refusals
-from pep.judge.response_filter import Bench
 from pep.judge.server_requests import ServerRequests
 from pep.judge.tasks import TaskBook
 from pep.load.background import Background
@@ -97,16 +97,16 @@ async def serve(
         await upstream.close()
 
 
-def _parts(config: PepConfig, decisions: DecisionClient, upstream: Routes) -> Parts:
+def _parts(config: PepConfig, decisions: DecisionClient, upstream: Routes) -> ExchangeParts:
     """What every exchange uses."""
-    return Parts(
+    return ExchangeParts(
         config=config,
         decisions=decisions,
         upstreams=upstream,
         sessions=SessionBook(),
         server_requests=ServerRequests(),
         callers=Callers(config, time.time, time.monotonic),  # noqa: TID251 - an edge's clock
-        bench=Bench(decisions, TaskBook(), _new_id, config.list_ttl_ms),
+        judging=JudgeParts(decisions, TaskBook(), _new_id, config.list_ttl_ms),
         background=Background(),
         room=Room.of(config),
         refusals=Refusals(decisions.report_soon, time.monotonic),

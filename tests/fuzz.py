@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pep.errors import AnswerUnreadable, Refusal
-from pep.front.relay import Client, _Stream
+from pep.front.relay import EventFilter
 from pep.mcp import jsonrpc
 from pep.mcp.admit import admit_line
 from pep.mcp.inspect import Finding, Kind, inspect, kept
@@ -28,6 +28,7 @@ from pep.mcp.message_bytes import may_matter
 from pep.mcp.sse import Splitter
 from tests.fuzz_answers import answer
 from tests.fuzz_pool import pool
+from tests.relay_script import play
 from tests.unit.pep.mcp.test_sse import reference
 
 _SCRAPS = [
@@ -115,10 +116,6 @@ def shows_secret(data: bytes) -> bool:
     return "secret" in named
 
 
-async def _nothing(*_: Any) -> None:
-    """Where an answer would go."""
-
-
 def stream(dice: random.Random) -> None:
     """The server's side: cut as the specification cuts, and nothing hidden gets through."""
     parts = [
@@ -127,31 +124,19 @@ def stream(dice: random.Random) -> None:
     data = b"".join(parts)
     splitter, events, screened, start = Splitter(), [], bytearray(), 0
 
-    async def screen(one: bytes) -> bytes:
-        return hide(one)
-
-    shown = _Stream(screen, Client(_nothing, _nothing, _nothing, 1))
+    shown = EventFilter(request_id=1)
     while start < len(data):
         end = start + dice.randrange(1, 40)
         events += splitter.feed(data[start:end])
-        screened += _finish(shown.feed(data[start:end]))
+        screened += play(shown.feed(data[start:end]), judge=hide).result
         start = end
     events += splitter.end()
-    screened += _finish(shown.end())
+    screened += play(shown.end(), judge=hide).result
     assert b"".join(event.raw for event in events) == data
     expected = [one for one in reference(data) if one]
     assert [event.data for event in events if event.data][: len(expected)] == expected
     for one in reference(bytes(screened)):
         assert not shows_secret(one), one
-
-
-def _finish(work: Any) -> bytes:
-    """Run a coroutine that waits for nothing."""
-    try:
-        work.send(None)
-    except StopIteration as done:
-        return bytes(done.value)
-    raise AssertionError("it waited")
 
 
 def inspected(dice: random.Random) -> None:

@@ -1,4 +1,4 @@
-"""Random answers of a server through the real relay and the real screen, read as lenient clients do.
+"""Random answers of a server through the real relay and the real filter, read as lenient clients do.
 
 The readers take what they can get: JSON in whatever encoding it may be in, events cut at any line's
 end that some reader knows, the first of several types. What one of them finds hidden, or asked of
@@ -21,8 +21,9 @@ from msgspec import Struct
 from pdp.api import model
 from pdp.api.model import Call, Decision, Direction, Effect, Reason
 from pep.errors import Refusal
-from pep.front.relay import Client, relay
-from pep.judge.response_filter import Bench, Screen
+from pep.front.relay_io import Client, hand_on
+from pep.judge.parts import JudgeParts
+from pep.judge.response_filter import ResponseFilter
 from pep.judge.tasks import TaskBook
 from pep.mcp.jsonrpc import Request
 from pep.ports import LostError
@@ -259,15 +260,17 @@ def _loose(value: Any) -> dict[str, Any]:
     return {key.casefold(): member for key, member in value.items()} if isinstance(value, dict) else {}  # fmt: skip
 
 
-def _screen(request_id: int | None) -> Screen:
+def _filter(request_id: int | None) -> ResponseFilter:
     call = Call(
         request_id="r", server="s", method="tools/list", target="", arguments=b"{}",
         principal=model.Principal("p", "user"), session=model.Session("s", "principal"), client=model.Client(),
         protocol=model.Protocol("legacy", ""), transport="http",
     )  # fmt: skip
     request = None if request_id is None else Request(b"", request_id, "tools/list", {})
-    bench = Bench(_Decisions(), TaskBook(), lambda: "r", 1000)
-    return Screen(bench, call, request=request, denial="result", answer_server=lambda body: None)
+    parts = JudgeParts(_Decisions(), TaskBook(), lambda: "r", 1000)
+    return ResponseFilter(
+        parts, call, request=request, denial="result", answer_server=lambda body: None
+    )
 
 
 async def _tried(dice: random.Random) -> None:
@@ -275,7 +278,7 @@ async def _tried(dice: random.Random) -> None:
     request_id = dice.choice([1, 1, None])
     client = Client(shown.begin, shown.part, shown.last, request_id)
     try:
-        await relay(answer, _screen(request_id).message, client, [])
+        await hand_on(answer, _filter(request_id).filter, client, [])
     except (Refusal, LostError):
         assert not shown.is_whole
     told = dict(shown.lines)
@@ -303,7 +306,7 @@ async def _honest(dice: random.Random) -> None:
     shown, cut = _Shown(), dice.randrange(len(body))
     client = Client(shown.begin, shown.part, shown.last, 1)
     answer = _Answer(dice.choice([200, 400]), ((b"Content-Type", media),), body, (cut,))
-    await relay(answer, _screen(1).message, client, [])
+    await hand_on(answer, _filter(1).filter, client, [])
     assert (shown.status, shown.body, shown.is_whole) == (answer.status, body, True)
 
 

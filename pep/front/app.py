@@ -17,7 +17,7 @@ from pep.config import PepConfig
 from pep.errors import PathNotFound, Refusal, Unexpected, VerbNotAllowed
 from pep.front.body_reader import ClientGoneError
 from pep.front.exchange import Exchange
-from pep.front.request_caller import Parts
+from pep.front.request_caller import ExchangeParts
 from pep.judge.enforce import refuse
 from pep.ports import Receive, Send
 
@@ -29,7 +29,7 @@ _PLAIN = [(b"content-type", b"application/json")]
 class App:
     """All servers behind one ASGI callable."""
 
-    def __init__(self, parts: Parts, *, health: Callable[[], tuple[int, bytes]]) -> None:
+    def __init__(self, parts: ExchangeParts, *, health: Callable[[], tuple[int, bytes]]) -> None:
         """Serve the servers of the configuration; `health` gives status and body of `/healthz`."""
         self._health = health
         self._serve(parts)
@@ -38,7 +38,7 @@ class App:
         """Serve by `config` from now on; a request that is under way ends by the one it began with."""
         self._serve(structs.replace(self._parts, config=config))
 
-    def _serve(self, parts: Parts) -> None:
+    def _serve(self, parts: ExchangeParts) -> None:
         self._parts = parts
         self._routes = {
             f"/{server.name}/mcp{slash}".encode(): server

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from msgspec import structs
 
-from pdp.api.model import Call, Decision, Effect
+from pdp.api.model import Call
 from pep.config import Server
 from pep.errors import (
     AnswerUnasked,
@@ -22,15 +22,15 @@ from pep.errors import (
     UpstreamAway,
     VerbNotAllowed,
 )
-from pep.front import relay
 from pep.front.body_reader import until_gone
 from pep.front.client_answer import ClientAnswer
+from pep.front.relay_io import Client, hand_on
 from pep.front.request_body import RequestBody
-from pep.front.request_caller import Parts, Visitor
-from pep.judge import rate_limit
-from pep.judge.enforce import Forward, Refuse, Verdict, enforce, refuse
-from pep.judge.response_filter import Screen
+from pep.front.request_caller import ExchangeParts, RequestCaller
+from pep.judge.enforce import Refuse, refuse
+from pep.judge.response_filter import ResponseFilter
 from pep.judge.server_requests import Shown
+from pep.judge.turn import Turn
 from pep.mcp import headers, jsonrpc
 from pep.mcp.admit import Admitted, admit, check_name, lightened
 from pep.mcp.jsonrpc import NO_REPLY, Id, ReplyTo, Request, Response
@@ -53,17 +53,19 @@ log = structlog.get_logger("pep")
 class Exchange:
     """One request of a client to one server, until its answer has gone."""
 
-    def __init__(self, parts: Parts, server: Server, scope: dict[str, Any], send: Send) -> None:
+    def __init__(
+        self, parts: ExchangeParts, server: Server, scope: dict[str, Any], send: Send
+    ) -> None:
         """Begin with the header lines only; nothing has been read yet."""
         self._parts = parts
         self._server = server
         self._scope = scope
         self._client = ClientAnswer(send, parts.room.unread)
         self._front = headers.Front()
-        self._visitor = Visitor(parts, server, scope)
+        self._caller = RequestCaller(parts, server, scope)
         self._reply_to: ReplyTo = None
         self._era = LEGACY
-        self._under_way: Decision | None = None
+        self._turn = Turn(parts.decisions, server.denial)
         self._answered: Id | None = None
 
     @property
@@ -76,20 +78,24 @@ class Exchange:
         lines = self._scope["headers"]
         self._front = headers.read(lines)
         self._era = headers.header_era(self._front)
-        self._visitor.front = self._front
+        self._caller.front = self._front
         config = self._parts.config
         headers.check_place(self._front, config.allowed_hosts, config.allowed_origins)
-        await self._visitor.authenticate()
-        self._client.caller = caller = self._visitor.principal.id
-        with self._parts.room.under_way.counted(caller):
-            await self._answer_verb(receive, caller)
+        await self._caller.authenticate()
+        self._client.caller = caller_id = self._caller.principal.id
+        with self._parts.room.under_way.counted(caller_id):
+            await self._answer_verb(receive, caller_id)
 
-    async def _answer_verb(self, receive: Receive, caller: str) -> None:
+    async def _answer_verb(self, receive: Receive, caller_id: str) -> None:
         verb, parts = self._scope["method"], self._parts
         if verb == "POST":
             headers.check_media(self._front)
             body = RequestBody(
-                parts.config, self._front, caller, bodies=parts.room.bodies, large=parts.bench.large
+                parts.config,
+                self._front,
+                caller_id,
+                bodies=parts.room.bodies,
+                large=parts.judging.large,
             )
             try:
                 data = await body.receive(receive)
@@ -111,24 +117,22 @@ class Exchange:
         if self._server.command:
             data = plain  # there is no header line that would tell how it is packed
         message = admitted.message
-        learnt = self._visitor.learnt()
-        asked = self._visitor.call(admitted, learnt)
+        call = self._caller.call(admitted, self._caller.learnt())
         if isinstance(message, Response):
             self._check_shown(message)
         with self._under_way_once(message.id if isinstance(message, Request) else None):
-            verdict = await self._decide(admitted, asked) if admitted.is_judged else Forward()
+            refusal = await self._decide(admitted, call) if admitted.is_judged else None
             body.end_turn()
-            if isinstance(verdict, Refuse):
-                await self._answer(verdict)
+            if refusal is not None:
+                await self._answer(refusal)
                 return
             if len(plain) > _LIGHT_BYTES:
-                admitted, asked = lightened(admitted), structs.replace(asked, arguments=b"{}")
+                admitted, call = lightened(admitted), structs.replace(call, arguments=b"{}")
                 del message, plain
             try:
-                await self._pass_message(data, admitted, asked)
+                await self._pass_message(data, admitted, call)
             finally:
-                if self._under_way is not None:
-                    self._parts.decisions.finish_soon(self._under_way)
+                self._turn.end()
 
     def _read(self, plain: bytes) -> Admitted:
         """The message that may be judged; raises a `ClientFault`."""
@@ -139,17 +143,15 @@ class Exchange:
         check_name(admitted, self._server.tool_names)
         return admitted
 
-    async def _decide(self, admitted: Admitted, asked: Call) -> Verdict:
-        """The verdict; from here on the call is under way if it may go on."""
+    async def _decide(self, admitted: Admitted, call: Call) -> Refuse | None:
+        """The answer to give instead of the server's; `None` when the request may go on."""
+        message = admitted.message
+        assert isinstance(message, Request)  # noqa: S101 - the table has no judged notification
         if admitted.row is not None and admitted.row.target is Target.TASK:
-            self._parts.bench.tasks.check(
-                self._server.name, admitted.target, self._visitor.principal
-            )
-        decision = await self._parts.decisions.decide(asked)
-        verdict = self._enforce(admitted.message, decision)
-        if isinstance(verdict, Forward):
-            self._under_way = decision
-        return verdict
+            tasks = self._parts.judging.tasks
+            tasks.check(self._server.name, admitted.target, self._caller.principal)
+        verdict = await self._turn.decide(call, message)
+        return verdict if isinstance(verdict, Refuse) else None
 
     @contextlib.contextmanager
     def _under_way_once(self, request_id: Id | None) -> Iterator[None]:
@@ -166,47 +168,49 @@ class Exchange:
             self._parts.sessions.end(exchanged)
 
     def _check_shown(self, message: Response) -> None:
-        """A client answers what it was shown, once: what was refused it, it cannot have seen."""
-        holder = self._visitor.holder(self._front.session)
+        """A client answers a request that it was shown, once; one that policy refused it cannot have seen."""
+        holder = self._caller.holder(self._front.session)
         if not self._parts.server_requests.answer(holder, message.id):
             raise AnswerUnasked("No request of the server with this id waits for an answer")
         self._answered = message.id
 
-    async def _pass_message(self, body: bytes, admitted: Admitted, asked: Call) -> None:
+    async def _pass_message(self, body: bytes, admitted: Admitted, call: Call) -> None:
         answer = await self._forward("POST", body)
         session_id = self._front.session
         if admitted.row is not None and admitted.row.name == "initialize":
-            session_id = self._visitor.learn(answer, admitted) or session_id
-        limits = self._under_way.limits if self._under_way and admitted.target else ()
+            session_id = self._caller.learn(answer, admitted) or session_id
+        budget_lines = self._turn.budget_lines if admitted.target else []
         message = admitted.message
         request = message if isinstance(message, Request) else None
-        screen = self._screen(asked, request, self._shown(session_id))
-        await self._relay(answer, screen, rate_limit.lines(limits))
+        response_filter = self._response_filter(call, request, self._shown(session_id))
+        await self._hand_on(answer, response_filter, budget_lines)
 
     async def _pass_verb(self, verb: str) -> None:
         """GET opens the server's own stream, DELETE ends the session (legacy era)."""
         if self._front.length or self._front.framing:
             raise InvalidRequest(f"a {verb} has no body")
-        listening = self._visitor.listening(verb, self._visitor.learnt())
+        listening = self._caller.listening(verb, self._caller.learnt())
         answer = await self._forward(verb, None)
         if verb == "DELETE" and answer.status < 300:
             self._parts.sessions.forget(self._server.name, self._front.session)
-            self._parts.server_requests.forget(self._visitor.holder(self._front.session))
+            self._parts.server_requests.forget(self._caller.holder(self._front.session))
         is_resumed = any(name == b"last-event-id" for name, _ in self._scope["headers"])
         shown = self._shown(self._front.session, is_resumed=is_resumed)
-        await self._relay(answer, self._screen(listening, None, shown), [])
+        await self._hand_on(answer, self._response_filter(listening, None, shown), [])
 
     def _shown(self, session_id: str, *, is_resumed: bool = False) -> Shown | None:
         """Where the server's requests are written down; a modern client answers none."""
         if self._era != LEGACY:
             return None
-        holder = self._visitor.holder(session_id)
+        holder = self._caller.holder(session_id)
         return Shown(self._parts.server_requests, holder, is_resumed=is_resumed)
 
-    def _screen(self, asked: Call, request: Request | None, shown: Shown | None) -> Screen:
-        return Screen(
-            self._parts.bench,
-            asked,
+    def _response_filter(
+        self, call: Call, request: Request | None, shown: Shown | None
+    ) -> ResponseFilter:
+        return ResponseFilter(
+            self._parts.judging,
+            call,
             request=request,
             denial=self._server.denial,
             answer_server=self._answer_server,
@@ -214,12 +218,12 @@ class Exchange:
         )
 
     def _answer_server(self, body: bytes) -> None:
-        """Tell the server that what it asked of the client was refused; it waits for an answer."""
-        self._parts.background.start("answer to a server", self._told_server(body))
+        """Send the server the refusal of its request; it waits for an answer."""
+        self._parts.background.start("answer to a server", self._send_refusal(body))
 
-    async def _told_server(self, body: bytes) -> None:
-        named = (b"mcp-session-id", b"mcp-protocol-version", b"authorization")
-        lines = [line for line in self._scope["headers"] if line[0] in named]
+    async def _send_refusal(self, body: bytes) -> None:
+        session_names = (b"mcp-session-id", b"mcp-protocol-version", b"authorization")
+        lines = [line for line in self._scope["headers"] if line[0] in session_names]
         lines += [(b"content-type", b"application/json"), (b"accept", headers.BOTH_MEDIA)]
         try:
             answer = await self._send_on("POST", body, lines)
@@ -227,13 +231,6 @@ class Exchange:
             log.warning("server not told", server=self._server.name, error=str(error))
         else:
             answer.close()
-
-    def _enforce(self, message: jsonrpc.Message, decision: Decision) -> Verdict:
-        assert isinstance(message, Request)  # noqa: S101 - the table has no judged notification
-        verdict = enforce(message, decision, era=self._era, denial=self._server.denial)
-        if isinstance(verdict, Refuse) and decision.effect is Effect.ALLOW:
-            self._parts.decisions.refund_soon(decision)
-        return verdict
 
     async def _forward(self, verb: str, body: bytes | None) -> Answer:
         """Send the judged bytes on; a call that never arrived is given back."""
@@ -253,38 +250,37 @@ class Exchange:
             log.warning("upstream lost", server=server.name, error=str(error))
             raise UpstreamAway(f"The server {server.name!r} ended the connection") from error
         if answer.status == 404 and self._front.session:  # the server has ended the session
-            self._parts.server_requests.forget(self._visitor.holder(self._front.session))
+            self._parts.server_requests.forget(self._caller.holder(self._front.session))
         return answer
 
     def _give_back(self) -> None:
-        """The server has seen nothing: what the decision took is free again, and an answer is owed."""
-        if self._under_way is not None:
-            self._parts.decisions.refund_soon(self._under_way)
-            self._under_way = None
+        """The server has seen nothing: the decision is refunded, and an answer may be given again."""
+        self._turn.never_sent()
         if self._answered is not None:
-            holder = self._visitor.holder(self._front.session)
+            holder = self._caller.holder(self._front.session)
             self._parts.server_requests.reopen(holder, self._answered)
             self._answered = None
 
     async def _send_on(self, verb: str, body: bytes | None, lines: headers.Lines) -> Answer:
         server = self._server
-        told = headers.to_upstream(
+        upstream_lines = headers.to_upstream(
             lines,
             server.authority,
             passthrough=server.auth == "passthrough",
             credentials=server.credentials,
         )
-        return await self._parts.upstreams.send(
-            verb, server, told, body, self._visitor.principal.id
-        )
+        caller_id = self._caller.principal.id
+        return await self._parts.upstreams.send(verb, server, upstream_lines, body, caller_id)
 
-    async def _relay(self, answer: Answer, screen: Screen, more: headers.Lines) -> None:
-        """Hand the answer on; `more` lines tell of budgets."""
-        to = self._client
+    async def _hand_on(
+        self, answer: Answer, response_filter: ResponseFilter, budget_lines: headers.Lines
+    ) -> None:
+        """Hand the response on; `budget_lines` say what is left of the caller's limits."""
+        to_client = self._client
         request_id = None if self._reply_to is NO_REPLY else self._reply_to
-        client = relay.Client(to.begin, to.part, to.last, request_id)
+        client = Client(to_client.begin, to_client.part, to_client.last, request_id)
         try:
-            await relay.relay(answer, screen.message, client, more)
+            await hand_on(answer, response_filter.filter, client, budget_lines)
         except (LostError, Refusal) as error:
             log.warning("upstream broke off", server=self._server.name, error=str(error))
             if self.has_begun:
@@ -295,6 +291,6 @@ class Exchange:
         finally:
             answer.close()
 
-    async def _answer(self, verdict: Refuse) -> None:
-        await self._client.begin(verdict.status, verdict.headers)
-        await self._client.last(verdict.body)
+    async def _answer(self, refusal: Refuse) -> None:
+        await self._client.begin(refusal.status, refusal.headers)
+        await self._client.last(refusal.body)

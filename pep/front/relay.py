@@ -1,113 +1,155 @@
-"""Hands a server's answer on to the client as it comes, each message screened first. Edge.
+"""A server's response on its way to the client, each message filtered first, as a machine without I/O. Pure.
 
 Events pass one by one, as soon as they are whole; a JSON body is one message and passes whole. What
 nothing changes passes byte for byte, compressed if it was. A message too large to parse streams, as
-long as it holds no word that would have had to be judged. What is neither JSON nor events is not
-handed on: of a failure the status passes, and so it does where nobody waits for a message.
+long as it holds no word that would have had to be judged. A body that is neither JSON nor events is not
+handed on: of a failed response the status passes, and so it does where the client waits for no message.
+
+The machine is a generator: it yields the next `Action` and is sent what came of it, so that scripts
+without sockets can test it (`tests/unit/pep/front/test_relay.py`). `relay_io` carries the actions out.
+An action that fails with a `Refusal` has it thrown in at its `yield`; every other failure ends the machine.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable, Generator
+from typing import Any
 
-import structlog
 from msgspec import Struct
 
 from pep.errors import AnswerUnreadable, Refusal
 from pep.front import answer_head
 from pep.front.answer_head import Form, Head
 from pep.front.decoder import PIECE, Decoder
-from pep.load.aside import LARGE_BYTES, aside
 from pep.mcp.headers import Lines
 from pep.mcp.jsonrpc import Id, render_error
 from pep.mcp.message_bytes import Watch, check_begin, is_text, may_matter
 from pep.mcp.sse import Event, Splitter
-from pep.ports import Answer
 
 MAX_INSPECTED = 8 * 1024 * 1024
-# What is looked at before others may work.
+# How much is looked at before other exchanges may work.
 _BITE = 32 * 1024
 _MANY_EVENTS = 128
+_LARGE_EVENT = 256 * 1024
 _REWRITTEN = frozenset({b"content-length", b"content-encoding", b"etag", b"digest"})
-
-Begin = Callable[[int, Lines], Awaitable[None]]
-Body = Callable[[bytes], Awaitable[None]]
-Screened = Callable[[bytes], Awaitable[bytes]]
-
-log = structlog.get_logger("pep")
+_DROPPED_OF_EVENTS = frozenset({b"content-length", b"content-encoding"})
 
 
-class Client(Struct, frozen=True):
-    """Where the answer goes: `begin` says status and lines, `part` bytes, `last` the last.
+class Read(Struct, frozen=True):
+    """Read the body's next bytes; the reply is those, `None` at the end of the body."""
 
-    `request_id` is what the client asked under, `None` when it waits for no message.
+
+class Filter(Struct, frozen=True):
+    """Have a message judged; the reply is what the client may see of it: it, another, or nothing."""
+
+    message: bytes
+
+
+class Begin(Struct, frozen=True):
+    """Send the client the status and the header lines."""
+
+    status: int
+    lines: Lines
+
+
+class Part(Struct, frozen=True):
+    """Send the client more of the body."""
+
+    data: bytes
+
+
+class Last(Struct, frozen=True):
+    """Send the client the rest of the body."""
+
+    data: bytes
+
+
+class Yield(Struct, frozen=True):
+    """Let other exchanges work."""
+
+
+class Warn(Struct, frozen=True):
+    """Write a warning to the log: what the client is not shown, and why."""
+
+    event: str
+    fields: dict[str, Any]
+
+
+class Compute(Struct, frozen=True):
+    """Work that takes long by `size`, its matter's bytes; the reply is what `work` returns."""
+
+    size: int
+    work: Callable[[], Any]
+
+
+Action = Read | Filter | Begin | Part | Last | Yield | Warn | Compute
+
+_READ, _YIELD = Read(), Yield()
+
+
+def relay(
+    status: int,
+    raw_lines: tuple[tuple[bytes, bytes], ...],
+    added_lines: Lines,
+    request_id: Id | None,
+) -> Generator[Action, Any, None]:
+    """Hand a response on. Raises `Refusal` before anything has been sent.
+
+    `added_lines` are header lines of the proxy's own; `request_id` is what the client asked under, `None`
+    when it waits for no message. When the response turns out unreadable after it has begun, raises
+    `AnswerUnreadable`: what has been sent must not look whole.
     """
-
-    begin: Begin
-    part: Body
-    last: Body
-    request_id: Id | None
-
-
-async def relay(answer: Answer, screen: Screened, client: Client, more: Lines) -> None:
-    """Hand the answer on; `more` are lines of our own. Raises `Refusal` before anything has gone.
-
-    When the server breaks it off, or it turns out unreadable after it has begun, raises `LostError`
-    or `AnswerUnreadable`: what has gone must not look whole.
-    """
-    head = answer_head.read(answer.status, answer.lines, more)
+    head = answer_head.read(status, raw_lines, added_lines)
     decoder = Decoder(head.coding)
     if head.form is Form.EVENTS:
-        await _events(answer, screen, client, decoder, head)
+        yield from _events(head, decoder, request_id)
         return
-    chunks = answer.chunks()
     try:
-        raw, plain, watch = await _gathered(chunks, decoder, head)
+        raw, plain, watch = yield from _gather(head, decoder)
         before = b"" if watch else bytes(plain)
-        after = await screen(before) if before else before
+        after: bytes = (yield Filter(before)) if before else before
     except AnswerUnreadable as fault:
         # Clients act on the status of a failure, and of what wants no answer; the body says why.
-        if head.status < 300 and client.request_id is not None:
+        if head.status < 300 and request_id is not None:
             raise
-        log.warning("body not shown", status=head.status, reason=fault.message)
-        await client.begin(head.status, head.without_body())
-        await client.last(b"")
+        yield Warn("body not shown", {"status": head.status, "reason": fault.message})
+        yield Begin(head.status, head.without_body())
+        yield Last(b"")
         return
     if watch is not None:
-        await client.begin(head.status, head.lines)
+        yield Begin(head.status, head.lines)
         del plain
-        await _large(chunks, client, decoder, watch, raw)
+        yield from _large(decoder, watch, raw)
     elif after is before:
-        await client.begin(head.status, head.lines)
-        await client.last(bytes(raw) if decoder.changes else before)
+        yield Begin(head.status, head.lines)
+        yield Last(bytes(raw) if decoder.changes else before)
     else:
         kept = [line for line in head.lines if line[0] not in _REWRITTEN]
-        await client.begin(head.status, [*kept, (b"content-length", b"%d" % len(after))])
-        await client.last(after)
+        yield Begin(head.status, [*kept, (b"content-length", b"%d" % len(after))])
+        yield Last(after)
 
 
-async def _gathered(
-    chunks: AsyncIterator[bytes], decoder: Decoder, head: Head
-) -> tuple[bytearray, bytearray, Watch | None]:
+def _gather(
+    head: Head, decoder: Decoder
+) -> Generator[Action, Any, tuple[bytearray, bytearray, Watch | None]]:
     """The body as it came, and decoded; its beginning and a watch when it is too large to hold.
 
     Raises `AnswerUnreadable`.
     """
     raw = bytearray()
     plain = bytearray() if decoder.changes else raw
-    async for chunk in chunks:
+    while (chunk := (yield _READ)) is not None:
         if chunk and head.form is Form.UNREADABLE:
             raise AnswerUnreadable("the server's answer is neither JSON nor events in UTF-8")
         raw += chunk
         if decoder.changes:
-            await _unpack(decoder, chunk, plain)
+            yield from _unpack(decoder, chunk, plain)
         if len(plain) > MAX_INSPECTED or len(raw) > MAX_INSPECTED:
             check_begin(bytes(plain[:_BITE]))
             watch = Watch()
-            await _see(watch, plain)
+            yield from _see(watch, plain)
             for piece in decoder.rest():
-                await _see(watch, piece)
+                yield from _see(watch, piece)
             return raw, plain, watch
         if len(raw) == head.length:
             break
@@ -115,106 +157,106 @@ async def _gathered(
     return raw, plain, None
 
 
-async def _unpack(decoder: Decoder, chunk: bytes, plain: bytearray) -> None:
-    """Decode into `plain` until it is too large to hold; others work in between."""
+def _unpack(decoder: Decoder, chunk: bytes, plain: bytearray) -> Generator[Action, Any, None]:
+    """Decode into `plain` until it is too large to hold; other exchanges work in between."""
     for piece in decoder.feed(chunk):
         plain += piece
         if len(plain) > MAX_INSPECTED:
             return
-        await asyncio.sleep(0)
+        yield _YIELD
 
 
-async def _see(watch: Watch, data: bytes | bytearray) -> None:
-    """Look through a lot; others work in between."""
+def _see(watch: Watch, data: bytes | bytearray) -> Generator[Action, Any, None]:
+    """Look through many bytes; other exchanges work in between."""
     for start in range(0, len(data), PIECE):
         watch.see(bytes(data[start : start + PIECE]))
-        await asyncio.sleep(0)
+        yield _YIELD
 
 
-async def _large(
-    chunks: AsyncIterator[bytes], client: Client, decoder: Decoder, watch: Watch, begun: bytearray
-) -> None:
-    """The rest of a body that is too large to hold: watched, and broken off if need be."""
+def _large(decoder: Decoder, watch: Watch, begun: bytearray) -> Generator[Action, Any, None]:
+    """The rest of a body that is too large to hold: watched, and broken off if need be.
+
+    A piece is sent only when the one after it has been looked at, so a broken body never looks whole.
+    """
     held = bytes(begun)
     begun.clear()
-    async for chunk in chunks:
-        await client.part(held)
+    while (chunk := (yield _READ)) is not None:
+        yield Part(held)
         held = chunk
         for piece in decoder.feed(chunk):
-            await _see(watch, piece)
+            yield from _see(watch, piece)
     decoder.finish()
     watch.finish()
-    await client.last(held)
+    yield Last(held)
 
 
-async def _events(
-    answer: Answer, screen: Screened, client: Client, decoder: Decoder, head: Head
-) -> None:
-    dropped = {b"content-length", b"content-encoding"}
-    await client.begin(head.status, [line for line in head.lines if line[0] not in dropped])
-    stream = _Stream(screen, client)
-    async for chunk in answer.chunks():
+def _events(head: Head, decoder: Decoder, request_id: Id | None) -> Generator[Action, Any, None]:
+    """An event stream."""
+    yield Begin(head.status, [line for line in head.lines if line[0] not in _DROPPED_OF_EVENTS])
+    stream = EventFilter(request_id)
+    while (chunk := (yield _READ)) is not None:
         for piece in decoder.feed(chunk):
-            if passed := await stream.feed(piece):
-                await client.part(passed)
+            if data := (yield from stream.feed(piece)):
+                yield Part(data)
             if decoder.changes:
-                await asyncio.sleep(0)
+                yield _YIELD
     decoder.finish()
-    await client.last(await stream.end())
+    yield Last((yield from stream.end()))
 
 
-class _Stream:
-    """The events of one answer."""
+class EventFilter:
+    """The events of one response; `request_id` is as for `relay`."""
 
-    def __init__(self, screen: Screened, client: Client) -> None:
-        self._screen = screen
-        self._client = client
+    def __init__(self, request_id: Id | None) -> None:
+        """Begin at the first event."""
+        self._request_id = request_id
         self._splitter = Splitter()
         self._watch: Watch | None = None
 
-    async def feed(self, piece: bytes) -> bytes:
-        """What of it may go on now; raises `AnswerUnreadable`."""
-        passed = []
+    def feed(self, piece: bytes) -> Generator[Action, Any, bytes]:
+        """The bytes that may be sent now; raises `AnswerUnreadable`."""
+        parts: list[bytes] = []
         for start in range(0, len(piece), _BITE):
             for number, event in enumerate(self._splitter.feed(piece[start : start + _BITE]), 1):
-                passed.append(await self._event(event))
+                parts.append((yield from self._event(event)))
                 if number % _MANY_EVENTS == 0:
-                    await asyncio.sleep(0)
+                    yield _YIELD
         if self._splitter.waiting > MAX_INSPECTED:
-            part = self._splitter.take()
+            begun = self._splitter.take()
             if self._watch is None:
-                check_begin(Event(part[:_BITE]).data)
+                check_begin(Event(begun[:_BITE]).data)
                 self._watch = Watch()
-            await _see(self._watch, part)
-            passed.append(part)
-        return b"".join(passed)
+            yield from _see(self._watch, begun)
+            parts.append(begun)
+        return b"".join(parts)
 
-    async def end(self) -> bytes:
-        """What is left when the stream has ended."""
-        return b"".join([await self._event(event) for event in self._splitter.end()])
+    def end(self) -> Generator[Action, Any, bytes]:
+        """The bytes that are left when the stream has ended."""
+        events = self._splitter.end()  # one that never ended, or none
+        return (yield from self._event(events[0])) if events else b""
 
-    async def _event(self, event: Event) -> bytes:
+    def _event(self, event: Event) -> Generator[Action, Any, bytes]:
         raw = event.raw
         if self._watch is not None:
-            await _see(self._watch, raw)
+            yield from _see(self._watch, raw)
             self._watch.finish()
             self._watch = None
             return raw
-        if len(raw) <= LARGE_BYTES and event.is_plain and not may_matter(raw):
+        if len(raw) <= _LARGE_EVENT and event.is_plain and not may_matter(raw):
             return raw
-        return await self._judged(event)
+        return (yield from self._judged(event))
 
-    async def _judged(self, event: Event) -> bytes:
-        request_id, data = self._client.request_id, event.raw
+    def _judged(self, event: Event) -> Generator[Action, Any, bytes]:
+        request_id, data = self._request_id, event.raw
         try:
-            data = await aside(len(data), _data, event)
-            passed = await self._screen(data) if data else data
+            data = yield Compute(len(data), lambda: _data(event))
+            shown: bytes = (yield Filter(data)) if data else data
         except Refusal as fault:
-            log.warning("event not shown", code=fault.code, reason=fault.message)
-            passed = b"" if request_id is None else render_error(request_id, fault)
-        if passed is data and await aside(len(event.raw), _is_sure, event, data):
+            yield Warn("event not shown", {"code": fault.code, "reason": fault.message})
+            shown = b"" if request_id is None else render_error(request_id, fault)
+        if shown is data and (yield Compute(len(event.raw), lambda: _is_sure(event, data))):
             return event.raw
-        return event.with_data(passed) if passed else event.without_data()
+        return event.with_data(shown) if shown else event.without_data()
 
 
 def _data(event: Event) -> bytes:

@@ -18,8 +18,8 @@ from pep.callers.session import Learnt, SessionBook
 from pep.config import PepConfig, Server
 from pep.errors import CredentialInvalid, CredentialMissing, Refusal, SessionNotFound
 from pep.judge import call
+from pep.judge.parts import JudgeParts
 from pep.judge.refusals import Refusals
-from pep.judge.response_filter import Bench
 from pep.judge.server_requests import Holder, ServerRequests
 from pep.load.background import Background
 from pep.load.room import Room
@@ -29,7 +29,7 @@ from pep.mcp.methods import LEGACY
 from pep.ports import Answer, Decisions, Upstreams
 
 
-class Parts(Struct, frozen=True):
+class ExchangeParts(Struct, frozen=True):
     """What every exchange uses."""
 
     config: PepConfig
@@ -38,17 +38,17 @@ class Parts(Struct, frozen=True):
     sessions: SessionBook
     server_requests: ServerRequests
     callers: Callers
-    bench: Bench
+    judging: JudgeParts
     background: Background
     room: Room
     refusals: Refusals
     new_id: Callable[[], str]
 
 
-class Visitor:
+class RequestCaller:
     """The caller of one request."""
 
-    def __init__(self, parts: Parts, server: Server, scope: dict[str, Any]) -> None:
+    def __init__(self, parts: ExchangeParts, server: Server, scope: dict[str, Any]) -> None:
         """`front` is set once the header lines have been read."""
         self._parts = parts
         self._server = server

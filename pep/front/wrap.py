@@ -15,14 +15,16 @@ from collections.abc import Awaitable, Callable
 import structlog
 from msgspec import Struct
 
-from pdp.api.model import Call, Client, Decision, Effect, Principal, Protocol, Session
+from pdp.api.model import Call, Client, Principal, Protocol, Session
 from pep.callers.session import Learnt
 from pep.choices import DenialStyle, ToolNames
 from pep.errors import BodyTooLarge, InvalidRequest, Refusal
 from pep.judge import call
-from pep.judge.enforce import Forward, enforce
-from pep.judge.response_filter import Bench, Screen
+from pep.judge.enforce import Refuse
+from pep.judge.parts import JudgeParts
+from pep.judge.response_filter import ResponseFilter
 from pep.judge.server_requests import Holder, ServerRequests, Shown
+from pep.judge.turn import Turn
 from pep.mcp.addressing import Addressed, read_line
 from pep.mcp.admit import Admitted, admit_line, check_name
 from pep.mcp.headers import VERSION_KEY, Front
@@ -63,17 +65,17 @@ class _Pending(Struct):
     """A request that has no answer yet; `deciding` until it has a decision."""
 
     request: Request
-    asked: Call
+    call: Call
+    turn: Turn
     deciding: asyncio.Task[None] | None = None
-    decision: Decision | None = None
 
 
 class Wrap:
     """One connection."""
 
-    def __init__(self, bench: Bench, place: Place, to_client: Write, to_server: Write) -> None:
+    def __init__(self, parts: JudgeParts, place: Place, to_client: Write, to_server: Write) -> None:
         """`to_client` and `to_server` write one line each."""
-        self._bench = bench
+        self._parts = parts
         self._place = place
         self._to_client = to_client
         self._to_server = to_server
@@ -112,32 +114,33 @@ class Wrap:
             log.warning("line of the server dropped: no message", reason=str(error), text=text)
             return
         assert line is not None  # noqa: S101 - it was read
-        answered = self._answered(addressed) if addressed.is_answer else None
-        if addressed.is_answer and answered is None:
+        pending = self._answered(addressed) if addressed.is_answer else None
+        if addressed.is_answer and pending is None:
             log.warning("answer of the server dropped: to no request that is under way")
             return
         try:
-            passed = await self._screen(answered).message(line)
+            shown = await self._response_filter(pending).filter(line)
         except Refusal as fault:
             log.warning("message not shown", code=fault.code, reason=fault.message)
-            passed = render_error(answered.request.id, fault) if answered else b""
-        if passed:
-            await self._to_client(passed)
+            shown = render_error(pending.request.id, fault) if pending else b""
+        if shown:
+            await self._to_client(shown)
 
     async def settle(self) -> None:
-        """The client says no more: see what it has asked decided, and handed on."""
-        waiting = [one.deciding for one in self._pending.values() if one.deciding]
-        await asyncio.gather(*waiting, return_exceptions=True)
+        """The client's input has ended: wait until its requests are decided, and handed on."""
+        await asyncio.gather(*self._deciding(), return_exceptions=True)
 
     async def close(self) -> None:
-        """The connection has ended: nothing is made any more of what waits."""
-        tasks = [one.deciding for one in self._pending.values() if one.deciding]
-        for task in [*tasks, *self._answers]:
+        """The connection has ended: requests that wait for a decision are dropped."""
+        tasks = [*self._deciding(), *self._answers]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, *self._answers, return_exceptions=True)
-        for one in self._pending.values():
-            if one.decision is not None:
-                self._bench.decisions.finish_soon(one.decision)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for pending in self._pending.values():
+            pending.turn.end()
+
+    def _deciding(self) -> list[asyncio.Task[None]]:
+        return [pending.deciding for pending in self._pending.values() if pending.deciding]
 
     async def _admitted(self, line: bytes, admitted: Admitted) -> None:
         message = admitted.message
@@ -160,67 +163,59 @@ class Wrap:
         if request.method == "initialize":
             client = call.client_of("initialize", request.params, {})
             self._learnt = Learnt(self._place.principal.id, client)
-        pending = _Pending(request, self._call(admitted))
-        self._version = pending.asked.protocol.version or self._version
+        turn = Turn(self._parts.decisions, self._place.denial)
+        pending = _Pending(request, self._call(admitted), turn)
+        self._version = pending.call.protocol.version or self._version
         if admitted.row is not None and admitted.row.target is Target.TASK:
-            self._bench.tasks.check(self._place.server, admitted.target, self._place.principal)
+            self._parts.tasks.check(self._place.server, admitted.target, self._place.principal)
         self._pending[request.id] = pending
         if admitted.is_judged:
             deciding = asyncio.ensure_future(self._decide(line, pending))
             pending.deciding = heard("a call decided", deciding)
 
     async def _decide(self, line: bytes, pending: _Pending) -> None:
-        decision = await self._bench.decisions.decide(pending.asked)
-        era = pending.asked.protocol.era
-        verdict = enforce(pending.request, decision, era=era, denial=self._place.denial)
+        verdict = await pending.turn.decide(pending.call, pending.request)
         pending.deciding = None
-        if isinstance(verdict, Forward):
-            pending.decision = decision
-            with contextlib.suppress(LostError):
-                await self._to_server(line)
+        if isinstance(verdict, Refuse):
+            self._pending.pop(pending.request.id, None)
+            await self._to_client(verdict.body)
             return
-        if decision.effect is Effect.ALLOW:
-            self._bench.decisions.refund_soon(decision)
-        self._pending.pop(pending.request.id, None)
-        await self._to_client(verdict.body)
+        with contextlib.suppress(LostError):
+            await self._to_server(line)
 
     def _has_cancelled_here(self, message: Notification) -> bool:
-        """Whether what is cancelled was still waiting here: then neither goes on.
+        """Whether the cancelled request still waited for its decision: then neither message goes on.
 
-        Otherwise the server is not to answer it any more, so it is under way no longer either.
+        Otherwise the server is not to answer it any more, so its call has ended too.
         """
-        named = message.params.get("requestId")
-        if isinstance(named, bool) or not isinstance(named, str | int):
+        request_id = message.params.get("requestId")
+        if isinstance(request_id, bool) or not isinstance(request_id, str | int):
             return False
-        pending = self._pending.pop(named, None)
+        pending = self._pending.pop(request_id, None)
         if pending is None:
             return False
         if pending.deciding is None:
-            self._finish(pending)
+            pending.turn.end()
             return False
         pending.deciding.cancel()
         return True
 
     def _answered(self, answer: Addressed) -> _Pending | None:
-        """The request that a server answers; it is under way no longer."""
+        """The request that a server answers; its call has ended."""
         assert answer.id is not None  # noqa: S101 - an answer has one
         pending = self._pending.get(answer.id)
         if pending is None or pending.deciding is not None:
             return None  # what has not gone on yet cannot have been answered
         del self._pending[answer.id]
-        self._finish(pending)
+        pending.turn.end()
         return pending
-
-    def _finish(self, pending: _Pending) -> None:
-        if pending.decision is not None:
-            self._bench.decisions.finish_soon(pending.decision)
 
     def _call(self, admitted: Admitted) -> Call:
         meta = call.meta(admitted.message)
         return call.build(
             admitted,
             Front(version=str(meta.get(VERSION_KEY, ""))),
-            request_id=self._bench.new_id(),
+            request_id=self._parts.new_id(),
             server=self._place.server,
             principal=self._place.principal,
             session=self._place.session,
@@ -228,21 +223,20 @@ class Wrap:
             transport="stdio",
         )
 
-    def _screen(self, answered: _Pending | None) -> Screen:
-        asked = answered.asked if answered else self._listening()
-        return Screen(
-            self._bench,
-            asked,
-            request=answered.request if answered else None,
+    def _response_filter(self, pending: _Pending | None) -> ResponseFilter:
+        return ResponseFilter(
+            self._parts,
+            pending.call if pending else self._listening(),
+            request=pending.request if pending else None,
             denial=self._place.denial,
             answer_server=self._answer_server,
             shown=Shown(self._server_requests, self._holder),
         )
 
     def _listening(self) -> Call:
-        """Who hears what the server says unasked."""
+        """The caller's side of a message that the server sends by itself."""
         return Call(
-            request_id=self._bench.new_id(),
+            request_id=self._parts.new_id(),
             server=self._place.server,
             method="",
             target="",

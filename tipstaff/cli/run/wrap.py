@@ -16,7 +16,7 @@ from pdp.state_lock import Holder
 from pep.front import pipes
 from pep.front.wrap import Place, Wrap
 from pep.judge.decision_client import DecisionClient
-from pep.judge.response_filter import Bench
+from pep.judge.parts import JudgeParts
 from pep.judge.tasks import TaskBook
 from pep.ports import LostError, NeverReachedError
 from pep.upstreams import child
@@ -58,8 +58,8 @@ async def _run(config: Config, arguments: argparse.Namespace, agent: str) -> int
             server = await child.start(
                 arguments.name, arguments.server_command, os.environ, keep_stderr=False
             )
-            bench = Bench(decisions, TaskBook(), _new_id, config.pep.list_ttl_ms)
-            return await _relay(server, bench, _place(config, arguments.name, agent))
+            parts = JudgeParts(decisions, TaskBook(), _new_id, config.pep.list_ttl_ms)
+            return await _relay(server, parts, _place(config, arguments.name, agent))
     except NeverReachedError as error:
         return console.fail(str(error))
     finally:
@@ -87,10 +87,10 @@ def _place(config: Config, name: str, agent: str) -> Place:
     return Place(name, principal, session, known.denial, known.tool_names)
 
 
-async def _relay(server: Child, bench: Bench, place: Place) -> int:
+async def _relay(server: Child, parts: JudgeParts, place: Place) -> int:
     """Until either side ends, or we are told to; the server's exit code, or 0 when it was us."""
     output = pipes.Output(sys.stdout.fileno())
-    wrap = Wrap(bench, place, output.write, server.write)
+    wrap = Wrap(parts, place, output.write, server.write)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

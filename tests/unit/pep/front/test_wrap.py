@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from pdp.api.model import Call, Decision, Effect, Principal, Reason, Session
 from pep.front.wrap import Place, Wrap
-from pep.judge.response_filter import Bench
+from pep.judge.parts import JudgeParts
 from pep.judge.tasks import TaskBook
 from tests.proxy_rig import META
 
@@ -55,8 +55,8 @@ class Rig:
         self.client: list[bytes] = []
         self.server: list[bytes] = []
         numbers = iter(range(1000))
-        bench = Bench(self.judge, TaskBook(), lambda: f"r{next(numbers)}", 1000)
-        self.wrap = Wrap(bench, PLACE, self._to_client, self._to_server)
+        parts = JudgeParts(self.judge, TaskBook(), lambda: f"r{next(numbers)}", 1000)
+        self.wrap = Wrap(parts, PLACE, self._to_client, self._to_server)
 
     async def _to_client(self, line: bytes) -> None:
         self.client.append(line)

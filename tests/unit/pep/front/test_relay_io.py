@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec import Struct
 
-from pep.front.relay import Client, relay
+from pep.front.relay_io import Client, hand_on
 from pep.mcp.headers import Lines
 
 MIB = 1024 * 1024
@@ -42,7 +42,7 @@ async def turns_of_others(answer: Whole) -> int:
     async def screen(message: bytes) -> bytes:
         return message
 
-    relaying = asyncio.ensure_future(relay(answer, screen, Client(begin, part, part, 1), []))
+    relaying = asyncio.ensure_future(hand_on(answer, screen, Client(begin, part, part, 1), []))
     turns = 0
     while not relaying.done():
         await asyncio.sleep(0)

@@ -1,0 +1,141 @@
+"""The life of one judged request: its decision, what comes of it, and what the decision service is told. Pure.
+
+Theory. An allow may have taken from limits, and a limit of concurrency counts the call from its decision
+to its end. So exactly one of two things becomes true of every allow, and the decision service hears of it
+once: the request went on and its call has ended (*finish*), or it never went on (*refund*). A request that
+was refused took nothing. A decision that nobody waited for is refunded by `decision_client`, which is the
+only one to see it.
+
+`LIFE` is all that can happen; a turn is decided once, so what is missing there is a fault of this program. Whoever drives a turn (the HTTP exchange, the stdio connection, the filter of
+responses) tells it what became of the request, in any order and as often as it likes: what comes after
+the end changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from types import MappingProxyType
+
+from pdp.api.model import Call, Decision, Effect
+from pep.choices import DenialStyle
+from pep.judge import rate_limit
+from pep.judge.enforce import Forward, Refuse, Verdict, enforce
+from pep.mcp.headers import Lines
+from pep.mcp.jsonrpc import Request
+from pep.ports import Decisions
+
+
+class State(Enum):
+    """Where a request stands."""
+
+    UNDECIDED = "undecided"
+    UNDER_WAY = "under way"
+    OVER = "over"
+
+
+class Event(Enum):
+    """What becomes of a request."""
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+    UNMET = "allowed, with an obligation that cannot be met here"
+    NEVER_SENT = "never sent"
+    ENDED = "ended"
+
+
+class Report(Enum):
+    """What the decision service is told of an allow."""
+
+    NOTHING = "nothing"
+    REFUND = "refund"
+    FINISH = "finish"
+
+
+LIFE: Mapping[tuple[State, Event], tuple[State, Report]] = MappingProxyType(
+    {
+        (State.UNDECIDED, Event.ALLOWED): (State.UNDER_WAY, Report.NOTHING),
+        (State.UNDECIDED, Event.REFUSED): (State.OVER, Report.NOTHING),
+        (State.UNDECIDED, Event.UNMET): (State.OVER, Report.REFUND),
+        (State.UNDECIDED, Event.NEVER_SENT): (State.OVER, Report.NOTHING),
+        (State.UNDECIDED, Event.ENDED): (State.OVER, Report.NOTHING),
+        (State.UNDER_WAY, Event.NEVER_SENT): (State.OVER, Report.REFUND),
+        (State.UNDER_WAY, Event.ENDED): (State.OVER, Report.FINISH),
+        # The request is gone by the time its allow arrives.
+        (State.OVER, Event.ALLOWED): (State.OVER, Report.REFUND),
+        (State.OVER, Event.UNMET): (State.OVER, Report.REFUND),
+        (State.OVER, Event.REFUSED): (State.OVER, Report.NOTHING),
+        (State.OVER, Event.NEVER_SENT): (State.OVER, Report.NOTHING),
+        (State.OVER, Event.ENDED): (State.OVER, Report.NOTHING),
+    }
+)
+
+
+class Turn:
+    """One request on its way through the proxy."""
+
+    __slots__ = ("_decision", "_decisions", "_denial", "_state")
+
+    def __init__(self, decisions: Decisions, denial: DenialStyle) -> None:
+        """`denial` says how a refused tool call is shown to the client."""
+        self._decisions = decisions
+        self._denial = denial
+        self._state = State.UNDECIDED
+        self._decision: Decision | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the request was allowed, may be sent or has been, and has not ended."""
+        return self._state is State.UNDER_WAY
+
+    @property
+    def budget_lines(self) -> Lines:
+        """Header lines that tell the client what is left of its limits, while the call is under way."""
+        if self._decision is None or not self.is_under_way:
+            return []
+        return rate_limit.lines(self._decision.limits)
+
+    async def decide(self, call: Call, request: Request) -> Verdict:
+        """Ask for the decision on `call`; what happens to its message, `request`."""
+        return self.enforce(await self._decisions.decide(call), request, era=call.protocol.era)
+
+    def enforce(self, decision: Decision, request: Request, *, era: str) -> Verdict:
+        """What happens to `request` by `decision`; from here on it is under way if it may go on."""
+        verdict = enforce(request, decision, era=era, denial=self._denial)
+        self._decision = decision
+        if isinstance(verdict, Forward):
+            self._happens(Event.ALLOWED)
+        else:
+            self._happens(Event.UNMET if decision.effect is Effect.ALLOW else Event.REFUSED)
+        return verdict
+
+    def never_sent(self) -> None:
+        """The receiver has not seen the request: what the decision took is free again."""
+        self._happens(Event.NEVER_SENT)
+
+    def end(self) -> None:
+        """The call has ended: it was answered, or nobody waits for its answer any more."""
+        self._happens(Event.ENDED)
+
+    def _happens(self, event: Event) -> None:
+        self._state, report = LIFE[self._state, event]
+        if report is Report.NOTHING or self._decision is None:
+            return
+        if report is Report.REFUND:
+            self._decisions.refund_soon(self._decision)
+        else:
+            self._decisions.finish_soon(self._decision)
+
+
+def settle_all(turns: Sequence[Turn], verdicts: Iterable[Verdict]) -> Refuse | None:
+    """End turns whose messages go on together or not at all; the first refusal, `None` when all may go on.
+
+    The questions of one message of a server are such turns: its client is asked all of them or none.
+    """
+    refusal = next((verdict for verdict in verdicts if isinstance(verdict, Refuse)), None)
+    for turn in turns:
+        if refusal is None:
+            turn.end()
+        else:
+            turn.never_sent()
+    return refusal
