@@ -176,7 +176,8 @@ def _see(watch: Watch, data: bytes | bytearray) -> Generator[Action, Any, None]:
 def _large(decoder: Decoder, watch: Watch, begun: bytearray) -> Generator[Action, Any, None]:
     """The rest of a body that is too large to hold: watched, and broken off if need be.
 
-    A piece is sent only when the one after it has been looked at, so a broken body never looks whole.
+    A piece has been looked at before it is sent, and the last one waits for the end of the body: a body
+    that is broken off never looks whole.
     """
     held = bytes(begun)
     begun.clear()
