@@ -263,6 +263,20 @@ def test_an_event_too_large_to_hold_streams_and_is_watched_to_its_end() -> None:
     assert sent(actions)[2:] == (first, False)
 
 
+def test_a_large_message_that_ends_within_a_character_is_broken_off() -> None:
+    """Some readers drop what they cannot decode, and some take the next bytes for it."""
+    for lines, begin, end in ((JSON, b"", b""), (EVENTS, b"data: ", b"\n\n")):
+        actions = broken(begin + HUGE, b"\xe2\x80" + end, lines=lines)
+        assert sent(actions)[3] is False
+
+
+def test_a_large_body_whose_compression_ends_early_is_broken_off() -> None:
+    """Its last piece waits for the end."""
+    packed = gzip.compress(HUGE + b" " * MAX_INSPECTED, 0)
+    actions = broken(packed[: MAX_INSPECTED + 100], packed[MAX_INSPECTED + 100 : -4], lines=PACKED)
+    assert sent(actions)[3] is False
+
+
 def test_an_event_too_large_to_hold_that_is_no_object_is_not_begun() -> None:
     """Nor is one whose beginning holds a word to judge."""
     for begin in (b"data: [", b'data: {"tools":['):

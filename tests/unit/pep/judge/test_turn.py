@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,13 +17,13 @@ from pdp.api.model import (
     Obligation,
     Principal,
     Protocol,
-    Reason,
     Session,
 )
 from pep.judge.enforce import Forward, Refuse
 from pep.judge.turn import LIFE, Event, Report, State, Turn, settle_all
 from pep.mcp.jsonrpc import Request
 from pep.mcp.methods import LEGACY
+from tests.exchange_rig import Service, decision
 
 REQUEST = Request(b"", 7, "tools/call", {"name": "add"})
 CALL = Call(
@@ -35,34 +34,8 @@ CALL = Call(
 LIMIT = LimitResult(name="l", scope="session", max=5, window=60, cost=1, remaining=4, passed=True)
 
 
-def decision(effect: Effect = Effect.ALLOW, **more: Any) -> Decision:
-    return Decision(decision_id="d", effect=effect, reason=Reason("code", "No."), **more)
-
-
 ALLOW, DENY = decision(), decision(Effect.DENY)
 UNMET = decision(obligations=(Obligation("unheard of"),))
-
-
-class Service:
-    """A decision service that decides as it was told to, and remembers what it hears."""
-
-    def __init__(self, answer: Decision = ALLOW) -> None:
-        self.answer = answer
-        self.calls: list[Call] = []
-        self.reports: list[str] = []
-
-    async def decide(self, call: Call) -> Decision:
-        self.calls.append(call)
-        return self.answer
-
-    def refund_soon(self, decision: Decision) -> None:
-        self.reports.append("refund")
-
-    def finish_soon(self, decision: Decision) -> None:
-        self.reports.append("finish")
-
-    def report_soon(self, call: Call, reason: Reason) -> None:
-        raise AssertionError
 
 
 STEPS = {
@@ -100,7 +73,7 @@ def test_the_decision_service_hears_once_what_became_of_an_allow(
     script: str, reports: list[str]
 ) -> None:
     """And nothing of what was refused, since that took nothing."""
-    service = Service()
+    service = Service(ALLOW)
     turn = Turn(service, "result")
     for step in script.split(", "):
         STEPS[step](turn)
@@ -116,7 +89,7 @@ def test_whatever_happens_an_allow_that_has_ended_is_settled_once(
     answer: str, before: list[str], after: list[str]
 ) -> None:
     """Not never, which would leave a place taken; not twice, which would free somebody else's."""
-    service = Service()
+    service = Service(ALLOW)
     turn = Turn(service, "result")
     for step in [*before, answer, *after]:
         STEPS[step](turn)
@@ -138,7 +111,7 @@ def test_the_table_knows_every_event_in_every_state_but_a_second_decision() -> N
 
 def test_a_turn_is_decided_once() -> None:
     """A second decision would hide what the first has taken."""
-    turn = Turn(Service(), "result")
+    turn = Turn(Service(ALLOW), "result")
     turn.enforce(ALLOW, REQUEST, era=LEGACY)
     with pytest.raises(KeyError):
         turn.enforce(ALLOW, REQUEST, era=LEGACY)
@@ -184,7 +157,7 @@ def test_the_questions_of_one_message_are_asked_together_or_not_at_all(
     answers: list[Decision], reports: list[str]
 ) -> None:
     """One refusal gives back what all the others took."""
-    service = Service()
+    service = Service(ALLOW)
     turns = [Turn(service, "result") for _ in answers]
     verdicts = [
         turn.enforce(answer, REQUEST, era=LEGACY)
