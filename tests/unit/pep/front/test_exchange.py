@@ -289,7 +289,7 @@ async def test_a_server_that_is_run_here_gets_the_plain_message() -> None:
 
 async def test_a_tool_that_two_readers_could_name_differently_is_not_judged() -> None:
     """Unless the server's section lets names be any text."""
-    odd = {**CALL, "params": {"name": "add\u00a0"}}
+    odd = {**CALL, "params": {"name": "tool/add"}}
     rig = ExchangeRig()
     assert "error" in (await rig.request(odd, LEGACY)).json()
     assert rig.service.calls == []
