@@ -17,9 +17,9 @@ import data.mcp.rules.resources.subscriptions
 import data.mcp.rules.servers.limits
 import data.mcp.rules.servers.shadow
 import data.mcp.rules.servers.unknown
-import data.mcp.rules.target.action
-import data.mcp.rules.target.arguments
-import data.mcp.rules.target.rate_limit
+import data.mcp.rules.yaml_rule.action
+import data.mcp.rules.yaml_rule.arguments
+import data.mcp.rules.yaml_rule.rate_limit
 import future.keywords.not
 
 # METADATA

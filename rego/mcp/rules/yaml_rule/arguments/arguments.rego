@@ -5,7 +5,7 @@
 #   - input: schema.input
 # custom:
 #   code: arguments_invalid
-package mcp.rules.target.arguments
+package mcp.rules.yaml_rule.arguments
 
 import data.mcp.lib.rules
 

@@ -3,7 +3,7 @@
 # description: What `action` says, and what `default` says of everything without a rule.
 # schemas:
 #   - input: schema.input
-package mcp.rules.target.action
+package mcp.rules.yaml_rule.action
 
 import data.mcp.lib.rules
 

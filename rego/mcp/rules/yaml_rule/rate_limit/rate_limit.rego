@@ -5,7 +5,7 @@
 #   - input: schema.input
 # custom:
 #   code: rate_limited
-package mcp.rules.target.rate_limit
+package mcp.rules.yaml_rule.rate_limit
 
 import data.mcp.lib.defaults
 import data.mcp.lib.rules

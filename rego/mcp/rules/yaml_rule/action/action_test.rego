@@ -1,7 +1,7 @@
-package mcp.rules.target.action_test
+package mcp.rules.yaml_rule.action_test
 
 import data.mcp.lib.calls_test as calls
-import data.mcp.rules.target.action
+import data.mcp.rules.yaml_rule.action
 
 servers(rule) := {"files": {"tools": {"read": rule}}}
 

@@ -1,7 +1,7 @@
-package mcp.rules.target.rate_limit_test
+package mcp.rules.yaml_rule.rate_limit_test
 
 import data.mcp.lib.calls_test as calls
-import data.mcp.rules.target.rate_limit
+import data.mcp.rules.yaml_rule.rate_limit
 
 servers(value) := {"files": {"tools": {"read": {"rate_limit": value}}}}
 

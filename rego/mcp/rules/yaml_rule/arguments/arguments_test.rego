@@ -1,7 +1,7 @@
-package mcp.rules.target.arguments_test
+package mcp.rules.yaml_rule.arguments_test
 
 import data.mcp.lib.calls_test as calls
-import data.mcp.rules.target.arguments
+import data.mcp.rules.yaml_rule.arguments
 
 servers(value) := {"files": {"tools": {"read": {"arguments": value}}}}
 
