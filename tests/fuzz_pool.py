@@ -219,11 +219,10 @@ class Site:
         assert sum(not one.is_ended for one in self.children) <= _PROCESSES
         pool = self.bridge._pool
         assert 0 <= pool._storage.size <= _STORED
-        heard = {
-            place.conversation.child.pid for place in pool._places.values() if place.conversation
-        }
+        processes = pool._processes.values()
+        heard = {one.conversation.child.pid for one in processes if one.conversation}
         for child in self.children:
-            assert child.is_ended or child.is_crashed or child.pid in heard or pool._ending
+            assert child.is_ended or child.is_crashed or child.pid in heard
 
     async def close(self) -> None:
         while self.open:

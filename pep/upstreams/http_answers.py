@@ -11,7 +11,8 @@ from msgspec import Struct
 from pep.errors import Refusal
 from pep.judge.enforce import refuse
 from pep.mcp.jsonrpc import ReplyTo
-from pep.upstreams.conversation import Conversation
+from pep.upstreams.child_conversation import ChildConversation
+from pep.upstreams.reading import next_message
 from pep.upstreams.stream import Stream
 
 _PING_SECONDS = 15.0
@@ -81,7 +82,7 @@ class EventAnswer:
 
     def __init__(
         self,
-        conversation: Conversation,
+        conversation: ChildConversation,
         stream: Stream,
         lines: RawLines,
         *,
@@ -108,9 +109,9 @@ class EventAnswer:
         if self._primes:
             yield b"id: %d-%d\r\nretry: %d\r\ndata: \r\n\r\n" % (number, self._seen, _RETRY_MS)
         while True:
-            found = await self._stream.after(self._seen, self._poll_seconds or _PING_SECONDS)
-            if found is not None:
-                self._seen, message = found
+            news = await next_message(self._stream, self._seen, self._poll_seconds or _PING_SECONDS)
+            if news is not None:
+                self._seen, message = news
                 name = b"id: %d-%d\r\n" % (number, self._seen) if self._primes else b""
                 yield b"event: message\r\n" + name + b"data: " + message + b"\r\n\r\n"
             elif self._stream.is_done or self._poll_seconds:

@@ -15,14 +15,17 @@ from typing import Any
 from pep.errors import HeaderMismatch
 from pep.mcp.addressing import Addressed
 from pep.ports import LostError
-from pep.upstreams.conversation import Conversation
+from pep.upstreams.child_conversation import ChildConversation
+from pep.upstreams.reading import next_message
 
 _SECONDS = 10.0
 _MOST_PAGES = 64
 _MOST_BYTES = 8 * 1024 * 1024
 
 
-async def check_parameters(conversation: Conversation, body: bytes, lines: dict[str, str]) -> None:
+async def check_parameters(
+    conversation: ChildConversation, body: bytes, lines: dict[str, str]
+) -> None:
     """Raises `HeaderMismatch`, or `LostError` when the server does not say what is mirrored."""
     params = json.loads(body)["params"]
     schemas = await _schemas(conversation, params["_meta"])
@@ -42,7 +45,7 @@ def _validator() -> Callable[..., Any]:
     return validate_mcp_param_headers
 
 
-async def _schemas(conversation: Conversation, meta: dict[str, Any]) -> dict[str, Any]:
+async def _schemas(conversation: ChildConversation, meta: dict[str, Any]) -> dict[str, Any]:
     """The schemas of the tools that mirror arguments, by name."""
     if conversation.mirrored is not None:
         return conversation.mirrored
@@ -53,7 +56,7 @@ async def _schemas(conversation: Conversation, meta: dict[str, Any]) -> dict[str
     return await asyncio.shield(survey)
 
 
-async def _survey(conversation: Conversation, meta: dict[str, Any]) -> dict[str, Any]:
+async def _survey(conversation: ChildConversation, meta: dict[str, Any]) -> dict[str, Any]:
     own_meta = {key: value for key, value in meta.items() if key != "progressToken"}
     schemas: dict[str, Any] = {}
     left = _MOST_BYTES
@@ -76,14 +79,14 @@ async def _survey(conversation: Conversation, meta: dict[str, Any]) -> dict[str,
     raise LostError("the server does not say which arguments its tools mirror")
 
 
-async def _page(conversation: Conversation, meta: dict[str, Any], cursor: str) -> bytes:
+async def _page(conversation: ChildConversation, meta: dict[str, Any], cursor: str) -> bytes:
     """One answer to `tools/list`, asked under a number that no client's request has."""
     params = {"_meta": meta} | ({"cursor": cursor} if cursor else {})
     message = {"jsonrpc": "2.0", "id": 0, "method": "tools/list", "params": params}
     asked = Addressed("tools/list", raw_id=b"0")
     stream = await conversation.ask(json.dumps(message).encode(), asked, is_ours=True)
     try:
-        answer = await stream.after(0, None)
+        answer = await next_message(stream, 0, None)
     finally:
         conversation.leave(stream)
     return b"{}" if answer is None else answer[1]

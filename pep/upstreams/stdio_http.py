@@ -21,11 +21,12 @@ from pep.mcp.headers import HANDSHAKE_VERSIONS, Lines
 from pep.mcp.jsonrpc import NO_REPLY, ReplyTo
 from pep.mcp.methods import LEGACY, MODERN
 from pep.ports import Answer
-from pep.upstreams.conversation import Conversation
+from pep.upstreams.child_conversation import ChildConversation
 from pep.upstreams.http_answers import EventAnswer, WholeAnswer, head_status, refused
 from pep.upstreams.param_headers import check_parameters
+from pep.upstreams.reading import next_message
 from pep.upstreams.shares import ChildKey
-from pep.upstreams.stdio_pool import Pool, Start
+from pep.upstreams.stdio_pool import Pool, StartChild
 from pep.upstreams.stream import Stream
 
 # A silent call's headers go out after so long, as an event stream: proxies on the way give up else.
@@ -52,7 +53,7 @@ class _Posted(Struct, frozen=True):
 class Bridge:
     """All servers with a command."""
 
-    def __init__(self, now: Callable[[], float], start: Start | None = None) -> None:
+    def __init__(self, now: Callable[[], float], start: StartChild | None = None) -> None:
         """`now` is a monotonic clock; `start` starts a server's process, else as configured."""
         self._pool = Pool(now, start) if start else Pool(now)
 
@@ -107,12 +108,12 @@ class Bridge:
         poll_seconds = posted.server.poll_ms / 1000
         return EventAnswer(conversation, stream, session, primes=keeps, poll_seconds=poll_seconds)
 
-    async def _begin(self, key: ChildKey, server: Server) -> Conversation:
+    async def _begin(self, key: ChildKey, server: Server) -> ChildConversation:
         """A new session; its client learns the id with the answer, so without one it is nobody's."""
         try:
             return await self._pool.open(key, server)
         except asyncio.CancelledError:
-            self._pool.retire(key)
+            self._pool.retire_soon(key)
             raise
 
     async def _modern(self, posted: _Posted, caller: str) -> Answer:
@@ -153,10 +154,10 @@ class Bridge:
     async def _delete(self, server: Server, headers: dict[str, str], caller: str) -> Answer:
         self._session(server, headers, caller)
         key = ChildKey(LEGACY, server.name, caller, headers["mcp-session-id"])
-        await asyncio.shield(self._pool.retire(key))
+        await self._pool.retire(key)
         return WholeAnswer(200, ((b"content-length", b"0"),), b"")
 
-    def _session(self, server: Server, headers: dict[str, str], caller: str) -> Conversation:
+    def _session(self, server: Server, headers: dict[str, str], caller: str) -> ChildConversation:
         session_id = headers.get("mcp-session-id", "")
         if not session_id:
             raise InvalidRequest("Bad Request: Missing session ID")
@@ -168,13 +169,13 @@ class Bridge:
 
 async def _whole(stream: Stream) -> Answer | None:
     """The answer as one JSON message, `None` when it is more, or takes its time."""
-    first = await stream.after(0, _QUIET_SECONDS)
+    first = await next_message(stream, 0, _QUIET_SECONDS)
     if first is None or not stream.is_whole(first[0]):
         return None
     return WholeAnswer.of(head_status(first[1]), first[1])
 
 
-def _resumed(conversation: Conversation, event_id: str) -> tuple[Stream, int]:
+def _resumed(conversation: ChildConversation, event_id: str) -> tuple[Stream, int]:
     """The stream that the client comes back to, and how much of it it has seen."""
     match = _EVENT_ID.fullmatch(event_id)
     stream = conversation.kept(int(match[1]), int(match[2])) if match else None

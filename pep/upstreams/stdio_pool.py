@@ -1,24 +1,24 @@
-"""The processes of servers that are run here: started when somebody needs one, ended when nobody does.
+"""The processes of servers that are run here: started when somebody needs one, ended when nobody does. Edge.
 
-A process takes its place from before its start until after its end, so that there are never more
-than configured. Starts and ends hold up nobody but those who wait for this very process.
+`places` decides who has a process; here they are started, heard and ended. Starts and ends hold up nobody
+but those who wait for this very process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 
 from pep.config import Server
-from pep.mcp.methods import MODERN
-from pep.ports import BusyError, LostError, NeverSentCancelledError
+from pep.ports import LostError, NeverSentCancelledError
 from pep.upstreams import child
 from pep.upstreams.child import Child
-from pep.upstreams.conversation import Conversation
-from pep.upstreams.shares import ChildKey, Held, NoRoomError, leaving
+from pep.upstreams.child_conversation import ChildConversation
+from pep.upstreams.places import ENDED_ITSELF, IDLE, SETTINGS_CHANGED, Action, Place, Places, Start
+from pep.upstreams.shares import ChildKey
 from pep.upstreams.stream import Storage
 from tipstaff.common.lifelong import heard
 
@@ -27,7 +27,7 @@ _SWEEP_SECONDS = 1.0
 
 log = structlog.get_logger("pep.child")
 
-Start = Callable[[Server], Awaitable[Child]]
+StartChild = Callable[[Server], Awaitable[Child]]
 
 
 async def start(server: Server) -> Child:
@@ -37,177 +37,158 @@ async def start(server: Server) -> Child:
     return await child.start(server.name, server.command, environment, keep_stderr=True)
 
 
-class _Place:
-    """One process's place."""
+class _Process:
+    """The tasks of one place: its process is started, then heard, and at last ended."""
 
-    def __init__(self, server: Server, opening: asyncio.Task[Conversation]) -> None:
-        self.server = server
-        self.opening = opening
+    def __init__(self) -> None:
+        self.opening: asyncio.Task[ChildConversation]
         self.hearing: asyncio.Task[None] | None = None
-
-    @property
-    def conversation(self) -> Conversation | None:
-        """The conversation with it, once it has been started."""
-        if not self.opening.done() or self.opening.cancelled() or self.opening.exception():
-            return None
-        return self.opening.result()
-
-    def held(self, key: ChildKey) -> Held:
-        """What the place is, to those who want it."""
-        conversation = self.conversation
-        if conversation is None:
-            return Held(key, 0.0, is_idle=False)
-        is_heard = conversation.own.readers > 0
-        return Held(key, conversation.used_at, conversation.is_idle, is_heard)
+        self.ending: asyncio.Task[None] | None = None
+        self.conversation: ChildConversation | None = None
 
 
 class Pool:
     """The processes of all servers."""
 
-    def __init__(self, now: Callable[[], float], start: Start = start) -> None:
+    def __init__(self, now: Callable[[], float], start_child: StartChild = start) -> None:
         """`now` is a monotonic clock."""
         self._now = now
-        self._start = start
-        self._storage = Storage()
-        self._places: dict[ChildKey, _Place] = {}
-        self._ending: dict[asyncio.Task[None], ChildKey | None] = {}
+        self._start_child = start_child
+        self._storage = Storage(on_drop=_log_drop)
+        self._places = Places()
+        self._processes: dict[Place, _Process] = {}
 
-    async def open(self, key: ChildKey, server: Server) -> Conversation:
+    async def open(self, key: ChildKey, server: Server) -> ChildConversation:
         """The conversation with that child, which is started if need be.
 
         Raises `BusyError` when there is no room for it, `NeverReachedError` when it cannot start.
         """
-        place = self._places.get(key)
-        if place is not None and self._is_outdated(key, place, server):
-            self._retire_outdated(key)
-            place = None
-        place = place or self._take_place(key, server)
+        self._carry_out(self._places.renew(key, server))
+        place, actions = self._places.want(key, server)
+        self._carry_out(actions)
         try:
-            conversation = await asyncio.shield(place.opening)
+            conversation = await asyncio.shield(self._processes[place].opening)
         except asyncio.CancelledError as error:
             raise NeverSentCancelledError from error
         conversation.used_at = self._now()
         return conversation
 
-    def find(self, key: ChildKey) -> Conversation | None:
+    def find(self, key: ChildKey) -> ChildConversation | None:
         """The conversation with that child, `None` when there is none."""
-        place = self._places.get(key)
-        conversation = place.conversation if place else None
+        place = self._places.find(key)
+        conversation = None if place is None else self._processes[place].conversation
         if conversation is not None:
             conversation.used_at = self._now()
         return conversation
 
     def take_over(self, servers: Sequence[Server]) -> None:
-        """There are these servers from now on: processes of others end, and idle ones of changed ones.
+        """There are these servers from now on; see `Places.take_over`."""
+        self._carry_out(self._places.take_over(servers))
 
-        A legacy session whose server has changed goes on with its process, which holds its state.
-        """
-        wanted = {server.name: server for server in servers}
-        for key, place in list(self._places.items()):
-            server = wanted.get(key.server)
-            if server is None or self._is_outdated(key, place, server):
-                self._retire_outdated(key)
+    async def retire(self, key: ChildKey) -> None:
+        """End that child, if it runs."""
+        place = self._places.find(key)
+        if place is not None:
+            self.retire_soon(key)
+            await self._ended(place)
 
-    def _is_outdated(self, key: ChildKey, place: _Place, server: Server) -> bool:
-        """Whether a process was started by other settings, and nobody loses anything by its end."""
-        is_idle = place.conversation is not None and place.conversation.is_idle
-        return key.era == MODERN and place.server != server and is_idle
-
-    def _retire_outdated(self, key: ChildKey) -> None:
-        log.info("server ended, since its settings have changed", server=key.server)
-        self.retire(key)
-
-    def retire(self, key: ChildKey, *, makes_room: bool = False) -> asyncio.Task[None]:
-        """End that child, if it runs. It keeps its place until then, unless it has to make room."""
-        place = self._places.pop(key, None)
-        ending = asyncio.ensure_future(self._end(place))
-        self._ending[ending] = None if makes_room or place is None else key
-        ending.add_done_callback(self._ending.pop)
-        return ending
+    def retire_soon(self, key: ChildKey) -> None:
+        """End that child, if it runs, without waiting."""
+        self._carry_out(self._places.retire(key))
 
     async def close(self) -> None:
         """End every child."""
-        for key in list(self._places):
-            self.retire(key)
-        await asyncio.gather(*self._ending)
-
-    def _take_place(self, key: ChildKey, server: Server) -> _Place:
-        held = [
-            place.held(other)
-            for other, place in self._places.items()
-            if other.server == server.name
-        ]
-        held += [
-            Held(other, 0.0, is_idle=False)
-            for other in self._ending.values()
-            if other is not None and other.server == server.name
-        ]
-        try:
-            victim = leaving(held, key, server.max_processes)
-        except NoRoomError as error:
-            raise BusyError(str(error)) from error
-        ended = self.retire(victim, makes_room=True) if victim else None
-        place = _Place(server, asyncio.ensure_future(self._opened(key, server, ended)))
-        place.opening.add_done_callback(lambda task: self._has_opened(key, place, task))
-        self._places[key] = place
-        return place
-
-    async def _opened(
-        self, key: ChildKey, server: Server, ended: asyncio.Task[None] | None
-    ) -> Conversation:
-        if ended is not None:
-            await ended
-        process = await self._start(server)
-        return Conversation(process, key.era, key.caller, self._now, self._storage)
-
-    def _has_opened(self, key: ChildKey, place: _Place, task: asyncio.Task[Conversation]) -> None:
-        conversation = place.conversation
-        if conversation is not None:
-            hearing = asyncio.ensure_future(self._hear(key, conversation))
-            place.hearing = heard("a server heard", hearing)
-        elif self._places.get(key) is place:
-            error = "cancelled" if task.cancelled() else str(task.exception())
-            log.warning("server not started", server=key.server, error=error)
-            del self._places[key]
-
-    async def _hear(self, key: ChildKey, conversation: Conversation) -> None:
-        try:
-            await conversation.hear()
-        finally:
-            place = self._places.get(key)
-            if place is not None and place.conversation is conversation:
-                self._tell_end(key, conversation.child)
-                self.retire(key)
-
-    @staticmethod
-    def _tell_end(key: ChildKey, ended: Child) -> None:
-        """A server that ends with exit code 0 has come to an ordinary end."""
-        code = ended.exit_code
-        tell = log.info if code == 0 else log.warning
-        tell("server ended by itself", server=key.server, pid=ended.pid, exit_code=code)
-
-    async def _end(self, place: _Place | None) -> None:
-        """End what was started, if it was."""
-        if place is None:
-            return
-        await asyncio.wait({place.opening})
-        if place.conversation is None:
-            return
-        await place.conversation.end()
-        if place.hearing is not None:
-            (failure,) = await asyncio.gather(place.hearing, return_exceptions=True)
-            if failure is not None and not isinstance(failure, LostError):
-                log.error("server not heard to its end", error=repr(failure))
+        for key in self._places.owners():
+            self.retire_soon(key)
+        endings = [process.ending for process in self._processes.values() if process.ending]
+        await asyncio.gather(*endings)
 
     async def sweep(self) -> None:
         """End what nobody has used for long, again and again."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            now = self._now()
-            for key, place in list(self._places.items()):
-                conversation = place.conversation
-                if conversation is None or not conversation.is_idle:
-                    continue
-                if now - conversation.used_at > place.server.idle_seconds:
-                    log.info("idle server ended", server=key.server, pid=conversation.child.pid)
-                    self.retire(key)
+            self._carry_out(self._places.sweep(self._now()))
+
+    def _carry_out(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Start):
+                self._start(action.place, action.after)
+            else:
+                self._tell_end(action.place, action.reason)
+                process = self._processes[action.place]
+                ending = asyncio.ensure_future(self._end(action.place, process))
+                process.ending = heard("a server ended", ending)
+
+    def _start(self, place: Place, after: Place | None) -> None:
+        process = self._processes[place] = _Process()
+        process.opening = asyncio.ensure_future(self._opened(place, process, after))
+        process.opening.add_done_callback(_mark_retrieved)
+
+    async def _opened(
+        self, place: Place, process: _Process, after: Place | None
+    ) -> ChildConversation:
+        if after is not None:
+            await self._ended(after)
+        key = place.key
+        try:
+            started = await self._start_child(place.server)
+        except Exception as error:
+            if self._places.failed(place):
+                log.warning("server not started", server=key.server, error=str(error))
+                del self._processes[place]
+            raise
+        conversation = ChildConversation(started, key.era, key.caller, self._now, self._storage)
+        self._places.opened(place, conversation)
+        process.conversation = conversation
+        hearing = asyncio.ensure_future(self._hear(place, conversation))
+        process.hearing = heard("a server heard", hearing)
+        return conversation
+
+    async def _hear(self, place: Place, conversation: ChildConversation) -> None:
+        try:
+            await conversation.hear()
+        finally:
+            self._carry_out(self._places.ended_itself(place))
+
+    async def _ended(self, place: Place) -> None:
+        """Wait for the end of a place that was retired."""
+        process = self._processes.get(place)
+        if process is not None and process.ending is not None:
+            await asyncio.shield(process.ending)
+
+    async def _end(self, place: Place, process: _Process) -> None:
+        """End what was started, if it was."""
+        try:
+            await asyncio.wait({process.opening})
+            if process.conversation is None:
+                return
+            await process.conversation.end()
+            if process.hearing is not None:
+                (failure,) = await asyncio.gather(process.hearing, return_exceptions=True)
+                if failure is not None and not isinstance(failure, LostError):
+                    log.error("server not heard to its end", error=repr(failure))
+        finally:
+            self._places.ended(place)
+            del self._processes[place]
+
+    def _tell_end(self, place: Place, reason: str) -> None:
+        conversation, server = self._processes[place].conversation, place.key.server
+        if reason == SETTINGS_CHANGED:
+            log.info("server ended, since its settings have changed", server=server)
+        elif conversation is not None and reason == IDLE:
+            log.info("idle server ended", server=server, pid=conversation.child.pid)
+        elif conversation is not None and reason == ENDED_ITSELF:
+            ended = conversation.child
+            # A server that ends with exit code 0 has come to an ordinary end.
+            tell = log.info if ended.exit_code == 0 else log.warning
+            tell("server ended by itself", server=server, pid=ended.pid, exit_code=ended.exit_code)
+
+
+def _log_drop(caller: str, size: int) -> None:
+    log.warning("unread messages dropped", caller=caller, bytes=size)
+
+
+def _mark_retrieved(opening: asyncio.Task[ChildConversation]) -> None:
+    """A failure is told to whoever waits; when nobody does any more it has been logged already."""
+    if not opening.cancelled():
+        opening.exception()

@@ -1,4 +1,4 @@
-"""What a child has said for one request, until it has been read; bounded, and charged to its caller.
+"""What a child has said for one request, until it has been read; bounded, and charged to its caller. Pure.
 
 Every caller's unread messages share one storage. When it is full, the caller with the most in it
 loses his largest stream: whoever does not read what he asked for holds up nobody, and fills nothing.
@@ -6,10 +6,8 @@ loses his largest stream: whoever does not read what he asked for holds up nobod
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, deque
-
-import structlog
+from collections.abc import Callable
 
 from pep.mcp.addressing import Addressed
 from pep.ports import LostError
@@ -19,15 +17,16 @@ _MOST_MESSAGES = 256
 _MOST_BYTES = 4 * 1024 * 1024
 STORAGE_BYTES = 64 * 1024 * 1024
 
-log = structlog.get_logger("pep.child")
-
 
 class Storage:
     """The bytes that all streams hold."""
 
-    def __init__(self, most: int = STORAGE_BYTES) -> None:
-        """Hold at most so many."""
+    def __init__(
+        self, most: int = STORAGE_BYTES, on_drop: Callable[[str, int], None] | None = None
+    ) -> None:
+        """Hold at most so many; `on_drop` hears whose stream gave way, and how many bytes it held."""
         self._most = most
+        self._on_drop = on_drop
         self._streams: set[Stream] = set()
         self._by_caller: Counter[str] = Counter()
         self.size = 0
@@ -44,9 +43,10 @@ class Storage:
             del self._by_caller[stream.caller]
         while self.size > self._most:
             ((caller, _),) = self._by_caller.most_common(1)
-            streams = (one for one in self._streams if one.caller == caller)
-            largest = max(streams, key=lambda one: (not one.readers, one.size))
-            log.warning("unread messages dropped", caller=caller, bytes=largest.size)
+            streams = (other for other in self._streams if other.caller == caller)
+            largest = max(streams, key=lambda other: (not other.readers, other.size))
+            if self._on_drop is not None:
+                self._on_drop(caller, largest.size)
             largest.cut()
 
 
@@ -54,14 +54,15 @@ class Stream:
     """The messages for one request, or on the client's own stream."""
 
     def __init__(
-        self, number: int, asked: Addressed | None, caller: str, storage: Storage, *, keeps: bool
+        self, number: int, request: Addressed | None, caller: str, storage: Storage, *, keeps: bool
     ) -> None:
-        """`asked` is the request, `None` for the client's own stream.
+        """`request` is what a client has asked, `None` for the client's own stream.
 
-        `keeps` keeps what has been read, too, for a client that may come back for it.
+        `keeps` keeps what has been read, too, for a client that may come back for it. Whoever waits for
+        news of the stream adds a function to `wakers`.
         """
         self.number = number
-        self.asked = asked
+        self.request = request
         self.caller = caller
         self.keeps = keeps
         self.readers = 0
@@ -73,7 +74,7 @@ class Stream:
         self._storage = storage
         self._messages: deque[bytes] = deque()
         self._count = 0
-        self._news = asyncio.Event()
+        self.wakers: set[Callable[[], None]] = set()
 
     @property
     def count(self) -> int:
@@ -93,12 +94,12 @@ class Stream:
         self._grow(len(message))
         while len(self._messages) > _MOST_MESSAGES or self.size - len(message) > _MOST_BYTES:
             self._drop_first()
-        self._news.set()
+        self._wake()
 
     def finish(self, *, is_lost: bool = False) -> None:
         """There will be no more."""
         self.is_done, self._is_lost = True, self._is_lost or is_lost
-        self._news.set()
+        self._wake()
 
     def release(self) -> None:
         """Nobody comes back for it: what no reader waits for is forgotten."""
@@ -116,19 +117,16 @@ class Stream:
         """Whether nothing comes after `seen` messages."""
         return self.is_done and not self._is_lost and self._count <= seen
 
-    async def after(self, seen: int, seconds: float | None) -> tuple[int, bytes] | None:
-        """The first message after `seen` of them, and how many it makes; waits so long for it.
+    def has_news(self, seen: int) -> bool:
+        """Whether there is a message after `seen` of them, or will never be one."""
+        return self._count > seen or self.is_done
 
-        `None` when there is none, which is for good when `is_done`. Raises `LostError`.
+    def after(self, seen: int) -> tuple[int, bytes] | None:
+        """The first message after `seen` of them, and how many it makes; `None` when there is none.
+
+        Raises `LostError` when there will be none because the stream is broken off.
         """
         self._forget(seen)
-        try:
-            async with asyncio.timeout(seconds):
-                while self._count <= seen and not self.is_done:
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            return None
         first = self._count - len(self._messages)
         if max(seen, first) < self._count:
             index = max(0, seen - first)
@@ -137,6 +135,10 @@ class Stream:
         if self._is_lost:
             raise LostError("the server's process has ended, or its answer was not read")
         return None
+
+    def _wake(self) -> None:
+        for waker in tuple(self.wakers):
+            waker()
 
     def _forget(self, seen: int) -> None:
         """What has been read is needed no more, unless somebody may come back for it."""

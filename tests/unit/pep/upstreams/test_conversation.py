@@ -1,335 +1,360 @@
-"""Which line of a child is whose, and what does not end it; without a process."""
+"""Which of a child's lines is for which request, as scripts: no process, no socket, no clock."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pep.errors import InvalidRequest
 from pep.mcp.addressing import SUBSCRIPTION_KEY, read
-from pep.ports import BusyError, LostError, NeverSentCancelledError
-from pep.upstreams import conversation as module
-from pep.upstreams.conversation import ABANDONED_SECONDS, Conversation
+from pep.ports import BusyError, LostError
+from pep.upstreams.conversation import (
+    ABANDONED_SECONDS,
+    MOST_DONE,
+    MOST_UNDER_WAY,
+    Conversation,
+    Drop,
+    ForgetTools,
+    WriteAside,
+)
 from pep.upstreams.stream import Storage, Stream
-from tests.scripted_child import Clock, ScriptedChild, notification, request, result, settle
+from tests.scripted_child import notification, request, result
+
+LEGACY, MODERN = "legacy", "modern"
+NOW = 1000.0
 
 
-class Talk:
-    """A conversation that is being heard."""
+class Script:
+    """A conversation, the lines that were written to its child, and the names of its streams."""
 
     def __init__(self, era: str) -> None:
-        self.child = ScriptedChild()
-        self.clock = Clock()
         self.storage = Storage()
-        self.it = Conversation(self.child, era, "ann", self.clock, self.storage)  # type: ignore[arg-type]
-        self.hearing = asyncio.ensure_future(self.it.hear())
+        self.it = Conversation(era, "ann", self.storage)
+        self.written: list[Any] = []
+        self.names: dict[Stream, str] = {self.it.own: "own"}
+        self.seen: dict[Stream, int] = {}
 
-    async def ask(self, method: str, request_id: Any, *, keeps: bool = False, **params: Any) -> Stream:  # fmt: skip
-        message = request(method, request_id, **params)
-        return await self.it.ask(message, read(message), keeps=keeps)
+    def ask(self, name: str, request_id: Any, method: str = "tools/call", **more: Any) -> Stream:
+        options = {key: more.pop(key) for key in ("keeps", "is_ours") if key in more}
+        message = request(method, request_id, **more)
+        stream, line = self.it.request(message, read(message), **options)
+        self.written.append(json.loads(line))
+        self.names[stream] = name
+        return stream
 
-    async def tell(self, method: str, **params: Any) -> None:
+    def notify(self, method: str, **params: Any) -> tuple[str | None, Any]:
+        """What is cancelled, and what is written."""
         message = notification(method, **params)
-        await self.it.tell(message, read(message))
+        cancelled, line = self.it.notification(message, read(message))
+        return cancelled and self.names[cancelled], line and json.loads(line)
 
-    async def say(self, *lines: Any) -> None:
-        self.child.say(*lines)
-        await settle()
-
-
-@contextlib.asynccontextmanager
-async def talk(era: str) -> AsyncIterator[Talk]:
-    one = Talk(era)
-    try:
-        yield one
-    finally:
-        await one.it.end()
-        await one.hearing
-
-
-async def said(stream: Stream, seen: int = 0) -> list[Any]:
-    """What there is of the stream now."""
-    found = []
-    while seen < stream.count and (message := await stream.after(seen, 0)) is not None:
-        seen, text = message
-        found.append(json.loads(text))
-    return found
+    def say(self, *lines: Any) -> dict[str, list[Any]]:
+        """What came of these lines: the new messages of each stream, and what else is to be done."""
+        outcome: dict[str, list[Any]] = {}
+        for line in lines:
+            for action in self.it.line(
+                json.dumps(line).encode() if isinstance(line, dict) else line
+            ):
+                outcome.setdefault(type(action).__name__, []).append(shown(action))
+        for stream, name in self.names.items():
+            seen = self.seen.get(stream, 0)
+            while stream.count > seen and (news := stream.after(seen)) is not None:
+                seen, message = news
+                outcome.setdefault(name, []).append(json.loads(message))
+            self.seen[stream] = seen
+        return outcome
 
 
-async def test_modern_requests_have_numbers_and_answers_their_own_ids() -> None:
-    """Two clients with the same id and the same token."""
-    async with talk("modern") as one:
-        first = await one.ask("tools/call", "x", _meta={"progressToken": "t"})
-        second = await one.ask("tools/call", "x", _meta={"progressToken": "t"})
-        assert [(line["id"], line["params"]["_meta"]["progressToken"]) for line in one.child.heard] == [(1, 1), (2, 2)]  # fmt: skip
-        await one.say(
-            notification("notifications/progress", progressToken=2, n="second"),
-            notification("notifications/progress", progressToken=1, n="first"),
-            result(2, n="second"), result(1, n="first"),
-        )  # fmt: skip
-        for stream, name in ((first, "first"), (second, "second")):
-            progress, answer = await said(stream)
-            assert progress["params"] == {"progressToken": "t", "n": name}
-            assert (answer["id"], answer["result"]["n"]) == ("x", name)
-        assert one.it.is_idle
+def shown(action: Any) -> Any:
+    if isinstance(action, WriteAside):
+        return json.loads(action.line)
+    return action.reason if isinstance(action, Drop) else True
 
 
-@pytest.mark.parametrize("era", ["legacy", "modern"])
-async def test_an_answer_to_nobody_a_second_one_and_a_bad_line_change_nothing(era: str) -> None:
-    """Ids that are equal in Python, and are not equal."""
-    async with talk(era) as one:
-        stream = await one.ask("tools/call", 1)
-        for bad in (b"true", b"1.0", b'"1"', b"[1]", b"{}", b"null", b"9"):
-            await one.say(b'{"jsonrpc":"2.0","id":%s,"result":{}}' % bad)
-        await one.say(None, b"", b"{}", b'{"id":1,"ID":1,"result":{}}', b'{"x":' + b"[" * 5000)
-        assert stream.count == 0
-        await one.say(result(1, n=1), result(1, n=2))
-        assert [answer["result"] for answer in await said(stream)] == [{"n": 1}]
-        assert not one.hearing.done()
+def progress(token: Any) -> bytes:
+    return notification("notifications/progress", progressToken=token)
 
 
-@pytest.mark.parametrize("token", [2, 99, "1", True, 1.0, [1], {"a": 1}])
-async def test_progress_of_no_call_under_way_is_nobodys(token: Any) -> None:
-    """Least of all the newest call's, under its own token."""
-    async with talk("modern") as one:
-        stream = await one.ask("tools/call", "x", _meta={"progressToken": "t"})
-        await one.say(notification("notifications/progress", progressToken=token))
-        await one.say(notification("n", _meta={SUBSCRIPTION_KEY: token}))
-        assert stream.count == 0
+def test_modern_requests_go_under_numbers_and_come_back_under_their_own_ids() -> None:
+    """Two clients of one caller with the same id and the same token."""
+    script = Script(MODERN)
+    for name in ("first", "second"):
+        script.ask(name, "x", _meta={"progressToken": "t"})
+    assert [(line["id"], line["params"]["_meta"]["progressToken"]) for line in script.written] == [
+        (1, 1), (2, 2),
+    ]  # fmt: skip
+    outcome = script.say(progress(2), result(2, n=2), result(1, n=1))
+    assert [message.get("id") for message in outcome["second"]] == [None, "x"]
+    assert outcome["second"][0]["params"] == {"progressToken": "t"}
+    assert outcome["first"][0]["result"] == {"n": 1}
+    assert script.it.is_idle(NOW)
 
 
-async def test_what_names_no_request_goes_to_the_newest_call_that_is_read() -> None:
-    """Not to a subscription, not to a question of ours; without a call to nobody."""
-    async with talk("modern") as one:
-        await one.say(notification("n"))
-        call = await one.ask("tools/call", "x")
-        listening = await one.ask("subscriptions/listen", "l")
-        message = request("tools/list", 0)
-        ours = await one.it.ask(message, read(message), is_ours=True)
-        await one.say(notification("n"), notification("n", _meta={SUBSCRIPTION_KEY: 2}))
-        assert (call.count, listening.count, ours.count) == (1, 1, 0)
-        await one.say(notification("n", progressToken=3))
-        assert ours.count == 0
-        assert (await said(listening))[0]["params"]["_meta"] == {SUBSCRIPTION_KEY: "l"}
-        assert one.it.own.count == 0
+def test_legacy_messages_pass_as_they_are() -> None:
+    """The child is one session's."""
+    script = Script(LEGACY)
+    stream = script.ask("a", "x", _meta={"progressToken": "t"})
+    line = b'{"jsonrpc": "2.0",   "id":"x","result":{}}'
+    script.it.line(line)
+    assert stream.after(0) == (1, line)
 
 
-async def test_a_legacy_notification_finds_its_call_its_client_or_waits() -> None:
-    """By its token, else the newest call that is read, else the client's own stream."""
-    async with talk("legacy") as one:
-        await one.say(notification("n", at=0))
-        assert one.it.own.count == 1
-        first = await one.ask("tools/call", 1, keeps=True, _meta={"progressToken": 1})
-        second = await one.ask("tools/call", 2, keeps=True)
-        await one.say(notification("n", progressToken=1), notification("n", progressToken=True), notification("n"))  # fmt: skip
-        await one.say(notification("n", progressToken="1"))
-        assert (first.count, second.count) == (1, 2)
-        one.it.leave(second)
-        await one.say(notification("n"))
-        assert (first.count, second.count) == (2, 2)
-        one.it.leave(first)
-        await one.say(notification("n"))
-        assert (first.count, second.count, one.it.own.count) == (2, 3, 1)
-        one.it.own.readers = 1
-        await one.say(notification("n"))
-        assert one.it.own.count == 2
+@pytest.mark.parametrize("era", [LEGACY, MODERN])
+@pytest.mark.parametrize(
+    "line", [None, b"", b"{}", b"noise", b'{"id":1,"ID":1,"result":{}}', b'{"x":' + b"[" * 5000]
+)
+def test_a_line_that_is_no_message_goes_to_nobody(era: str, line: bytes | None) -> None:
+    """Nor one that two readers read differently."""
+    script = Script(era)
+    script.ask("a", 1)
+    assert script.say(line) == {"Drop": ["no message"]}
 
 
-async def test_a_request_of_a_server_has_no_place_in_the_modern_era() -> None:
-    """It is told so, and no client of the shared child sees it, nor could answer it."""
-    async with talk("modern") as one:
-        stream = await one.ask("tools/call", 1)
-        await one.say(request("elicitation/create", 7))
-        assert stream.count == 0
-        assert (one.child.heard[1]["id"], one.child.heard[1]["error"]["code"]) == (7, -32601)
-    async with talk("legacy") as one:
-        stream = await one.ask("tools/call", 1)
-        await one.say(request("elicitation/create", 7))
-        assert (await said(stream))[0]["method"] == "elicitation/create"
+@pytest.mark.parametrize("era", [LEGACY, MODERN])
+@pytest.mark.parametrize("answer", [b"9", b'"1"', b"-1"])
+def test_an_answer_to_no_request_under_way_goes_to_nobody(era: str, answer: bytes) -> None:
+    """Nor a second answer."""
+    script = Script(era)
+    script.ask("a", 1)
+    line = b'{"jsonrpc":"2.0","id":%s,"result":{}}'
+    dropped = {"Drop": ["an answer to no request that is under way"]}
+    assert script.say(line % answer) == dropped
+    assert list(script.say(line % b"1")) == ["a"]
+    assert script.say(line % b"1") == dropped
 
 
-async def test_only_the_request_of_one_client_is_cancelled_and_by_its_number() -> None:
-    """Not by the number itself, and not when two clients have the same id."""
-    async with talk("modern") as one:
-        mine = await one.ask("tools/call", "mine")
-        twins = [await one.ask("tools/call", "twin") for _ in range(2)]
-        for named in (1, "1", "other", "twin", None, [1], True):
-            await one.tell("notifications/cancelled", requestId=named)
-        assert len(one.child.written) == 3
-        await one.tell("notifications/cancelled", requestId="mine", reason="r")
-        assert one.child.heard[3]["params"] == {"requestId": 1, "reason": "r"}
-        assert mine.is_done
-        assert not any(twin.is_done for twin in twins)
-        await one.say(result(1))
-        assert mine.count == 0
+def test_a_request_of_a_modern_server_is_refused_and_seen_by_nobody() -> None:
+    """MCP 2026-07-28 has none; a legacy client answers it."""
+    script = Script(MODERN)
+    script.ask("a", 1)
+    outcome = script.say(request("elicitation/create", 7))
+    assert outcome["Drop"] == ["a request of the server"]
+    assert [(line["id"], line["error"]["code"]) for line in outcome["WriteAside"]] == [(7, -32601)]
+    assert set(outcome) == {"Drop", "WriteAside"}
+    script = Script(LEGACY)
+    script.ask("a", 1)
+    assert list(script.say(request("elicitation/create", 7))) == ["a"]
 
 
-async def test_progress_of_a_client_is_about_its_own_request() -> None:
-    """By the token that it gave, which gets the number."""
-    async with talk("modern") as one:
-        await one.ask("tools/call", 1, _meta={"progressToken": "t"})
-        await one.ask("tools/call", 2)
-        for token in (1, 2, "x", None):
-            await one.tell("notifications/progress", progressToken=token)
-        await one.tell("notifications/progress", progressToken="t")
-        assert [line["params"] for line in one.child.heard[2:]] == [{"progressToken": 1}]
+@pytest.mark.parametrize("token", [2, 99, "1", True, 1.0])
+@pytest.mark.parametrize("kind", ["progress", "subscription"])
+def test_a_modern_notification_that_names_no_request_under_way_goes_to_nobody(
+    token: Any, kind: str
+) -> None:
+    """Least of all to the newest call."""
+    script = Script(MODERN)
+    script.ask("a", "x", _meta={"progressToken": "t"})
+    line = progress(token) if kind == "progress" else notification("n", _meta={SUBSCRIPTION_KEY: token})  # fmt: skip
+    assert list(script.say(line)) == ["Drop"]
 
 
-async def test_a_legacy_cancellation_goes_on_as_it_is_and_ends_the_call() -> None:
-    """A server that heeds it answers nothing; one that answers late is not heard."""
-    async with talk("legacy") as one:
-        stream = await one.ask("tools/call", "a", keeps=True)
-        await one.tell("notifications/cancelled", requestId="b")
-        assert not stream.is_done
-        await one.tell("notifications/cancelled", requestId="a")
-        assert [line["params"]["requestId"] for line in one.child.heard[1:]] == ["b", "a"]
-        assert (stream.is_done, one.it.is_idle) == (True, True)
-        await one.say(result("a"))
-        assert stream.count == 0
+def test_a_notification_that_names_nothing_goes_to_the_newest_call_that_is_read() -> None:
+    """Not to a subscription, not to a request of ours; in the modern era without a call to nobody."""
+    script = Script(MODERN)
+    plain = notification("n")
+    assert list(script.say(plain)) == ["Drop"]
+    script.ask("old", 1)
+    newest = script.ask("newest", 2)
+    script.ask("listening", 3, "subscriptions/listen")
+    script.ask("ours", 4, "tools/list", is_ours=True)
+    assert list(script.say(plain)) == ["newest"]
+    assert list(script.say(notification("n", _meta={SUBSCRIPTION_KEY: 3}))) == ["listening"]
+    assert list(script.say(progress(4))) == ["Drop"]
+    newest.readers = 0
+    assert list(script.say(plain)) == ["old"]
 
 
-async def test_a_modern_client_that_leaves_cancels_its_request() -> None:
-    """Under its number; a legacy one may come back."""
-    async with talk("modern") as one:
-        one.it.leave(await one.ask("tools/call", "x"))
-        await settle()
-        assert one.child.heard[1]["params"] == {"requestId": 1}
-        assert one.it.is_idle
-    async with talk("legacy") as one:
-        one.it.leave(await one.ask("tools/call", "x"))
-        await settle()
-        assert len(one.child.heard) == 1
+def test_a_legacy_notification_without_a_reader_waits() -> None:
+    """With the newest call; on the client's own stream when nothing is under way or that is read."""
+    script, plain = Script(LEGACY), notification("n")
+    assert list(script.say(plain)) == ["own"]
+    old = script.ask("old", 1, keeps=True, _meta={"progressToken": 1})
+    newest = script.ask("newest", 2, keeps=True)
+    assert list(script.say(progress(1))) == ["old"]
+    assert list(script.say(progress("1"))) == ["newest"]
+    old.readers = newest.readers = 0
+    assert list(script.say(plain)) == ["newest"]
+    script.it.own.readers = 1
+    assert list(script.say(plain)) == ["own"]
 
 
-async def test_abandoned_calls_keep_no_child_in_use() -> None:
-    """A client that reads does, and so does one that left a moment ago."""
-    async with talk("legacy") as one:
-        stream = await one.ask("tools/call", 1, keeps=True)
-        one.clock.seconds += 10 * ABANDONED_SECONDS
-        assert not one.it.is_idle
-        one.it.leave(stream)
-        one.clock.seconds += ABANDONED_SECONDS - 1
-        assert not one.it.is_idle
-        stream.readers += 1
-        one.it.leave(stream)
-        one.clock.seconds += ABANDONED_SECONDS - 1
-        assert not one.it.is_idle
-        one.clock.seconds += 1
-        assert one.it.is_idle
-        assert one.it.used_at == one.clock.seconds - ABANDONED_SECONDS
+@pytest.mark.parametrize("named", [1, "1", "other", "twin", None, True])
+def test_a_modern_cancellation_of_not_just_one_request_is_not_written(named: Any) -> None:
+    """The number is the proxy's own; and of twins nobody knows which."""
+    script = Script(MODERN)
+    script.ask("mine", "mine")
+    for name in ("first", "second"):
+        script.ask(name, "twin")
+    assert script.notify("notifications/cancelled", requestId=named) == (None, None)
 
 
-async def test_an_id_under_way_is_not_taken_again() -> None:
-    """In a legacy session; modern clients do not know of each other."""
-    async with talk("legacy") as one:
-        await one.ask("tools/call", 1)
-        await one.ask("tools/call", "1")
-        with pytest.raises(InvalidRequest):
-            await one.ask("tools/call", 1)
-        assert len(one.child.written) == 2
+def test_a_cancellation_goes_to_the_child_under_the_number_it_knows() -> None:
+    """After it is written the request is ended, and its late answer goes to nobody."""
+    script = Script(MODERN)
+    stream = script.ask("mine", "mine")
+    cancelled, line = script.notify("notifications/cancelled", requestId="mine", reason="r")
+    assert (cancelled, line["params"]) == ("mine", {"requestId": 1, "reason": "r"})
+    assert not stream.is_done
+    script.it.end(stream)
+    assert stream.is_done
+    assert list(script.say(result(1))) == ["Drop"]
 
 
-async def test_only_so_many_requests_are_under_way() -> None:
-    """Those that nobody reads make room, then there is none."""
-    async with talk("legacy") as one:
-        streams = [await one.ask("tools/call", number) for number in range(module._MOST_UNDER_WAY)]
-        with pytest.raises(BusyError):
-            await one.ask("tools/call", "more")
-        one.it.leave(streams[3])
-        await one.ask("tools/call", "more")
-        await one.say(result(3))
-        assert streams[3].count == 0
-        assert one.storage.size == 0
+def test_a_legacy_cancellation_is_written_as_it_is() -> None:
+    """Also of what is not under way: the server knows."""
+    script = Script(LEGACY)
+    script.ask("a", "a")
+    for named, cancelled in (("b", None), ("a", "a")):
+        name, line = script.notify("notifications/cancelled", requestId=named)
+        assert (name, line["params"]["requestId"]) == (cancelled, named)
 
 
-async def test_a_finished_stream_is_kept_for_a_client_that_may_come_back() -> None:
-    """So many of them, and none for a client that cannot."""
-    async with talk("legacy") as one:
-        for number in range(1, module._MOST_DONE + 3):
-            stream = await one.ask("tools/call", number, keeps=number != 2)
-            await one.say(result(number))
-            one.it.leave(stream)
-        last = module._MOST_DONE + 2
-        assert one.it.kept(1, 0) is None
-        assert one.it.kept(2, 0) is None
-        kept = one.it.kept(3, 0)
-        assert kept is not None
-        assert (await said(kept))[0]["id"] == 3
-        assert one.it.kept(last, 1) is not None
-        assert one.it.kept(last, 2) is None
-        assert one.it.kept(last + 1, 0) is None
-        assert one.it.kept(0, 0) is one.it.own
-    assert one.storage.size == 0
+@pytest.mark.parametrize(("token", "written"), [("t", 1), (1, None), (2, None), (None, None)])
+def test_progress_of_a_modern_client_goes_under_the_number_of_its_request(
+    token: Any, written: Any
+) -> None:
+    """By the token that it gave."""
+    script = Script(MODERN)
+    script.ask("a", "x", _meta={"progressToken": "t"})
+    script.ask("b", "y")
+    cancelled, line = script.notify("notifications/progress", progressToken=token)
+    assert cancelled is None
+    assert (line and line["params"]["progressToken"]) == written
 
 
-async def test_a_child_that_ends_leaves_nobody_waiting_and_nothing_stored() -> None:
-    """What it said before is still read; then nothing can be asked."""
-    async with talk("legacy") as one:
-        stream = await one.ask("tools/call", 1, keeps=True)
-        await one.say(notification("n"))
-        one.it.own.put(b"{}")
-        one.child.crash()
-        await settle()
-        assert len(await said(stream)) == 1
-        with pytest.raises(LostError):
-            await stream.after(1, None)
-        one.it.leave(stream)
-        assert one.storage.size == 0
-        for asking in (one.ask("tools/call", 2), one.tell("n")):
-            with pytest.raises(LostError):
-                await asking
+@pytest.mark.parametrize("era", [LEGACY, MODERN])
+def test_other_notifications_of_a_client_are_written_as_they_are(era: str) -> None:
+    """They name no request."""
+    cancelled, line = Script(era).notify("notifications/roots/list_changed", x=1)
+    assert (cancelled, line["params"]) == (None, {"x": 1})
 
 
-async def test_a_child_that_reads_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its request is not under way, and no more than so much waits to be handed over."""
-    monkeypatch.setattr(module, "_TAKING_SECONDS", 0.05)
-    monkeypatch.setattr(module, "_MOST_UNTAKEN", 500)
-    async with talk("modern") as one:
-        one.child.is_deaf = True
-        first = asyncio.ensure_future(one.ask("tools/call", 1))
-        await asyncio.sleep(0)
-        with pytest.raises(BusyError):
-            await one.ask("tools/call", 2, text="x" * 500)
-        with pytest.raises(BusyError):
-            await first
-        gone = asyncio.ensure_future(one.ask("tools/call", 3))
-        await asyncio.sleep(0)
-        gone.cancel()
-        await asyncio.gather(gone, return_exceptions=True)
-        assert one.it.is_idle
-        await one.say(*(request("ping", number) for number in range(400)))
-        assert len(one.it._aside) <= module._MOST_ASIDE
+def test_a_modern_client_that_leaves_cancels_its_request() -> None:
+    """A legacy one may come back; so may one of two readers."""
+    script = Script(MODERN)
+    stream = script.ask("a", "x")
+    stream.readers = 2
+    assert script.it.leave(stream, NOW) == []
+    (action,) = script.it.leave(stream, NOW)
+    assert shown(action)["params"] == {"requestId": 1}
+    assert script.it.is_idle(NOW)
+    script = Script(LEGACY)
+    assert script.it.leave(script.ask("a", "x"), NOW) == []
+    assert not script.it.is_idle(NOW)
 
 
-async def test_bad_lines_are_not_all_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    """A child that says nothing else would fill the disk."""
-    async with talk("legacy") as one:
-        await one.say(*[b"noise"] * 1000)
-        await settle()
-        await asyncio.sleep(0.1)
-    assert 5 < capsys.readouterr().out.count("line of the server dropped") < 12
+def test_a_reader_that_has_all_leaves_nothing_behind() -> None:
+    """Unless its client may come back."""
+    for keeps in (False, True):
+        script = Script(LEGACY)
+        stream = script.ask("a", 1, keeps=keeps)
+        script.it.line(result(1))
+        assert script.it.leave(stream, NOW) == []
+        assert (script.storage.size > 0) is keeps
 
 
-async def test_a_list_that_changed_is_asked_for_again() -> None:
-    """What its tools mirror may have changed, too."""
-    async with talk("modern") as one:
-        one.it.mirrored = {}
-        await one.say(notification("notifications/tools/list_changed"))
-        assert one.it.mirrored is None
+def test_a_call_whose_client_is_gone_for_a_minute_keeps_no_child_in_use() -> None:
+    """A reader does, however long it takes."""
+    script = Script(LEGACY)
+    stream = script.ask("a", 1)
+    assert not script.it.is_idle(NOW + 10 * ABANDONED_SECONDS)
+    script.it.leave(stream, NOW)
+    assert not script.it.is_idle(NOW + ABANDONED_SECONDS - 1)
+    assert script.it.is_idle(NOW + ABANDONED_SECONDS)
 
 
-async def test_a_client_that_leaves_before_the_child_has_seen_its_call_made_none() -> None:
-    """So what its decision took is given back."""
-    async with talk("modern") as one:
-        one.child.is_deaf = True
-        asking = asyncio.ensure_future(one.ask("tools/call", "x"))
-        await settle()
-        asking.cancel()
-        with pytest.raises(NeverSentCancelledError):
-            await asking
-        assert one.it.is_idle
+def test_an_id_under_way_is_not_taken_twice_in_a_legacy_session() -> None:
+    """1 and "1" are two; modern clients do not know of each other."""
+    script = Script(LEGACY)
+    script.ask("a", 1)
+    script.ask("b", "1")
+    with pytest.raises(InvalidRequest):
+        script.ask("c", 1)
+    script = Script(MODERN)
+    for name in "ab":
+        script.ask(name, 1)
+
+
+def test_a_request_that_was_never_sent_is_not_under_way() -> None:
+    """Its id may be used again."""
+    script = Script(LEGACY)
+    script.it.never_sent(script.ask("a", 1))
+    assert script.it.is_idle(NOW)
+    script.ask("a", 1)
+
+
+def test_the_oldest_request_without_a_reader_makes_way_for_a_new_one() -> None:
+    """Without such a one there is no more room."""
+    script = Script(LEGACY)
+    streams = [script.ask(str(number), number) for number in range(MOST_UNDER_WAY)]
+    with pytest.raises(BusyError):
+        script.ask("more", "more")
+    for index in (5, 3):
+        streams[index].readers = 0
+    script.ask("more", "more")
+    assert [stream.is_done for stream in streams[:6]] == [False] * 3 + [True] + [False] * 2
+    assert list(script.say(result(3))) == ["Drop"]
+
+
+def test_a_stream_is_kept_for_a_client_that_may_come_back() -> None:
+    """So many that are done, the last first; and none from beyond its end."""
+    script = Script(LEGACY)
+    for number in range(1, MOST_DONE + 3):
+        stream = script.ask(str(number), number, keeps=number != 2)
+        script.it.line(result(number))
+        script.it.leave(stream, NOW)
+    last = MOST_DONE + 2
+    assert [script.it.kept(number, 0) is not None for number in (1, 2, 3, last, last + 1)] == [
+        False, False, True, True, False,
+    ]  # fmt: skip
+    assert script.it.kept(last, 1) is not None
+    assert script.it.kept(last, 2) is None
+    assert script.it.kept(0, 0) is script.it.own
+    assert Script(MODERN).it.kept(0, 0) is None
+
+
+def test_when_the_child_has_ended_nobody_waits_in_vain() -> None:
+    """What was answered is whole, what was not is lost, and what nobody reads is forgotten."""
+    script = Script(LEGACY)
+    answered, waiting, left = (script.ask(name, name, keeps=True) for name in ("a", "w", "l"))
+    script.it.line(result("a"))
+    script.it.line(notification("n"))
+    script.it.leave(left, NOW)
+    script.it.over()
+    assert answered.is_whole(1)
+    assert script.it.own.is_done
+    with pytest.raises(LostError):
+        waiting.after(waiting.count)
+    with pytest.raises(LostError):
+        left.after(0)
+    assert script.it.is_idle(NOW)
+
+
+@pytest.mark.parametrize("era", [LEGACY, MODERN])
+def test_when_the_tools_change_what_was_learnt_of_them_is_forgotten(era: str) -> None:
+    """What they mirror in header lines may have changed, too; the client hears of it as well."""
+    script = Script(era)
+    script.ask("a", 1)
+    message = notification("notifications/tools/list_changed")
+    assert ForgetTools() in script.it.line(message)
+    assert list(script.say(message)) == ["ForgetTools", "a"]
+
+
+@given(st.data())
+def test_a_line_of_a_modern_child_reaches_its_own_request_and_no_other(data: st.DataObject) -> None:
+    """Whatever the clients call themselves, and in whatever order the child answers."""
+    script = Script(MODERN)
+    ids = data.draw(st.lists(st.sampled_from([1, 2, "1", "x"]), min_size=1, max_size=8))
+    for index, request_id in enumerate(ids):
+        script.ask(str(index), request_id, _meta={"progressToken": request_id})
+    for number in data.draw(st.permutations(range(1, len(ids) + 1))):
+        outcome = script.say(progress(number), result(number, n=number))
+        told, answer = outcome.pop(str(number - 1))
+        assert outcome == {}
+        assert told["params"]["progressToken"] == answer["id"] == ids[number - 1]
+        assert type(answer["id"]) is type(ids[number - 1])
+    assert script.it.is_idle(NOW)

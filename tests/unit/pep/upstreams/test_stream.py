@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from pep.ports import LostError
@@ -17,32 +15,46 @@ def made(storage: Storage | None = None, *, caller: str = "ann", keeps: bool = F
     return stream
 
 
-async def all_of(stream: Stream, seen: int = 0) -> list[bytes]:
-    found = []
-    while (message := await stream.after(seen, 0.01)) is not None:
+def all_of(stream: Stream, seen: int = 0) -> list[bytes]:
+    texts = []
+    while (message := stream.after(seen)) is not None:
         seen, text = message
-        found.append(text)
-    return found
+        texts.append(text)
+    return texts
 
 
-async def test_messages_come_in_their_order_and_then_the_end() -> None:
-    """Whoever waits is woken."""
+def test_messages_come_in_their_order_and_then_the_end() -> None:
+    """After the end nothing more is said."""
     stream = made()
-    waiting = asyncio.ensure_future(stream.after(0, 5))
-    await asyncio.sleep(0)
+    assert (stream.after(0), stream.has_news(0)) == (None, False)
     stream.put(b"a")
-    assert await waiting == (1, b"a")
+    assert stream.has_news(0)
+    assert stream.after(0) == (1, b"a")
     stream.put(b"b")
     stream.finish()
     assert not stream.is_whole(1)
-    assert await stream.after(1, 5) == (2, b"b")
+    assert stream.after(1) == (2, b"b")
     assert stream.is_whole(2)
-    assert await stream.after(2, None) is None
+    assert (stream.after(2), stream.has_news(2)) == (None, True)
     stream.put(b"c")
     assert stream.count == 2
 
 
-async def test_what_has_been_read_is_forgotten_unless_it_is_kept() -> None:
+def test_whoever_waits_is_woken_by_a_message_and_by_the_end() -> None:
+    """All of them, and nobody who waits no more."""
+    stream, woken = made(), []
+
+    def first() -> None:
+        woken.append("first")
+        stream.wakers.discard(first)
+
+    stream.wakers |= {first, lambda: woken.append("second")}
+    stream.put(b"a")
+    stream.finish()
+    assert sorted(woken) == ["first", "second", "second"]
+
+
+def test_what_has_been_read_is_forgotten_unless_it_is_kept() -> None:
     """A client that may come back reads it again."""
     storage = Storage()
     for keeps, left in ((False, []), (True, [b"a", b"b"])):
@@ -50,9 +62,9 @@ async def test_what_has_been_read_is_forgotten_unless_it_is_kept() -> None:
         for text in (b"a", b"b"):
             stream.put(text)
         stream.finish()
-        assert await all_of(stream) == [b"a", b"b"]
+        assert all_of(stream) == [b"a", b"b"]
         assert stream.told == 2
-        assert await all_of(stream) == left
+        assert all_of(stream) == left
         stream.release()
         assert stream.size == (2 if keeps else 0)
         stream.readers = 0
@@ -60,33 +72,34 @@ async def test_what_has_been_read_is_forgotten_unless_it_is_kept() -> None:
     assert storage.size == 0
 
 
-async def test_a_stream_that_breaks_off_says_so_after_its_last_message() -> None:
+def test_a_stream_that_breaks_off_says_so_after_its_last_message() -> None:
     """What was said before is still read."""
     stream = made()
     stream.put(b"a")
     stream.finish(is_lost=True)
-    assert await stream.after(0, None) == (1, b"a")
+    assert stream.after(0) == (1, b"a")
     with pytest.raises(LostError):
-        await stream.after(1, None)
+        stream.after(1)
 
 
-async def test_of_very_many_messages_the_first_are_forgotten() -> None:
+def test_of_very_many_messages_the_first_are_forgotten() -> None:
     """By number and by size; the newest, which may be the answer, never is."""
     stream = made(keeps=True)
     for number in range(300):
         stream.put(b"%d" % number)
-    assert await stream.after(0, 0) == (45, b"44")
+    assert stream.after(0) == (45, b"44")
     large = b"x" * (module._MOST_BYTES // 2)
     for _ in range(4):
         stream.put(large)
     assert stream.size <= module._MOST_BYTES + len(large)
     stream.put(large * 4)
-    assert (await all_of(stream))[-1] == large * 4
+    assert (all_of(stream))[-1] == large * 4
 
 
-async def test_a_full_storage_takes_from_the_caller_who_fills_it() -> None:
+def test_a_full_storage_takes_from_the_caller_who_fills_it() -> None:
     """From the largest stream that nobody reads, before one that somebody does."""
-    storage = Storage(100)
+    dropped: list[tuple[str, int]] = []
+    storage = Storage(100, on_drop=lambda caller, size: dropped.append((caller, size)))
     ann, bob = made(storage, caller="ann"), made(storage, caller="bob")
     left, read = made(storage, caller="bob"), made(storage, caller="bob")
     left.readers = 0
@@ -99,11 +112,12 @@ async def test_a_full_storage_takes_from_the_caller_who_fills_it() -> None:
     assert (left.size, storage.size) == (0, 95)
     read.put(b"r" * 6)
     assert (read.size, storage.size) == (0, 65)
+    assert dropped == [("bob", 10), ("bob", 36)]
     for broken in (left, read):
         with pytest.raises(LostError):
-            await broken.after(0, None)
-    assert await ann.after(0, 0) == (1, b"a" * 30)
-    assert await bob.after(0, 0) == (1, b"b" * 35)
+            broken.after(0)
+    assert ann.after(0) == (1, b"a" * 30)
+    assert bob.after(0) == (1, b"b" * 35)
     ann.put(b"a" * 101)
     assert (ann.size, storage.size) == (0, 35)
 

@@ -1,0 +1,35 @@
+"""Waits for the next message of a stream. Edge: asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pep.upstreams.stream import Stream
+
+
+async def next_message(
+    stream: Stream, seen: int, seconds: float | None
+) -> tuple[int, bytes] | None:
+    """The first message after `seen` of them, and how many it makes; waits so long for it.
+
+    `None` when there is none, which is for good when the stream is done. Raises `LostError`.
+    """
+    message = stream.after(seen)  # what has been read is forgotten before the wait
+    if message is None and not stream.has_news(seen):
+        await _news(stream, seen, seconds)
+        message = stream.after(seen)
+    return message
+
+
+async def _news(stream: Stream, seen: int, seconds: float | None) -> None:
+    news = asyncio.Event()
+    stream.wakers.add(news.set)
+    try:
+        async with asyncio.timeout(seconds):
+            while not stream.has_news(seen):
+                news.clear()
+                await news.wait()
+    except TimeoutError:
+        pass
+    finally:
+        stream.wakers.discard(news.set)
