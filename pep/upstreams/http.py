@@ -80,11 +80,10 @@ class _Protocol(ResponseHandler):
             super().data_received(data)
 
     def feed_data(self, data: tuple[Any, Any], size: int = 0) -> None:
-        """One answer has been parsed."""
-        if data[0].code >= 200:
-            self.interim = 0
-        else:
-            self.interim += 1
+        """One answer has been parsed, of a connection that has not been given up in the same bytes."""
+        if self.interim > _MOST_INTERIM:
+            return
+        self.interim = 0 if data[0].code >= 200 else self.interim + 1
         if self.interim <= _MOST_INTERIM:
             super().feed_data(data, size)
         elif self.transport is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pep.errors import HeaderMismatch
 from pep.mcp.addressing import Addressed
-from pep.ports import LostError
+from pep.ports import LostError, NeverSentCancelledError
 from pep.upstreams.child_conversation import ChildConversation
 from pep.upstreams.reading import next_message
 
@@ -84,7 +84,11 @@ async def _page(conversation: ChildConversation, meta: dict[str, Any], cursor: s
     params = {"_meta": meta} | ({"cursor": cursor} if cursor else {})
     message = {"jsonrpc": "2.0", "id": 0, "method": "tools/list", "params": params}
     asked = Addressed("tools/list", raw_id=b"0")
-    stream = await conversation.ask(json.dumps(message).encode(), asked, is_ours=True)
+    try:
+        stream = await conversation.ask(json.dumps(message).encode(), asked, is_ours=True)
+    except NeverSentCancelledError as error:
+        # A deadline recognises its own cancellation by its very class (CPython 3.11, `asyncio.timeout`).
+        raise asyncio.CancelledError from error
     try:
         answer = await next_message(stream, 0, None)
     finally:
