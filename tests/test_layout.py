@@ -106,6 +106,20 @@ def test_every_pure_module_has_tests_of_its_own() -> None:
         assert path.exists(), f"{name} has no tests"
 
 
+def test_every_module_of_the_proxy_has_tests_of_its_own() -> None:
+    """Also its edges; `parts` is a tuple of what others do, with nothing to test."""
+    modules_of_proxy = [
+        path.relative_to(ROOT) for path in modules() if path.relative_to(ROOT).parts[0] == "pep"
+    ]
+    missing = {
+        path.as_posix()
+        for path in modules_of_proxy
+        if path.name != "__init__.py"
+        and not (ROOT / "tests" / "unit" / path.parent / f"test_{path.name}").is_file()
+    }
+    assert missing == {"pep/judge/parts.py"}
+
+
 def test_every_test_says_in_a_sentence_what_it_holds() -> None:
     """The name is the sentence, the docstring the reason or the detail."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):

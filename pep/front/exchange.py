@@ -122,7 +122,7 @@ class Exchange:
             self._check_shown(message)
         with self._under_way_once(message.id if isinstance(message, Request) else None):
             refusal = await self._decide(admitted, call) if admitted.is_judged else None
-            body.end_turn()
+            body.end_slot()
             if refusal is not None:
                 await self._answer(refusal)
                 return

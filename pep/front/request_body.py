@@ -1,7 +1,7 @@
-"""The body of one request: when it may be read and held, and in whose turn it is judged. Edge.
+"""The body of one request: when it may be read and held, and in whose slot it is judged. Edge.
 
 A small body is read at once and costs a comparison. A large one waits unread until there is room to
-hold it, and is parsed beside the event loop, in a turn of its caller that ends with the decision:
+hold it, and is parsed beside the event loop, in a slot of its caller that ends with the decision:
 what takes long to read takes long to judge.
 """
 
@@ -14,8 +14,8 @@ from typing import TypeVar
 from pep.config import PepConfig
 from pep.errors import TooManyUnderWay
 from pep.front.body_reader import read_body, unpacked
-from pep.load.large_work import LARGE_BYTES, LargeWork, Turn
-from pep.load.turns import Turns
+from pep.load.fair_units import FairUnits
+from pep.load.large_work import LARGE_BYTES, LargeWork, Slot
 from pep.mcp.headers import Front
 from pep.ports import Receive
 
@@ -26,7 +26,7 @@ class RequestBody:
     """One body of one caller."""
 
     def __init__(
-        self, config: PepConfig, front: Front, caller: str, *, bodies: Turns, large: LargeWork
+        self, config: PepConfig, front: Front, caller: str, *, bodies: FairUnits, large: LargeWork
     ) -> None:
         """Nothing is held yet."""
         self._config = config
@@ -37,30 +37,30 @@ class RequestBody:
         self._coding = front.encoding.lower()
         self._is_packed = self._coding not in {"", "identity"}
         self._held = 0
-        self._turn: Turn | None = None
+        self._slot: Slot | None = None
 
     async def receive(self, receive: Receive) -> bytes:
         """All of it, as it came; raises what `read_body` raises, or `TooManyUnderWay`."""
         return await read_body(receive, self._front.length, self._config, self._hold)
 
     async def read(self, body: bytes, reader: Callable[[bytes], T]) -> tuple[bytes, T]:
-        """The plain body, and what `reader` makes of it; a turn that it takes must be ended."""
+        """The plain body, and what `reader` makes of it; a slot that it takes must be ended."""
         if len(body) <= LARGE_BYTES and not self._is_packed:
             return body, reader(body)
         if not self._held:
             await self._hold(len(body))
-        self._turn = await self._large.begin(self._caller)
-        return await self._turn.run(self._unpack_and_read, body, reader)
+        self._slot = await self._large.begin(self._caller)
+        return await self._slot.run(self._unpack_and_read, body, reader)
 
-    def end_turn(self) -> None:
-        """It is judged: let the caller's next large body have its turn."""
-        if self._turn is not None:
-            self._turn.end()
-            self._turn = None
+    def end_slot(self) -> None:
+        """It is judged: let the caller's next large body have its slot."""
+        if self._slot is not None:
+            self._slot.end()
+            self._slot = None
 
     def release(self) -> None:
         """It is held no longer."""
-        self.end_turn()
+        self.end_slot()
         if self._held:
             self._bodies.give_back(self._caller, self._held)
             self._held = 0

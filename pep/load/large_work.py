@@ -2,7 +2,7 @@
 
 What takes milliseconds (the parse of a large body, its inflation, the judging of a long list) would
 hold up every other caller, so each caller does one such piece at a time, and all of them together a
-few. What is small needs no turn: compare sizes first (`LARGE_BYTES`).
+few. What is small needs no slot: compare sizes first (`LARGE_BYTES`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-from pep.load.turns import Turns
+from pep.load.fair_units import FairUnits
 
 LARGE_BYTES = 64 * 1024
 _AT_ONCE = 2
@@ -23,7 +23,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Turn:
+class Slot:
     """The right to do one caller's large work, piece after piece, until `end`."""
 
     def __init__(self, threads: ThreadPoolExecutor, give_back: Callable[[], None]) -> None:
@@ -51,33 +51,33 @@ class Turn:
 
 
 class LargeWork:
-    """The turns of all callers, and the threads of those whose turn it is."""
+    """The slots of all callers, and the threads that work in them."""
 
     def __init__(self, at_once: int = _AT_ONCE, waiting: int = _WAITING_PER_CALLER) -> None:
         """`at_once` pieces in all, one per caller; of each caller `waiting` more may wait."""
-        self._turns = Turns(in_all=at_once, per_caller=1, waiting=waiting)
+        self._units = FairUnits(in_all=at_once, per_caller=1, waiting=waiting)
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="large")
 
-    async def begin(self, caller: str) -> Turn:
-        """Wait for the caller's turn, which must be ended; raises `TooManyUnderWay`.
+    async def begin(self, caller: str) -> Slot:
+        """Wait for the caller's slot, which must be ended; raises `TooManyUnderWay`.
 
-        Not to be asked for while the caller's turn is held: it would wait for itself.
+        Not to be asked for while the caller's slot is held: it would wait for itself.
         """
-        await self._turns.take(caller)
-        return Turn(self._threads, lambda: self._turns.give_back(caller))
+        await self._units.take(caller)
+        return Slot(self._threads, lambda: self._units.give_back(caller))
 
     @contextlib.asynccontextmanager
-    async def turn(self, caller: str) -> AsyncIterator[Turn]:
-        """A turn that is held while inside; see `begin`."""
-        turn = await self.begin(caller)
+    async def slot(self, caller: str) -> AsyncIterator[Slot]:
+        """A slot that is held while inside; see `begin`."""
+        slot = await self.begin(caller)
         try:
-            yield turn
+            yield slot
         finally:
-            turn.end()
+            slot.end()
 
     async def run(
         self, caller: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """One piece of work in a turn of its own; raises `TooManyUnderWay`."""
-        async with self.turn(caller) as turn:
-            return await turn.run(function, *args, **kwargs)
+        """One piece of work in a slot of its own; raises `TooManyUnderWay`."""
+        async with self.slot(caller) as slot:
+            return await slot.run(function, *args, **kwargs)

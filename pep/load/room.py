@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from pep.config import PepConfig
 from pep.errors import TooManyUnderWay
-from pep.load.turns import Turns
+from pep.load.fair_units import FairUnits
 from pep.ports import LostError
 
 MAX_UNREAD_BYTES = 48 * 1024 * 1024
@@ -101,7 +101,7 @@ class Room(Struct, frozen=True):
     """All of it. The units of `bodies` are bytes."""
 
     under_way: UnderWay
-    bodies: Turns
+    bodies: FairUnits
     unread: Unread
 
     @classmethod
@@ -110,7 +110,7 @@ class Room(Struct, frozen=True):
         held, largest = config.max_held_bytes, config.max_body_bytes
         return cls(
             UnderWay(config.max_under_way),
-            Turns(
+            FairUnits(
                 in_all=max(held, largest),
                 per_caller=max(held // _CALLERS_PART, largest),
                 waiting=BODIES_WAITING_PER_CALLER,

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from pep.config import Server
-from pep.upstreams import conversation
+from pep.upstreams import child_conversation, conversation
 from tests.gateway import call_headers, eventually, tool_call
 from tests.pool_child import COMMAND
 from tests.proxy_rig import Proxy, proxy
@@ -92,8 +92,8 @@ def body(answer: httpx.Response) -> Any:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for a minute waits for less."""
-    monkeypatch.setattr(conversation, "ABANDONED_SECONDS", 1.0, raising=False)
-    monkeypatch.setattr(conversation, "_TAKING_SECONDS", 0.5, raising=False)
+    monkeypatch.setattr(conversation, "ABANDONED_SECONDS", 1.0)
+    monkeypatch.setattr(child_conversation, "_TAKING_SECONDS", 0.5)
 
 
 async def test_a_session_id_that_reads_like_a_key_of_ours_reaches_nobody() -> None:

@@ -1,4 +1,4 @@
-"""Large work runs beside the event loop, in its caller's turn."""
+"""Large work runs beside the event loop, in its caller's slot."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ async def test_what_the_work_raises_reaches_who_asked_for_it() -> None:
         await LargeWork().run("caller", lambda: 1 // 0)
 
 
-async def test_one_caller_has_one_turn_and_its_pieces_run_within_it() -> None:
-    """Two pieces of one turn wait for nobody; a second turn waits for the first."""
+async def test_one_caller_has_one_slot_and_its_pieces_run_within_it() -> None:
+    """Two pieces of one slot wait for nobody; a second slot waits for the first."""
     work = LargeWork(waiting=1)
-    async with work.turn("caller") as turn:
-        assert await turn.run(len, b"ab") == 2
+    async with work.slot("caller") as slot:
+        assert await slot.run(len, b"ab") == 2
         second = asyncio.ensure_future(work.run("caller", len, b"abc"))
         await asyncio.sleep(0)
         with pytest.raises(TooManyUnderWay):
             await work.run("caller", len, b"")
         assert await asyncio.wait_for(work.run("other", len, b""), 5) == 0
-        assert await turn.run(len, b"abcd") == 4
+        assert await slot.run(len, b"abcd") == 4
         assert not second.done()
     assert await second == 3
 

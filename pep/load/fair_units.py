@@ -1,7 +1,7 @@
-"""Turns at something scarce, shared fairly between callers. Edge: asyncio.
+"""Units of something scarce, shared fairly between callers. Edge: asyncio.
 
 Theory: so many units in all, so many per caller. A caller whose own share is used up waits for
-itself, and holds up nobody. Those whose turn it could be are served round robin, one wish each, in
+itself, and holds up nobody. Those who could be next are served round robin, one wish each, in
 the order in which they came; the first of them that does not fit yet is waited for, because small
 wishes would else pass a large one for ever. How many wishes of one caller wait is bounded.
 """
@@ -18,7 +18,7 @@ from pep.errors import TooManyUnderWay
 _Wish = tuple[int, asyncio.Future[None]]
 
 
-class Turns:
+class FairUnits:
     """So many units `in_all`, `per_caller`, and so many wishes of one caller `waiting`."""
 
     def __init__(self, *, in_all: int, per_caller: int, waiting: int) -> None:
@@ -93,7 +93,7 @@ class Turns:
         self._serve()
 
     def _serve(self) -> None:
-        """Give turns to as many as fit."""
+        """Give units to as many as fit."""
         while (caller := self._next()) is not None:
             wishes = self._waiting.pop(caller)
             units, future = wishes.popleft()
