@@ -36,7 +36,7 @@ from pdp.decide import Parts, judge, report
 from pdp.explain import AT_ONCE, Explainer
 from pdp.grpc.batching import LARGE_AT_ONCE, Batcher
 from pdp.grpc.decisions import DecisionService
-from pdp.grpc.idempotency import Desk
+from pdp.grpc.idempotency import Idempotency
 from pdp.grpc.limits import LimitService
 from pdp.grpc.listening import bound_server
 from pdp.grpc.policy import PolicyService
@@ -103,8 +103,8 @@ async def serve(
         )
         work.start("the judging of calls", batcher.run())
         work.start("the watch over the rules", reloader.watch(config.policy.poll_seconds))
-        desk = Desk(batcher, kept.store)
-        await _listen(server, config, desk, reloader, parts, callers, work)
+        idempotency = Idempotency(batcher, kept.store)
+        await _listen(server, config, idempotency, reloader, parts, callers, work)
         ready()
         await stop.wait()
 
@@ -222,7 +222,7 @@ def _tell_of(error: Exception) -> None:
 async def _listen(
     server: grpc.aio.Server,
     config: PdpConfig,
-    desk: Desk,
+    idempotency: Idempotency,
     reloader: Reloader,
     parts: Parts,
     stack: AsyncExitStack,
@@ -232,7 +232,7 @@ async def _listen(
     health = HealthServicer()
     serving = asyncio.Event()
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(
-        DecisionService(desk, partial(report, parts=parts), explainer.explain), server
+        DecisionService(idempotency, partial(report, parts=parts), explainer.explain), server
     )
     policy_pb2_grpc.add_PolicyServiceServicer_to_server(
         PolicyService(lambda: reloader.state, serving.is_set, parts), server

@@ -118,7 +118,7 @@ class Jwt(Private, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse what could accept a forged token."""
-        unknown = [one for one in self.algorithms if one not in JWT_ALGORITHMS]
+        unknown = [algorithm for algorithm in self.algorithms if algorithm not in JWT_ALGORITHMS]
         if unknown or not self.algorithms:
             listed = ", ".join(JWT_ALGORITHMS)
             raise ValueError(f"algorithms: {unknown or 'none'} cannot be accepted; known: {listed}")

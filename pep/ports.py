@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pdp.api.model import Call, Decision, Reason
 from pep.config import Server
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -52,7 +52,7 @@ class Upstreams(Protocol):
     """Where allowed messages go."""
 
     async def send(
-        self, method: str, server: Server, lines: Lines, body: bytes | None, caller: str
+        self, method: str, server: Server, lines: HeaderLines, body: bytes | None, caller: str
     ) -> Answer:
         """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`.
 

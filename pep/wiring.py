@@ -30,9 +30,9 @@ from pep.judge.server_requests import ServerRequests
 from pep.judge.tasks import TaskBook
 from pep.load.background import Background
 from pep.load.room import Room
-from pep.upstreams.dispatch import Routes
+from pep.upstreams.dispatch import Dispatch
 from pep.upstreams.http import Upstream
-from pep.upstreams.stdio_http import Bridge
+from pep.upstreams.stdio_http import StdioServers
 from tipstaff.common.lifelong import EndedError, Lifelong
 
 _BACKLOG = 2048
@@ -62,7 +62,7 @@ async def serve(
     """
     listener = _listen(config.listen)
     decisions = DecisionClient(pdp_address, config.decision_timeout_ms, config.pdp_tls)
-    upstream = Routes(Upstream(config.upstream_connect_timeout_ms), Bridge(time.monotonic))
+    upstream = Dispatch(Upstream(config.upstream_connect_timeout_ms), StdioServers(time.monotonic))
     parts = _parts(config, decisions, upstream)
     health = Health(lambda: decisions.is_connected, decisions.policy_status)
     app = App(parts, health=health.answer)
@@ -97,7 +97,7 @@ async def serve(
         await upstream.close()
 
 
-def _parts(config: PepConfig, decisions: DecisionClient, upstream: Routes) -> ExchangeParts:
+def _parts(config: PepConfig, decisions: DecisionClient, upstream: Dispatch) -> ExchangeParts:
     """What every exchange uses."""
     return ExchangeParts(
         config=config,

@@ -21,7 +21,7 @@ from pep.judge.server_requests import ServerRequests
 from pep.judge.tasks import TaskBook
 from pep.load.background import Background
 from pep.load.room import Room
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 from pep.ports import LostError
 
 RawLines = tuple[tuple[bytes, bytes], ...]
@@ -83,7 +83,7 @@ class Sent(Struct, frozen=True):
     """A request that reached the upstream."""
 
     verb: str
-    lines: Lines
+    lines: HeaderLines
     body: bytes | None
     caller: str
 
@@ -97,7 +97,7 @@ class Upstream:
         self.gate: asyncio.Event | None = None
 
     async def send(
-        self, method: str, server: Server, lines: Lines, body: bytes | None, caller: str
+        self, method: str, server: Server, lines: HeaderLines, body: bytes | None, caller: str
     ) -> Response:
         self.sent.append(Sent(method, lines, body, caller))
         if self.gate is not None:
@@ -111,7 +111,7 @@ class Shown(Struct):
     """What the client got."""
 
     status: int = 0
-    lines: Lines = []
+    lines: HeaderLines = []
     body: bytes = b""
     is_whole: bool = False
 
@@ -178,7 +178,7 @@ class ExchangeRig:
         return shown
 
     @staticmethod
-    def _lines(verb: str, body: bytes | None, more: tuple[tuple[bytes, bytes], ...]) -> Lines:
+    def _lines(verb: str, body: bytes | None, more: tuple[tuple[bytes, bytes], ...]) -> HeaderLines:
         lines = [(b"host", b"127.0.0.1:8700"), (b"accept", b"application/json, text/event-stream")]
         if body is not None:
             lines += [JSON_LINE, (b"content-length", b"%d" % len(body))]

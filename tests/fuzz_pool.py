@@ -15,7 +15,7 @@ from typing import Any
 from pep.config import Server
 from pep.ports import Answer, LostError, NeverReachedError
 from pep.upstreams.http_answers import EventAnswer
-from pep.upstreams.stdio_http import Bridge
+from pep.upstreams.stdio_http import StdioServers
 from pep.upstreams.stream import Storage
 from tests.proxy_rig import META
 from tests.scripted_child import Clock, ScriptedChild
@@ -82,7 +82,7 @@ class Child(ScriptedChild):
 
 
 class Site:
-    """A bridge, its children, and what its callers have open."""
+    """A stdio_servers, its children, and what its callers have open."""
 
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
@@ -91,8 +91,8 @@ class Site:
         self.open: list[tuple[str, Any, Answer, Any]] = []
         self.sessions: list[tuple[str, str]] = []
         self.server = Server("s", command=("x",), max_processes=_PROCESSES)
-        self.bridge = Bridge(self.clock, self._start)  # type: ignore[arg-type]
-        self.bridge._pool._storage = Storage(_STORED)
+        self.stdio_servers = StdioServers(self.clock, self._start)  # type: ignore[arg-type]
+        self.stdio_servers._pool._storage = Storage(_STORED)
 
     async def _start(self, server: Server) -> Child:
         await asyncio.sleep(0)
@@ -105,7 +105,9 @@ class Site:
     ) -> Answer | None:
         body = None if message is None else json.dumps(message).encode()
         lines = [(name.encode(), value.encode()) for name, value in headers.items()]
-        asking = asyncio.ensure_future(self.bridge.send(verb, self.server, lines, body, caller))
+        asking = asyncio.ensure_future(
+            self.stdio_servers.send(verb, self.server, lines, body, caller)
+        )
         for _ in range(self.dice.choice([1, 5, 100])):
             await asyncio.sleep(0)
             if self.running and self.dice.random() < 0.2:
@@ -217,7 +219,7 @@ class Site:
 
     def check(self) -> None:
         assert sum(not one.is_ended for one in self.children) <= _PROCESSES
-        pool = self.bridge._pool
+        pool = self.stdio_servers._pool
         assert 0 <= pool._storage.size <= _STORED
         processes = pool._processes.values()
         heard = {one.conversation.child.pid for one in processes if one.conversation}
@@ -227,9 +229,9 @@ class Site:
     async def close(self) -> None:
         while self.open:
             await self.leave(0)
-        await self.bridge.close()
+        await self.stdio_servers.close()
         assert all(child.is_ended for child in self.children)
-        assert self.bridge._pool._storage.size == 0
+        assert self.stdio_servers._pool._storage.size == 0
 
 
 def has_more(answer: Answer) -> bool:

@@ -1,4 +1,4 @@
-"""The decision service over gRPC: decodes, asks the desk, encodes. It has no opinion on policy."""
+"""The decision service over gRPC: decodes, asks the idempotency, encodes. It has no opinion on policy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pdp.errors import JournalError, RequestError
 from pdp.explain import Explained
 from pdp.grpc.batching import LARGE_BYTES
 from pdp.grpc.decoding import CallReader, is_large
-from pdp.grpc.idempotency import Desk
+from pdp.grpc.idempotency import Idempotency
 from pdp.grpc.status import Context, abort, bland, status_of
 from pdp.policy.question import INTERNAL_ERROR
 
@@ -31,12 +31,12 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
 
     def __init__(
         self,
-        desk: Desk,
+        idempotency: Idempotency,
         report: Callable[[Call, Reason], str],
         explain: Callable[[Call], Awaitable[Explained]],
     ) -> None:
-        """Answer from `desk`; `report` records a refusal and names its record, `explain` keeps nothing."""
-        self._desk = desk
+        """Answer from `idempotency`; `report` records a refusal and names its record, `explain` keeps nothing."""
+        self._idempotency = idempotency
         self._report = report
         self._explain = explain
         self._reader = CallReader()
@@ -47,7 +47,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         """Judge one call."""
         try:
             (call,) = await self._reader.read((request,))
-            decision = await asyncio.shield(self._desk.submit(call))
+            decision = await asyncio.shield(self._idempotency.submit(call))
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is, no decision
             await abort(context, error)
         return decision_pb2.DecideResponse(decision=await self._encoded(call, decision))
@@ -60,7 +60,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             if len(request.requests) > MAX_BATCH:
                 raise RequestError("requests", f"more than {MAX_BATCH}")
             calls = await self._reader.read(request.requests)
-            futures = self._desk.submit_all(calls)
+            futures = self._idempotency.submit_all(calls)
             decisions = [await asyncio.shield(future) for future in futures]
         except Exception as error:  # noqa: BLE001
             await abort(context, error)
@@ -90,7 +90,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
     ) -> decision_pb2.RefundResponse:
         """Give back what a decision took, once."""
         del context
-        refunded = await self._desk.refund(request.decision_id)
+        refunded = await self._idempotency.refund(request.decision_id)
         return decision_pb2.RefundResponse(refunded=refunded)
 
     @bland
@@ -99,7 +99,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
     ) -> decision_pb2.FinishResponse:
         """Free what the decision's call held while it was under way."""
         del context
-        freed = await self._desk.finish(request.decision_id)
+        freed = await self._idempotency.finish(request.decision_id)
         return decision_pb2.FinishResponse(freed=freed)
 
     @bland
@@ -163,7 +163,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
     def _submit(
         self, item_id: int, call: Call, replies: _Replies, group: asyncio.TaskGroup
     ) -> None:
-        future = self._desk.submit(call)
+        future = self._idempotency.submit(call)
 
         def settle(done: asyncio.Future[Decision]) -> None:
             try:
@@ -184,7 +184,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             return codec.decision_to_wire(decision)
         except Exception as error:
             log.error("decision not sent", decision_id=decision.decision_id, exc_info=error)
-        await self._desk.refund(decision.decision_id)
+        await self._idempotency.refund(decision.decision_id)
         reason = Reason(INTERNAL_ERROR, REASONS[INTERNAL_ERROR])
         try:
             decision_id = self._report(call, reason)

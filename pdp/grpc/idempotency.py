@@ -1,4 +1,4 @@
-"""The desk where calls come in: a repeated request gets its first answer, a grant is refunded once.
+"""The idempotency where calls come in: a repeated request gets its first answer, a grant is refunded once.
 
 Of a call only a digest is kept, so that what callers send does not stay. Both memories are bounded,
 in number and in bytes. What they forget errs on the safe side: a repeat that came too late is judged
@@ -34,7 +34,7 @@ _Answer = tuple[bytes, asyncio.Future[Decision]]
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Desk:
+class Idempotency:
     """Takes calls in, remembers their answers by request id, and gives budgets back."""
 
     def __init__(self, batcher: Batcher, store: StateStore) -> None:

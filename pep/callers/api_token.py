@@ -46,7 +46,7 @@ class TokenFile(Struct, frozen=True, forbid_unknown_fields=True):
 
     def by_digest(self) -> dict[str, Entry]:
         """The tokens by their digest, for finding one."""
-        return {one.sha256: one for one in self.tokens}
+        return {entry.sha256: entry for entry in self.tokens}
 
 
 def read(data: bytes) -> TokenFile:
@@ -75,12 +75,12 @@ def make(secret: bytes, name: str, now: int, expires: int = 0) -> tuple[str, Ent
 
 def revoke(tokens: TokenFile, which: str, now: int) -> tuple[TokenFile, int]:
     """The file with every token of that name or id revoked, and how many were."""
-    found, changed = [], 0
-    for one in tokens.tokens:
-        is_meant = which in (one.name, one.id) and not one.revoked
-        found.append(structs.replace(one, revoked=now) if is_meant else one)
+    entries, changed = [], 0
+    for entry in tokens.tokens:
+        is_meant = which in (entry.name, entry.id) and not entry.revoked
+        entries.append(structs.replace(entry, revoked=now) if is_meant else entry)
         changed += is_meant
-    return TokenFile(tuple(found)), changed
+    return TokenFile(tuple(entries)), changed
 
 
 def verify(token: str, entries: dict[str, Entry], now: float) -> Principal:

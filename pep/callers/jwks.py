@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 import structlog
 
-from pep.callers.jwt_bearer import Keys, read_keys
+from pep.callers.jwt_bearer import KeysById, read_keys
 from pep.errors import KeysAway
 
 DEADLINE_SECONDS = 5.0
@@ -49,7 +49,7 @@ class IssuerKeys:
         self._algorithms = algorithms
         self._clock = clock
         self._fetch = fetch or fetch_over_http
-        self._keys: Keys = {}
+        self._keys: KeysById = {}
         self._passed_over: tuple[str, ...] = ()
         self._version = 0
         self._fetched_at = self._tried_at = float("-inf")
@@ -67,7 +67,7 @@ class IssuerKeys:
         """Whether a request to the issuer is under way."""
         return self._request is not None
 
-    async def current(self, *, is_missing: bool = False) -> Keys:
+    async def current(self, *, is_missing: bool = False) -> KeysById:
         """The keys; `is_missing` says that those before lacked one. Raises `KeysAway`."""
         if not self._source.startswith(("http://", "https://")):
             self._read_file()
@@ -139,12 +139,12 @@ class IssuerKeys:
 
     def _accept(self, data: bytes) -> None:
         """Take the keys of `data`; those before stay when it raises `ValueError`."""
-        found = read_keys(data, self._algorithms)
-        self._keys = found.keys
+        key_set = read_keys(data, self._algorithms)
+        self._keys = key_set.keys
         self._version += 1
-        if found.passed_over != self._passed_over:
-            log.warning("keys passed over", source=self._source, keys=list(found.passed_over))
-        self._passed_over = found.passed_over
+        if key_set.passed_over != self._passed_over:
+            log.warning("keys passed over", source=self._source, keys=list(key_set.passed_over))
+        self._passed_over = key_set.passed_over
 
 
 async def fetch_over_http(url: str) -> bytes:

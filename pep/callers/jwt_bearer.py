@@ -37,14 +37,14 @@ _TIMES_OFF = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
 _OPTIONS: Any = {**_TIMES_OFF, "require": ["exp", "iss", "aud"], "enforce_minimum_key_length": True}
 _NAME = re.compile(r"[\x21-\x7e]{1,200}")
 
-Keys = Mapping[tuple[str, str], jwt.PyJWK]
+KeysById = Mapping[tuple[str, str], jwt.PyJWK]
 """The issuer's keys by key id ("" for a key without one) and algorithm."""
 
 
 class KeySet(Struct, frozen=True):
     """What an issuer's set holds: keys to use, and what is the matter with each of the others."""
 
-    keys: Keys
+    keys: KeysById
     passed_over: tuple[str, ...] = ()
 
 
@@ -87,7 +87,7 @@ def read_keys(data: bytes, algorithms: Iterable[str]) -> KeySet:
     return KeySet(keys, tuple(passed_over[:_MAX_KEYS]))
 
 
-def key_of(token: str, keys: Keys) -> jwt.PyJWK | None:
+def key_of(token: str, keys: KeysById) -> jwt.PyJWK | None:
     """The key that the token says it is signed with; `None` when it is not among `keys`.
 
     Raises `CredentialInvalid` when no key could be.
@@ -98,7 +98,7 @@ def key_of(token: str, keys: Keys) -> jwt.PyJWK | None:
         raise CredentialInvalid("the token's algorithm is not accepted")
     if kid:
         return keys.get((kid, algorithm))
-    fitting = [key for (_, one), key in keys.items() if one == algorithm]
+    fitting = [key for (_, key_algorithm), key in keys.items() if key_algorithm == algorithm]
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -114,7 +114,7 @@ def verify(token: str, key: jwt.PyJWK, expected: Expected, now: float) -> Proven
             options=_OPTIONS,
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-        raise CredentialInvalid(f"the token is not accepted: {_told(error)}") from error
+        raise CredentialInvalid(f"the token is not accepted: {_known_to_caller(error)}") from error
     expires = _instant(claims, "exp")
     if now >= expires + expected.leeway_seconds:
         raise CredentialInvalid("the token has expired")
@@ -200,7 +200,7 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
     raise CredentialInvalid("the token names neither sub nor client_id")
 
 
-def _told(error: Exception) -> str:
+def _known_to_caller(error: Exception) -> str:
     """What the caller may know: the kind of fault, and nothing that was in the token."""
     kinds = {
         jwt.InvalidAudienceError: "it is for another audience",

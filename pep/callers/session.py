@@ -29,7 +29,7 @@ _MAPPED_IPV4 = "::ffff:"
 Exchanged = tuple[str, str, type, str | int]
 
 
-class Learnt(Struct, frozen=True):
+class LegacySession(Struct, frozen=True):
     """What an answer to `initialize` taught: whose the session is, and what its client says."""
 
     principal: str
@@ -42,7 +42,7 @@ class SessionBook:
     def __init__(self, capacity: int = 20_000) -> None:
         """Remember at most `capacity` sessions."""
         self._capacity = capacity
-        self._learnt: OrderedDict[tuple[str, str], Learnt] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str, str], LegacySession] = OrderedDict()
         self._under_way: set[Exchanged] = set()
 
     def begin(self, request: Exchanged) -> None:
@@ -55,26 +55,26 @@ class SessionBook:
         """Its answer has gone."""
         self._under_way.discard(request)
 
-    def learn(self, server: str, session: str, learnt: Learnt) -> None:
+    def learn(self, server: str, session: str, legacy_session: LegacySession) -> None:
         """Bind a session to the caller that it was given to."""
-        self._learnt[server, session] = learnt
-        self._learnt.move_to_end((server, session))
-        if len(self._learnt) > self._capacity:
-            self._learnt.popitem(last=False)
+        self._sessions[server, session] = legacy_session
+        self._sessions.move_to_end((server, session))
+        if len(self._sessions) > self._capacity:
+            self._sessions.popitem(last=False)
 
     def forget(self, server: str, session: str) -> None:
         """The session has ended."""
-        self._learnt.pop((server, session), None)
+        self._sessions.pop((server, session), None)
 
-    def find(self, server: str, session: str, principal: Principal) -> Learnt | None:
+    def find(self, server: str, session: str, principal: Principal) -> LegacySession | None:
         """What is known of the session; raises `SessionNotFound` when it is another caller's."""
-        learnt = self._learnt.get((server, session))
-        if learnt is None:
+        legacy_session = self._sessions.get((server, session))
+        if legacy_session is None:
             return None
-        if learnt.principal != principal.id:
+        if legacy_session.principal != principal.id:
             raise SessionNotFound("Session not found")
-        self._learnt.move_to_end((server, session))
-        return learnt
+        self._sessions.move_to_end((server, session))
+        return legacy_session
 
 
 def anonymous(peer: str | None) -> Principal:
@@ -104,11 +104,11 @@ def identify(
     server: str,
     *,
     legacy_id: str = "",
-    learnt: Learnt | None = None,
+    legacy_session: LegacySession | None = None,
     key: str,
 ) -> Session:
     """The session to count by. The raw legacy id is a credential of the upstream: it stays here."""
-    if learnt is not None:
+    if legacy_session is not None:
         return Session(id=opaque(server, principal.id, legacy_id), kind="legacy")
     if key:
         return Session(id=key, kind="cooperative")

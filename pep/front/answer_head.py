@@ -15,7 +15,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from pep.errors import AnswerUnreadable
-from pep.mcp.headers import HOP_BY_HOP, JOINTS, Lines, named_by_connection
+from pep.mcp.headers import HOP_BY_HOP, JOINTS, HeaderLines, named_by_connection
 
 MAX_BYTES = 64 * 1024
 # What would outlive the answer (a cookie is for all servers behind this proxy), or lead elsewhere.
@@ -61,18 +61,18 @@ class Head(Struct, frozen=True):
     """The head of an answer. `length` is -1 when it is not said; `coding` is that of the body."""
 
     status: int
-    lines: Lines
+    lines: HeaderLines
     form: Form
     coding: bytes
     length: int
 
-    def without_body(self) -> Lines:
+    def without_body(self) -> HeaderLines:
         """The lines when the body is kept back, without those that belong to it."""
         kept = [line for line in self.lines if line[0] not in _OF_THE_BODY]
         return kept if self.status in _BODILESS else [*kept, (b"content-length", b"0")]
 
 
-def read(status: int, raw: tuple[tuple[bytes, bytes], ...], more: Lines) -> Head:
+def read(status: int, raw: tuple[tuple[bytes, bytes], ...], more: HeaderLines) -> Head:
     """The head with the lines that go on, `more` after them; raises `AnswerUnreadable`."""
     if not 200 <= status < 600 or status in _PARTS:
         raise AnswerUnreadable(f"the server answers with the status {status}")
@@ -111,7 +111,7 @@ def _length(values: dict[bytes, list[bytes]]) -> int:
     return int(lengths[0][:18]) if lengths else -1
 
 
-def _check_characters(lines: Lines) -> None:
+def _check_characters(lines: HeaderLines) -> None:
     """Refuse lines that some reader might cut elsewhere, and more of them than anybody needs."""
     names, values = map(b" ".join, zip(*lines, strict=True)) if lines else (b"", b"")
     if len(names) + len(values) > MAX_BYTES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pep.load.room import Unread
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 from pep.ports import Send
 
 PIECE = 64 * 1024
@@ -19,7 +19,7 @@ class ClientAnswer:
         self.caller = ""
         self.has_begun = False
 
-    async def begin(self, status: int, lines: Lines) -> None:
+    async def begin(self, status: int, lines: HeaderLines) -> None:
         """Say status and lines."""
         self.has_begun = True
         await self._send({"type": "http.response.start", "status": status, "headers": lines})

@@ -61,7 +61,7 @@ class Exchange:
         self._server = server
         self._scope = scope
         self._client = ClientAnswer(send, parts.room.unread)
-        self._front = headers.Front()
+        self._headers = headers.RequestHeaders()
         self._caller = RequestCaller(parts, server, scope)
         self._reply_to: ReplyTo = None
         self._era = LEGACY
@@ -76,11 +76,11 @@ class Exchange:
     async def run(self, receive: Receive) -> None:
         """Answer the request. Raises a `Refusal` when there is no answer but that."""
         lines = self._scope["headers"]
-        self._front = headers.read(lines)
-        self._era = headers.header_era(self._front)
-        self._caller.front = self._front
+        self._headers = headers.read(lines)
+        self._era = headers.header_era(self._headers)
+        self._caller.headers = self._headers
         config = self._parts.config
-        headers.check_place(self._front, config.allowed_hosts, config.allowed_origins)
+        headers.check_place(self._headers, config.allowed_hosts, config.allowed_origins)
         await self._caller.authenticate()
         self._client.caller = caller_id = self._caller.principal.id
         with self._parts.room.under_way.counted(caller_id):
@@ -89,10 +89,10 @@ class Exchange:
     async def _answer_verb(self, receive: Receive, caller_id: str) -> None:
         verb, parts = self._scope["method"], self._parts
         if verb == "POST":
-            headers.check_media(self._front)
+            headers.check_media(self._headers)
             body = RequestBody(
                 parts.config,
-                self._front,
+                self._headers,
                 caller_id,
                 bodies=parts.room.bodies,
                 large=parts.judging.large,
@@ -117,7 +117,7 @@ class Exchange:
         if self._server.command:
             data = plain  # there is no header line that would tell how it is packed
         message = admitted.message
-        call = self._caller.call(admitted, self._caller.learnt())
+        call = self._caller.call(admitted, self._caller.legacy_session())
         if isinstance(message, Response):
             self._check_shown(message)
         with self._under_way_once(message.id if isinstance(message, Request) else None):
@@ -139,7 +139,7 @@ class Exchange:
         envelope = jsonrpc.open_envelope(plain)
         self._reply_to = envelope.reply_to
         message = jsonrpc.read(envelope)
-        admitted = admit(self._front, message)
+        admitted = admit(self._headers, message)
         check_name(admitted, self._server.tool_names)
         return admitted
 
@@ -156,7 +156,7 @@ class Exchange:
     @contextlib.contextmanager
     def _under_way_once(self, request_id: Id | None) -> Iterator[None]:
         """Two requests with one id would have each other's answers (JSON-RPC 2.0 section 4)."""
-        session_id = self._front.session if self._era == LEGACY else ""
+        session_id = self._headers.session if self._era == LEGACY else ""
         if not session_id or request_id is None:
             yield
             return
@@ -169,14 +169,14 @@ class Exchange:
 
     def _check_shown(self, message: Response) -> None:
         """A client answers a request that it was shown, once; one that policy refused it cannot have seen."""
-        holder = self._caller.holder(self._front.session)
+        holder = self._caller.holder(self._headers.session)
         if not self._parts.server_requests.answer(holder, message.id):
             raise AnswerUnasked("No request of the server with this id waits for an answer")
         self._answered = message.id
 
     async def _pass_message(self, body: bytes, admitted: Admitted, call: Call) -> None:
         answer = await self._forward("POST", body)
-        session_id = self._front.session
+        session_id = self._headers.session
         if admitted.row is not None and admitted.row.name == "initialize":
             session_id = self._caller.learn(answer, admitted) or session_id
         budget_lines = self._turn.budget_lines if admitted.target else []
@@ -187,15 +187,15 @@ class Exchange:
 
     async def _pass_verb(self, verb: str) -> None:
         """GET opens the server's own stream, DELETE ends the session (legacy era)."""
-        if self._front.length or self._front.framing:
+        if self._headers.length or self._headers.framing:
             raise InvalidRequest(f"a {verb} has no body")
-        listening = self._caller.listening(verb, self._caller.learnt())
+        listening = self._caller.listening(verb, self._caller.legacy_session())
         answer = await self._forward(verb, None)
         if verb == "DELETE" and answer.status < 300:
-            self._parts.sessions.forget(self._server.name, self._front.session)
-            self._parts.server_requests.forget(self._caller.holder(self._front.session))
+            self._parts.sessions.forget(self._server.name, self._headers.session)
+            self._parts.server_requests.forget(self._caller.holder(self._headers.session))
         is_resumed = any(name == b"last-event-id" for name, _ in self._scope["headers"])
-        shown = self._shown(self._front.session, is_resumed=is_resumed)
+        shown = self._shown(self._headers.session, is_resumed=is_resumed)
         await self._hand_on(answer, self._response_filter(listening, None, shown), [])
 
     def _shown(self, session_id: str, *, is_resumed: bool = False) -> Shown | None:
@@ -249,19 +249,19 @@ class Exchange:
         except LostError as error:
             log.warning("upstream lost", server=server.name, error=str(error))
             raise UpstreamAway(f"The server {server.name!r} ended the connection") from error
-        if answer.status == 404 and self._front.session:  # the server has ended the session
-            self._parts.server_requests.forget(self._caller.holder(self._front.session))
+        if answer.status == 404 and self._headers.session:  # the server has ended the session
+            self._parts.server_requests.forget(self._caller.holder(self._headers.session))
         return answer
 
     def _give_back(self) -> None:
         """The server has seen nothing: the decision is refunded, and an answer may be given again."""
         self._turn.never_sent()
         if self._answered is not None:
-            holder = self._caller.holder(self._front.session)
+            holder = self._caller.holder(self._headers.session)
             self._parts.server_requests.reopen(holder, self._answered)
             self._answered = None
 
-    async def _send_on(self, verb: str, body: bytes | None, lines: headers.Lines) -> Answer:
+    async def _send_on(self, verb: str, body: bytes | None, lines: headers.HeaderLines) -> Answer:
         server = self._server
         upstream_lines = headers.to_upstream(
             lines,
@@ -273,7 +273,7 @@ class Exchange:
         return await self._parts.upstreams.send(verb, server, upstream_lines, body, caller_id)
 
     async def _hand_on(
-        self, answer: Answer, response_filter: ResponseFilter, budget_lines: headers.Lines
+        self, answer: Answer, response_filter: ResponseFilter, budget_lines: headers.HeaderLines
     ) -> None:
         """Hand the response on; `budget_lines` say what is left of the caller's limits."""
         to_client = self._client

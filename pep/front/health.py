@@ -65,7 +65,7 @@ class Health:
         self._is_connected = is_connected
         self._status = status
         self._unready: Unready | None = SILENT
-        self._told: Unready | None = SILENT
+        self._logged: Unready | None = SILENT
 
     def unready(self) -> Unready | None:
         """Why it is not ready; `None` when it is."""
@@ -83,13 +83,13 @@ class Health:
         """Ask once; what has changed since is logged."""
         await self._ask()
         unready = self.unready()
-        if unready == self._told:
+        if unready == self._logged:
             return
         if unready is None:
             log.info("ready: calls are judged by the rules that are in the files")
         else:
             log.warning("not ready", code=unready.code, reason=unready.reason)
-        self._told = unready
+        self._logged = unready
 
     async def _ask(self) -> None:
         status = await self._status() if self._is_connected() else None

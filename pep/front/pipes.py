@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import AsyncIterator
 
-from pep.mcp.lines import Lines
+from pep.mcp.lines import LineSplitter
 
 _PIECE = 64 * 1024
 _AHEAD = 16
@@ -31,7 +31,7 @@ async def lines_of(descriptor: int) -> AsyncIterator[bytes | None]:
                 return  # the loop has ended
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
-    lines = Lines()
+    lines = LineSplitter()
     while chunk := await chunks.get():
         for line in lines.feed(chunk):
             yield line

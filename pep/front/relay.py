@@ -21,7 +21,7 @@ from pep.errors import AnswerUnreadable, Refusal
 from pep.front import answer_head
 from pep.front.answer_head import Form, Head
 from pep.front.decoder import PIECE, Decoder
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 from pep.mcp.jsonrpc import Id, render_error
 from pep.mcp.message_bytes import Watch, check_begin, is_text, may_matter
 from pep.mcp.sse import Event, Splitter
@@ -49,7 +49,7 @@ class Begin(Struct, frozen=True):
     """Send the client the status and the header lines."""
 
     status: int
-    lines: Lines
+    lines: HeaderLines
 
 
 class Part(Struct, frozen=True):
@@ -90,7 +90,7 @@ _READ, _YIELD = Read(), Yield()
 def relay(
     status: int,
     raw_lines: tuple[tuple[bytes, bytes], ...],
-    added_lines: Lines,
+    added_lines: HeaderLines,
     request_id: Id | None,
 ) -> Generator[Action, Any, None]:
     """Hand a response on. Raises `Refusal` before anything has been sent.

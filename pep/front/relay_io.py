@@ -12,7 +12,7 @@ from msgspec import Struct
 from pep.errors import Refusal
 from pep.front.relay import Action, Begin, Compute, Filter, Last, Part, Read, Warn, relay
 from pep.load.aside import aside
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 from pep.mcp.jsonrpc import Id
 from pep.ports import Answer
 
@@ -28,14 +28,14 @@ class Client(Struct, frozen=True):
     `request_id` is what the client asked under, `None` when it waits for no message.
     """
 
-    begin: Callable[[int, Lines], Awaitable[None]]
+    begin: Callable[[int, HeaderLines], Awaitable[None]]
     part: Callable[[bytes], Awaitable[None]]
     last: Callable[[bytes], Awaitable[None]]
     request_id: Id | None
 
 
 async def hand_on(
-    answer: Answer, filter_message: FilterMessage, client: Client, added_lines: Lines
+    answer: Answer, filter_message: FilterMessage, client: Client, added_lines: HeaderLines
 ) -> None:
     """Hand the upstream's response on to the client; see `relay` for what it raises.
 

@@ -16,7 +16,7 @@ from pep.errors import TooManyUnderWay
 from pep.front.body_reader import read_body, unpacked
 from pep.load.fair_units import FairUnits
 from pep.load.large_work import LARGE_BYTES, LargeWork, Slot
-from pep.mcp.headers import Front
+from pep.mcp.headers import RequestHeaders
 from pep.ports import Receive
 
 T = TypeVar("T")
@@ -26,22 +26,28 @@ class RequestBody:
     """One body of one caller."""
 
     def __init__(
-        self, config: PepConfig, front: Front, caller: str, *, bodies: FairUnits, large: LargeWork
+        self,
+        config: PepConfig,
+        request_headers: RequestHeaders,
+        caller: str,
+        *,
+        bodies: FairUnits,
+        large: LargeWork,
     ) -> None:
         """Nothing is held yet."""
         self._config = config
-        self._front = front
+        self._headers = request_headers
         self._caller = caller
         self._bodies = bodies
         self._large = large
-        self._coding = front.encoding.lower()
+        self._coding = request_headers.encoding.lower()
         self._is_packed = self._coding not in {"", "identity"}
         self._held = 0
         self._slot: Slot | None = None
 
     async def receive(self, receive: Receive) -> bytes:
         """All of it, as it came; raises what `read_body` raises, or `TooManyUnderWay`."""
-        return await read_body(receive, self._front.length, self._config, self._hold)
+        return await read_body(receive, self._headers.length, self._config, self._hold)
 
     async def read(self, body: bytes, reader: Callable[[bytes], T]) -> tuple[bytes, T]:
         """The plain body, and what `reader` makes of it; a slot that it takes must be ended."""

@@ -14,7 +14,7 @@ from pdp.api.model import Call, Principal, Reason, Session
 from pep.callers import session
 from pep.callers.authentication import Callers
 from pep.callers.metadata import challenge
-from pep.callers.session import Learnt, SessionBook
+from pep.callers.session import LegacySession, SessionBook
 from pep.config import PepConfig, Server
 from pep.errors import CredentialInvalid, CredentialMissing, Refusal, SessionNotFound
 from pep.judge import call
@@ -24,7 +24,7 @@ from pep.judge.server_requests import Holder, ServerRequests
 from pep.load.background import Background
 from pep.load.room import Room
 from pep.mcp.admit import Admitted
-from pep.mcp.headers import Front, header_era
+from pep.mcp.headers import RequestHeaders, header_era
 from pep.mcp.methods import LEGACY
 from pep.ports import Answer, Decisions, Upstreams
 
@@ -54,7 +54,7 @@ class RequestCaller:
         self._server = server
         self._scope = scope
         self._principal: Principal | None = None
-        self.front = Front()
+        self.headers = RequestHeaders()
 
     @property
     def principal(self) -> Principal:
@@ -67,30 +67,30 @@ class RequestCaller:
         config, server = self._parts.config, self._server
         try:
             self._principal = await self._parts.callers.principal(
-                server, self._scope, self.front.authorization
+                server, self._scope, self.headers.authorization
             )
         except (CredentialMissing, CredentialInvalid) as fault:
             fault.lines = ((b"www-authenticate", challenge(config, server, fault)),)
             self._report(fault)
             raise
 
-    def learnt(self) -> Learnt | None:
+    def legacy_session(self) -> LegacySession | None:
         """What is known of the legacy session; raises `SessionNotFound` when it is not the caller's.
 
         A caller who is nobody in particular may go on with a session that is not known, as after a
         restart of the proxy: the upstream knows it, and nobody could have been bound to it.
         """
-        server, given = self._server, self.front.session
-        if header_era(self.front) != LEGACY or not given:
+        server, given = self._server, self.headers.session
+        if header_era(self.headers) != LEGACY or not given:
             return None
         try:
-            learnt = self._parts.sessions.find(server.name, given, self.principal)
-            if learnt is None and self._parts.config.accepted(server) != ("anonymous",):
+            legacy_session = self._parts.sessions.find(server.name, given, self.principal)
+            if legacy_session is None and self._parts.config.accepted(server) != ("anonymous",):
                 raise SessionNotFound("Session not found")
         except SessionNotFound as fault:
             self._report(fault)
             raise
-        return learnt
+        return legacy_session
 
     def learn(self, answer: Answer, admitted: Admitted) -> str:
         """An `initialize` was answered: the session is this caller's; its id, or ""."""
@@ -99,46 +99,46 @@ class RequestCaller:
             return ""
         session_id = given[0].decode("latin-1")
         client = call.client_of("initialize", call.params_of(admitted.message), {})
-        learnt = Learnt(self.principal.id, client)
-        self._parts.sessions.learn(self._server.name, session_id, learnt)
+        legacy_session = LegacySession(self.principal.id, client)
+        self._parts.sessions.learn(self._server.name, session_id, legacy_session)
         return session_id
 
     def holder(self, session_id: str) -> Holder:
         """Whom the server's requests are shown to in that legacy session, or without one."""
         return Holder(self._server.name, self.principal.id, session_id)
 
-    def call(self, admitted: Admitted, learnt: Learnt | None) -> Call:
+    def call(self, admitted: Admitted, legacy_session: LegacySession | None) -> Call:
         """What is judged: this message of this caller, and whatever the server says to it."""
-        key = session.cooperative_key(self.front.cooperative, call.meta(admitted.message))
+        key = session.cooperative_key(self.headers.cooperative, call.meta(admitted.message))
         return call.build(
             admitted,
-            self.front,
+            self.headers,
             request_id=self._parts.new_id(),
             server=self._server.name,
             principal=self.principal,
-            session=self._session(learnt, key),
-            learnt=learnt,
+            session=self._session(legacy_session, key),
+            legacy_session=legacy_session,
         )
 
-    def listening(self, verb: str, learnt: Learnt | None) -> Call:
+    def listening(self, verb: str, legacy_session: LegacySession | None) -> Call:
         """The caller on a stream of the server's own, which answers no message."""
-        key = session.cooperative_key(self.front.cooperative, {})
+        key = session.cooperative_key(self.headers.cooperative, {})
         return call.unread(
-            self.front,
+            self.headers,
             verb,
             request_id=self._parts.new_id(),
             server=self._server.name,
             era=LEGACY,
             principal=self.principal,
-            session=self._session(learnt, key),
+            session=self._session(legacy_session, key),
         )
 
-    def _session(self, learnt: Learnt | None, key: str) -> Session:
+    def _session(self, legacy_session: LegacySession | None, key: str) -> Session:
         return session.identify(
             self.principal,
             self._server.name,
-            legacy_id=self.front.session,
-            learnt=learnt,
+            legacy_id=self.headers.session,
+            legacy_session=legacy_session,
             key=key,
         )
 
@@ -146,11 +146,11 @@ class RequestCaller:
         """Have a refusal recorded that nobody was asked about."""
         principal = self._principal or session.unauthenticated(self._scope.get("client"))
         refused = call.unread(
-            self.front,
+            self.headers,
             self._scope["method"],
             request_id=self._parts.new_id(),
             server=self._server.name,
-            era=header_era(self.front),
+            era=header_era(self.headers),
             principal=principal,
             session=Session(principal.id, "principal"),
         )

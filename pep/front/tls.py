@@ -21,9 +21,9 @@ def certificate_identity(certificate: Mapping[str, Any]) -> str:
     The common name is not asked: RFC 6125 has retired it as an identity.
     """
     names = certificate.get("subjectAltName", ())
-    for wanted in ("URI", "DNS"):
+    for kind_of_name in ("URI", "DNS"):
         for kind, name in names:
-            if kind == wanted:
+            if kind == kind_of_name:
                 return str(name)
     return ""
 

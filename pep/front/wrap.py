@@ -16,7 +16,7 @@ import structlog
 from msgspec import Struct
 
 from pdp.api.model import Call, Client, Principal, Protocol, Session
-from pep.callers.session import Learnt
+from pep.callers.session import LegacySession
 from pep.choices import DenialStyle, ToolNames
 from pep.errors import BodyTooLarge, InvalidRequest, Refusal
 from pep.judge import call
@@ -27,7 +27,7 @@ from pep.judge.server_requests import Holder, ServerRequests, Shown
 from pep.judge.turn import Turn
 from pep.mcp.addressing import Addressed, read_line
 from pep.mcp.admit import Admitted, admit_line, check_name
-from pep.mcp.headers import VERSION_KEY, Front
+from pep.mcp.headers import VERSION_KEY, RequestHeaders
 from pep.mcp.jsonrpc import (
     NO_REPLY,
     Id,
@@ -82,7 +82,7 @@ class Wrap:
         self._pending: dict[Id, _Pending] = {}
         self._server_requests = ServerRequests()
         self._holder = Holder(place.server, place.principal.id)
-        self._learnt: Learnt | None = None
+        self._legacy_session: LegacySession | None = None
         self._version = ""
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -162,7 +162,7 @@ class Wrap:
             raise InvalidRequest("a request with this id is under way")
         if request.method == "initialize":
             client = call.client_of("initialize", request.params, {})
-            self._learnt = Learnt(self._place.principal.id, client)
+            self._legacy_session = LegacySession(self._place.principal.id, client)
         turn = Turn(self._parts.decisions, self._place.denial)
         pending = _Pending(request, self._call(admitted), turn)
         self._version = pending.call.protocol.version or self._version
@@ -214,12 +214,12 @@ class Wrap:
         meta = call.meta(admitted.message)
         return call.build(
             admitted,
-            Front(version=str(meta.get(VERSION_KEY, ""))),
+            RequestHeaders(version=str(meta.get(VERSION_KEY, ""))),
             request_id=self._parts.new_id(),
             server=self._place.server,
             principal=self._place.principal,
             session=self._place.session,
-            learnt=self._learnt,
+            legacy_session=self._legacy_session,
             transport="stdio",
         )
 
@@ -243,7 +243,7 @@ class Wrap:
             arguments=b"{}",
             principal=self._place.principal,
             session=self._place.session,
-            client=self._learnt.client if self._learnt else Client(),
+            client=self._legacy_session.client if self._legacy_session else Client(),
             protocol=Protocol(LEGACY, self._version),
             transport="stdio",
         )

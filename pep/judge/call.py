@@ -7,9 +7,9 @@ from typing import Any
 
 from pdp.api.codec import MAX_NAME, MAX_TARGET
 from pdp.api.model import Call, Client, Principal, Protocol, Session
-from pep.callers.session import Learnt
+from pep.callers.session import LegacySession
 from pep.mcp.admit import Admitted
-from pep.mcp.headers import Front, decode_mirror
+from pep.mcp.headers import RequestHeaders, decode_mirror
 from pep.mcp.jsonrpc import Message, Response, meta_of
 
 _CLIENT_KEY = "io.modelcontextprotocol/clientInfo"
@@ -20,18 +20,18 @@ _NO_TRACE = "0" * 32
 
 def build(
     admitted: Admitted,
-    front: Front,
+    request_headers: RequestHeaders,
     *,
     request_id: str,
     server: str,
     principal: Principal,
     session: Session,
-    learnt: Learnt | None,
+    legacy_session: LegacySession | None,
     transport: str = "http",
 ) -> Call:
     """The call that the message makes."""
     message = admitted.message
-    params, told = params_of(message), meta(message)
+    params, message_meta = params_of(message), meta(message)
     method = "" if isinstance(message, Response) else message.method
     return Call(
         request_id=request_id,
@@ -42,16 +42,16 @@ def build(
         reference=admitted.reference,
         principal=principal,
         session=session,
-        client=client_of(method, params, told, learnt),
-        protocol=Protocol(admitted.era, _version(front, method, params)[:MAX_NAME]),
+        client=client_of(method, params, message_meta, legacy_session),
+        protocol=Protocol(admitted.era, _version(request_headers, method, params)[:MAX_NAME]),
         transport=transport,
         is_retry="inputResponses" in params or "requestState" in params,
-        trace_id=trace_id(front.traceparent, told),
+        trace_id=trace_id(request_headers.traceparent, message_meta),
     )
 
 
 def unread(
-    front: Front,
+    request_headers: RequestHeaders,
     verb: str,
     *,
     request_id: str,
@@ -61,38 +61,41 @@ def unread(
     session: Session,
 ) -> Call:
     """What is known of a request without a message, or before its message was read."""
-    name = decode_mirror(front.name) if front.name is not None else None
+    name = decode_mirror(request_headers.name) if request_headers.name is not None else None
     return Call(
         request_id=request_id,
         server=server,
-        method=(front.method or verb)[:MAX_NAME],
+        method=(request_headers.method or verb)[:MAX_NAME],
         target=(name or "")[:MAX_TARGET],
         arguments=b"{}",
         principal=principal,
         session=session,
         client=Client(),
-        protocol=Protocol(era, front.version[:MAX_NAME]),
+        protocol=Protocol(era, request_headers.version[:MAX_NAME]),
         transport="http",
-        trace_id=trace_id(front.traceparent, {}),
+        trace_id=trace_id(request_headers.traceparent, {}),
     )
 
 
 def client_of(
-    method: str, params: dict[str, Any], meta: dict[str, Any], learnt: Learnt | None = None
+    method: str,
+    params: dict[str, Any],
+    meta: dict[str, Any],
+    legacy_session: LegacySession | None = None,
 ) -> Client:
     """What the client says of itself, now or when its session began. Never to be trusted."""
     info = params.get("clientInfo") if method == "initialize" else meta.get(_CLIENT_KEY)
     if isinstance(info, dict):
         return Client(_short(info.get("name")), _short(info.get("version")))
-    return learnt.client if learnt else Client()
+    return legacy_session.client if legacy_session else Client()
 
 
 def trace_id(header: str, meta: dict[str, Any]) -> str:
     """The trace id of a well-formed `traceparent`, from the header or from `_meta`; or ""."""
     for candidate in (header, meta.get("traceparent")):
-        found = _TRACEPARENT.fullmatch(candidate) if isinstance(candidate, str) else None
-        if found and found[1] != _NO_TRACE:
-            return found[1]
+        traceparent = _TRACEPARENT.fullmatch(candidate) if isinstance(candidate, str) else None
+        if traceparent and traceparent[1] != _NO_TRACE:
+            return traceparent[1]
     return ""
 
 
@@ -106,11 +109,11 @@ def meta(message: Message) -> dict[str, Any]:
     return {} if isinstance(message, Response) else meta_of(message)
 
 
-def _version(front: Front, method: str, params: dict[str, Any]) -> str:
+def _version(request_headers: RequestHeaders, method: str, params: dict[str, Any]) -> str:
     """The version in use; before the handshake has settled it, the one that the client proposes."""
     proposed = params.get("protocolVersion")
-    if front.version:
-        return front.version
+    if request_headers.version:
+        return request_headers.version
     return proposed if method == "initialize" and isinstance(proposed, str) else ""
 
 

@@ -154,9 +154,9 @@ class DecisionClient:
         self._tell(self._reporting, self._stub.Report, request)
 
     def _tell(self, lane: Background, rpc: Any, request: Any) -> None:
-        lane.start(type(request).__name__, self._told(rpc, request))
+        lane.start(type(request).__name__, self._send(rpc, request))
 
-    async def _told(self, rpc: Any, request: Any) -> None:
+    async def _send(self, rpc: Any, request: Any) -> None:
         try:
             await rpc(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:

@@ -30,7 +30,7 @@ from pep.errors import (
 )
 from pep.judge import rate_limit
 from pep.mcp.admit import status_of
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 from pep.mcp.jsonrpc import NO_REPLY, ReplyTo, Request, render_error, render_result
 from pep.mcp.methods import LEGACY, MODERN
 
@@ -38,10 +38,10 @@ DECISION_KEY = "tipstaff/decision"
 # How each known obligation is met: none exists yet.
 OBLIGATIONS: Mapping[str, Callable[[Obligation], None]] = MappingProxyType({})
 
-_JSON: Lines = [(b"content-type", b"application/json")]
+_JSON: HeaderLines = [(b"content-type", b"application/json")]
 # RFC 9110 sections 10.2.1 and 15.5.9: what else these statuses must say. A body that was not read
 # to its end leaves the connection unusable.
-_EXTRA_LINES: Mapping[type[Refusal], Lines] = MappingProxyType(
+_EXTRA_LINES: Mapping[type[Refusal], HeaderLines] = MappingProxyType(
     {
         VerbNotAllowed: [(b"allow", b"GET, POST, DELETE")],
         BodyTooLarge: [(b"connection", b"close")],
@@ -72,7 +72,7 @@ class Refuse(Struct, frozen=True):
     """The answer to give instead."""
 
     status: int
-    headers: Lines
+    headers: HeaderLines
     body: bytes
 
 
@@ -82,7 +82,11 @@ Verdict = Forward | Refuse
 def enforce(message: Request, decision: Decision, *, era: str, denial: DenialStyle) -> Verdict:
     """What happens to the message. `denial` says how a refused tool call is shown."""
     if decision.effect is Effect.ALLOW:
-        unknown = [one.type for one in decision.obligations if one.type not in OBLIGATIONS]
+        unknown = [
+            obligation.type
+            for obligation in decision.obligations
+            if obligation.type not in OBLIGATIONS
+        ]
         if not unknown:
             return Forward()
         decision = _with_unknown_obligation(decision, unknown[0])
@@ -128,7 +132,7 @@ def refuse(
     return _refuse(status, [*headers, *fault.lines], render_error(reply_to, fault))
 
 
-def _refuse(status: int, headers: Lines, body: bytes) -> Refuse:
+def _refuse(status: int, headers: HeaderLines, body: bytes) -> Refuse:
     length = (b"content-length", b"%d" % len(body))
     return Refuse(status, [*_JSON, length, *headers], body)
 
@@ -166,16 +170,16 @@ def _limits(decision: Decision) -> list[dict[str, Any]]:
     """What the limits said, for a client that reads no headers."""
     return [
         {
-            "name": one.name,
-            "scope": one.scope,
-            "max": one.max,
-            "window": one.window,
-            "remaining": one.remaining,
-            "passed": one.passed,
-            "retry_after_ms": one.retry_after_ms,
+            "name": limit.name,
+            "scope": limit.scope,
+            "max": limit.max,
+            "window": limit.window,
+            "remaining": limit.remaining,
+            "passed": limit.passed,
+            "retry_after_ms": limit.retry_after_ms,
         }
-        for one in decision.limits
-        if not one.shadow
+        for limit in decision.limits
+        if not limit.shadow
     ]
 
 
@@ -200,12 +204,12 @@ def _denial(decision: Decision) -> type[Denial]:
     return LimitReached if decision.reason.code == "rate_limited" else PolicyDenied
 
 
-def _retry_after(decision: Decision) -> Lines:
+def _retry_after(decision: Decision) -> HeaderLines:
     """The budgets; and `Retry-After` in whole seconds (RFC 9110 section 10.2.3), if waiting helps."""
-    told = rate_limit.lines(decision.limits)
+    budget_lines = rate_limit.lines(decision.limits)
     if decision.retry_after_ms <= 0:
-        return told
-    return [(b"retry-after", b"%d" % _seconds(decision.retry_after_ms)), *told]
+        return budget_lines
+    return [(b"retry-after", b"%d" % _seconds(decision.retry_after_ms)), *budget_lines]
 
 
 def _seconds(milliseconds: int) -> int:

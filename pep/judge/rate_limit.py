@@ -10,19 +10,19 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from pdp.api.model import LimitResult
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 
 _SAFE = "".join(map(chr, range(0x20, 0x7F))).translate(str.maketrans("", "", '"\\%'))
 
 
-def lines(limits: Iterable[LimitResult]) -> Lines:
+def lines(limits: Iterable[LimitResult]) -> HeaderLines:
     """The two header lines; none for a call that no limit counts."""
-    told = [one for one in limits if not one.shadow]
-    if not told:
+    shown = [limit for limit in limits if not limit.shadow]
+    if not shown:
         return []
     return [
-        (b"ratelimit-policy", ", ".join(map(_policy, told)).encode()),
-        (b"ratelimit", ", ".join(map(_left, told)).encode()),
+        (b"ratelimit-policy", ", ".join(map(_policy, shown)).encode()),
+        (b"ratelimit", ", ".join(map(_left, shown)).encode()),
     ]
 
 

@@ -24,8 +24,8 @@ class Tallies:
         self._kinds = kinds
         self._sums = sums
         self._began = float("-inf")
-        self._told: Counter[Kind] = Counter()
-        self._told_in_all = 0
+        self._single: Counter[Kind] = Counter()
+        self._single_in_all = 0
         self._counted: Counter[Kind] = Counter()
 
     def end(self, now: float) -> dict[Kind, int]:
@@ -33,8 +33,8 @@ class Tallies:
         if now - self._began < _PERIOD_SECONDS:
             return {}
         self._began = now
-        self._told.clear()
-        self._told_in_all = 0
+        self._single.clear()
+        self._single_in_all = 0
         return self.sums()
 
     def sums(self) -> dict[Kind, int]:
@@ -50,9 +50,9 @@ class Tallies:
 
         `end` comes first.
         """
-        if self._told[kind] < self._each and self._told_in_all < self._in_all:
-            self._told[kind] += 1
-            self._told_in_all += 1
+        if self._single[kind] < self._each and self._single_in_all < self._in_all:
+            self._single[kind] += 1
+            self._single_in_all += 1
             return None
         if kind not in self._counted and len(self._counted) >= self._kinds:
             kind = of_anybody(kind)

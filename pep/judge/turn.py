@@ -21,7 +21,7 @@ from pdp.api.model import Call, Decision, Effect
 from pep.choices import DenialStyle
 from pep.judge import rate_limit
 from pep.judge.enforce import Forward, Refuse, Verdict, enforce
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 from pep.mcp.jsonrpc import Request
 from pep.ports import Decisions
 
@@ -89,7 +89,7 @@ class Turn:
         return self._state is State.UNDER_WAY
 
     @property
-    def budget_lines(self) -> Lines:
+    def budget_lines(self) -> HeaderLines:
         """Header lines that tell the client what is left of its limits, while the call is under way."""
         if self._decision is None or not self.is_under_way:
             return []

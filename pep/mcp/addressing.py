@@ -173,15 +173,15 @@ def cancellation(number: int) -> bytes:
     return b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":%s}' % params
 
 
-def returned_answer(line: bytes, asked: Addressed) -> bytes:
+def returned_answer(line: bytes, request: Addressed) -> bytes:
     """A child's answer with the client's own id in it."""
-    line = json_splice.replaced(line, ("id",), asked.raw_id)
-    return json_splice.replaced(line, ("result", "_meta", SUBSCRIPTION_KEY), asked.raw_id)
+    line = json_splice.replaced(line, ("id",), request.raw_id)
+    return json_splice.replaced(line, ("result", "_meta", SUBSCRIPTION_KEY), request.raw_id)
 
 
-def returned_notification(line: bytes, asked: Addressed) -> bytes:
+def returned_notification(line: bytes, request: Addressed) -> bytes:
     """A child's notification with the client's own token or subscription in it."""
-    line = json_splice.replaced(line, ("params", "_meta", SUBSCRIPTION_KEY), asked.raw_id)
-    if not asked.raw_token:
+    line = json_splice.replaced(line, ("params", "_meta", SUBSCRIPTION_KEY), request.raw_id)
+    if not request.raw_token:
         return line
-    return json_splice.replaced(line, ("params", "progressToken"), asked.raw_token)
+    return json_splice.replaced(line, ("params", "progressToken"), request.raw_token)

@@ -20,7 +20,7 @@ from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.mcp.headers import (
     HANDSHAKE_VERSIONS,
     VERSION_KEY,
-    Front,
+    RequestHeaders,
     check_mirrors,
     era_of,
     header_era,
@@ -64,17 +64,17 @@ class Admitted(Struct, frozen=True):
         return self.row is not None and self.row.treatment is Treatment.JUDGE
 
 
-def admit(front: Front, message: Message) -> Admitted:
+def admit(request_headers: RequestHeaders, message: Message) -> Admitted:
     """Climb the ladder; raises a `ClientFault`."""
     if isinstance(message, Response):
-        return _admit_response(front, message)
+        return _admit_response(request_headers, message)
     is_request = isinstance(message, Request)
-    era = era_of(front, meta_of(message), is_request=is_request)
+    era = era_of(request_headers, meta_of(message), is_request=is_request)
     row = look_up(message, era)
     check_types(message.params)
     target = target_of(row, message.params)
     check_mirrors(
-        front, row.name, target, required=era == MODERN and is_request, named=row.mirrored
+        request_headers, row.name, target, required=era == MODERN and is_request, named=row.mirrored
     )
     return _admitted(message, era, row, target)
 
@@ -146,11 +146,11 @@ def check_name(admitted: Admitted, names: ToolNames) -> None:
         )
 
 
-def _admit_response(front: Front, message: Response) -> Admitted:
+def _admit_response(request_headers: RequestHeaders, message: Response) -> Admitted:
     """A client answers its server in the legacy era only (MCP 2026-07-28: no server requests)."""
-    if header_era(front) == MODERN:
+    if header_era(request_headers) == MODERN:
         raise InvalidRequest("Body must be a single JSON-RPC request or notification object")
-    if front.method or front.name is not None:
+    if request_headers.method or request_headers.name is not None:
         raise InvalidRequest("a response has no mcp-method and no mcp-name")
     return Admitted(message, LEGACY)
 

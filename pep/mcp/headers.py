@@ -1,6 +1,6 @@
 """HTTP header lines, inwards and outwards. Pure; knows MCP's mirrors and eras, but no method.
 
-Lines stay separate, raw and in order: a proxy that folds repeated lines hides the very repetition
+HeaderLines stay separate, raw and in order: a proxy that folds repeated lines hides the very repetition
 that must be refused. Names are lower case, as the server hands them over.
 """
 
@@ -22,7 +22,7 @@ from pep.errors import (
 )
 from pep.mcp.methods import LEGACY, MODERN
 
-Lines = list[tuple[bytes, bytes]]
+HeaderLines = list[tuple[bytes, bytes]]
 
 BOTH_MEDIA = b"application/json, text/event-stream"
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
@@ -53,7 +53,7 @@ _READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 _BASE64_HEAD, _BASE64_TAIL = "=?base64?", "?="
 
 
-class Front(Struct, frozen=True):
+class RequestHeaders(Struct, frozen=True):
     """What the header lines of a request say, each at most once; absent is ""."""
 
     version: str = ""
@@ -71,7 +71,7 @@ class Front(Struct, frozen=True):
     traceparent: str = ""
 
 
-def read(lines: Lines) -> Front:
+def read(lines: HeaderLines) -> RequestHeaders:
     """Gather what matters; raises `HeaderMismatch` or `InvalidRequest` on what is ambiguous."""
     once: dict[bytes, str] = {}
     for name, value in lines:
@@ -93,7 +93,7 @@ def read(lines: Lines) -> Front:
     framing = get(b"transfer-encoding", "").lower()
     if framing not in {"", "chunked"} or (framing and b"content-length" in once):
         raise InvalidRequest("Transfer-Encoding must be chunked, without Content-Length")
-    return Front(
+    return RequestHeaders(
         version=get(b"mcp-protocol-version", ""),
         method=get(b"mcp-method", ""),
         name=get(b"mcp-name"),
@@ -110,41 +110,47 @@ def read(lines: Lines) -> Front:
     )
 
 
-def check_place(front: Front, hosts: tuple[str, ...], origins: tuple[str, ...]) -> None:
+def check_place(
+    request_headers: RequestHeaders, hosts: tuple[str, ...], origins: tuple[str, ...]
+) -> None:
     """Refuse a Host or an Origin that is not listed: the defence against DNS rebinding."""
-    if not _listed(front.host, hosts):
+    if not _listed(request_headers.host, hosts):
         raise HostRefused("Invalid Host header")
-    if front.origin and not _listed(front.origin, origins):
+    if request_headers.origin and not _listed(request_headers.origin, origins):
         raise OriginRefused("Invalid Origin header")
 
 
-def check_media(front: Front) -> None:
+def check_media(request_headers: RequestHeaders) -> None:
     """Refuse a body that is not declared as plain JSON in UTF-8."""
-    kind, _, parameters = front.media.lower().partition(";")
+    kind, _, parameters = request_headers.media.lower().partition(";")
     if kind.strip() != "application/json":
         raise MediaUnsupported("Content-Type must be application/json")
     for parameter in filter(None, map(str.strip, parameters.split(";"))):
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in {"utf-8", "utf8"}:
             raise MediaUnsupported("charset must be utf-8")
-    if front.encoding.lower() not in {"", "identity", "gzip", "deflate"}:
+    if request_headers.encoding.lower() not in {"", "identity", "gzip", "deflate"}:
         raise MediaUnsupported("Content-Encoding must be gzip or deflate")
 
 
-def header_era(front: Front) -> str:
+def header_era(request_headers: RequestHeaders) -> str:
     """The era that the header alone tells, as MCP servers read it."""
-    return LEGACY if front.version in HANDSHAKE_VERSIONS or not front.version else MODERN
+    return (
+        LEGACY
+        if request_headers.version in HANDSHAKE_VERSIONS or not request_headers.version
+        else MODERN
+    )
 
 
-def era_of(front: Front, meta: dict[str, Any], *, is_request: bool) -> str:
+def era_of(request_headers: RequestHeaders, meta: dict[str, Any], *, is_request: bool) -> str:
     """The era of a message, from header and body together.
 
     Raises `HeaderMismatch` when they disagree, `InvalidParams` when a modern request does not say
     its version: a server might otherwise choose another era than the one judged.
     """
-    era = header_era(front)
+    era = header_era(request_headers)
     if VERSION_KEY in meta:
-        if era == LEGACY or meta[VERSION_KEY] != front.version:
+        if era == LEGACY or meta[VERSION_KEY] != request_headers.version:
             raise HeaderMismatch(
                 "mcp-protocol-version header does not match the request envelope's protocol version"
             )
@@ -153,18 +159,20 @@ def era_of(front: Front, meta: dict[str, Any], *, is_request: bool) -> str:
     return era
 
 
-def check_mirrors(front: Front, method: str, target: str, *, required: bool, named: bool) -> None:
+def check_mirrors(
+    request_headers: RequestHeaders, method: str, target: str, *, required: bool, named: bool
+) -> None:
     """Compare `Mcp-Method` and `Mcp-Name` with the body; raises `HeaderMismatch`.
 
     `required`: a modern request, which must carry them. `named`: the body names a `target` that
     `Mcp-Name` must repeat. A mirror that is present must agree in any case.
     """
-    if front.method != method and (required or front.method):
+    if request_headers.method != method and (required or request_headers.method):
         raise HeaderMismatch("mcp-method header does not match the request body's method")
-    if front.name is None:
+    if request_headers.name is None:
         if required and named:
             raise HeaderMismatch("mcp-name header is missing")
-    elif target and decode_mirror(front.name) != target:
+    elif target and decode_mirror(request_headers.name) != target:
         raise HeaderMismatch("mcp-name header does not match the request body")
 
 
@@ -183,12 +191,12 @@ def decode_mirror(value: str) -> str | None:
 
 
 def to_upstream(
-    lines: Lines,
+    lines: HeaderLines,
     authority: bytes,
     *,
     passthrough: bool,
     credentials: tuple[tuple[bytes, bytes], ...] = (),
-) -> Lines:
+) -> HeaderLines:
     """The lines to send on: hop-by-hop and framing lines dropped, Host set to the upstream's.
 
     Credentials were given to this proxy, so they stay here, unless the server's entry says
@@ -204,7 +212,7 @@ def to_upstream(
     return [(b"host", authority), *kept, *credentials]
 
 
-def named_by_connection(lines: Lines) -> frozenset[bytes]:
+def named_by_connection(lines: HeaderLines) -> frozenset[bytes]:
     """The names that `Connection` makes hop-by-hop (RFC 9110 section 7.6.1)."""
     return frozenset(
         token.strip().lower().translate(JOINTS)
@@ -218,9 +226,9 @@ def _readable(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     """An Accept-Encoding without the codings that answers could not be read in."""
     if line[0] != b"accept-encoding":
         return line
-    given = line[1].lower().split(b",")
-    kept = [one.strip() for one in given if one.partition(b";")[0].strip() in _READABLE]
-    return line if len(kept) == len(given) else (line[0], b", ".join(kept) or b"identity")
+    codings = line[1].lower().split(b",")
+    kept = [coding.strip() for coding in codings if coding.partition(b";")[0].strip() in _READABLE]
+    return line if len(kept) == len(codings) else (line[0], b", ".join(kept) or b"identity")
 
 
 def _check_connection(value: bytes) -> None:

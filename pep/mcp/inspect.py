@@ -23,7 +23,7 @@ from pep.mcp.json_splice import joined, members
 from pep.mcp.jsonrpc import ENVELOPE, Id
 from pep.mcp.lookalikes import fold, keys
 from pep.mcp.methods import LISTS, Listing
-from pep.mcp.questions import Question, asked_in, check_keys, check_no, links, question
+from pep.mcp.questions import Question, check_keys, check_no, links, question, questions_in
 
 MOST_ENTRIES = 10_000
 # An answer may be larger than a call.
@@ -71,7 +71,7 @@ def inspect(message: bytes) -> Finding | Created | Withdrawn | None:
             raise ValueError("its method is no string")  # noqa: TRY004 - the same
         if sum(value.get(name) is not None for name in ("method", "result", "error")) > 1:
             raise ValueError("it is a request and an answer, or a result and an error")
-        return _found(message, value)
+        return _finding(message, value)
     except (strict_json.StrictJsonError, msgspec.DecodeError, ValueError) as error:
         raise AnswerUnreadable(f"the server's message cannot be read: {error}") from error
 
@@ -100,7 +100,7 @@ def kept(message: bytes, finding: Finding, keep: tuple[bool, ...], most_ttl_ms: 
     return joined({**envelope, "result": joined({**result, **changed})})
 
 
-def _found(message: bytes, value: dict[str, Any]) -> Finding | Created | Withdrawn | None:
+def _finding(message: bytes, value: dict[str, Any]) -> Finding | Created | Withdrawn | None:
     answered = value.get("id") if _is_id(value.get("id")) else None
     if "method" in value:
         if "id" in value:
@@ -116,13 +116,13 @@ def _found(message: bytes, value: dict[str, Any]) -> Finding | Created | Withdra
 def _request(message: bytes, value: dict[str, Any]) -> Finding:
     """A request that passes unjudged has no question, but may be answered like any other."""
     params = value.get("params", {})
-    asked = question(message, value["method"], params)
-    if asked_in(message, "params", params):
+    server_question = question(message, value["method"], params)
+    if questions_in(message, "params", params):
         raise ValueError("it is a request that holds others")
     request_id = value["id"]
     if not _is_id(request_id):
         raise ValueError("its id is neither a string nor an integer")
-    return Finding(Kind.REQUEST, () if asked is None else (asked,), request_id)
+    return Finding(Kind.REQUEST, () if server_question is None else (server_question,), request_id)
 
 
 def _withdrawn(value: dict[str, Any]) -> Withdrawn | None:
@@ -140,8 +140,8 @@ def _is_id(value: Any) -> TypeGuard[Id]:
 
 def _notice(message: bytes, value: dict[str, Any]) -> Finding | None:
     params = value.get("params")
-    asked = asked_in(message, "params", params) if isinstance(params, dict) else []
-    return Finding(Kind.NOTICE, tuple(asked)) if asked else None
+    questions = questions_in(message, "params", params) if isinstance(params, dict) else []
+    return Finding(Kind.NOTICE, tuple(questions)) if questions else None
 
 
 def _result(
@@ -149,11 +149,11 @@ def _result(
 ) -> Finding | Created | None:
     check_no(dict, result)
     listings = [listing for listing in LISTS if isinstance(result.get(listing.member), list)]
-    asked = asked_in(message, "result", result)
-    if len(listings) + (result.get("inputRequests") is not None or bool(asked)) > 1:
+    questions = questions_in(message, "result", result)
+    if len(listings) + (result.get("inputRequests") is not None or bool(questions)) > 1:
         raise ValueError("it answers more than one question")
-    if asked:
-        return Finding(Kind.INPUT, tuple(asked), answered)
+    if questions:
+        return Finding(Kind.INPUT, tuple(questions), answered)
     if listings:
         return _list(answered, listings[0], result[listings[0].member])
     task = result.get("task")

@@ -46,15 +46,15 @@ def distinct_members(data: bytes) -> dict[str, bytes | Raw]:
 
     Every other reader here keeps the last of two equal keys, and others the first.
     """
-    found = members(data)
-    if sum(map(len, found)) + sum(map(len, found.values())) + 4 * len(found) + 1 == len(data):
-        return found  # quotes, colons and commas are all there is beside them
+    by_key = members(data)
+    if sum(map(len, by_key)) + sum(map(len, by_key.values())) + 4 * len(by_key) + 1 == len(data):
+        return by_key  # quotes, colons and commas are all there is beside them
     at = data.index(b"{") + 1
-    for value in found.values():
+    for value in by_key.values():
         key = _KEY.match(data, at)
         if key is None or not data.startswith(bytes(value), key.end()):
             raise ValueError("a key stands twice")
         at = key.end() + len(value)
     if _END.fullmatch(data, at) is None:
         raise ValueError("a key stands twice")
-    return found
+    return by_key

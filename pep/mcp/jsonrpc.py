@@ -18,7 +18,7 @@ from msgspec import Raw, Struct
 from pdp.api import strict_json
 from pep.errors import WIRE, InvalidRequest, ParseError, Refusal
 from pep.mcp.counts import check_counts
-from pep.mcp.lookalikes import Keys, keys
+from pep.mcp.lookalikes import KnownKeys, keys
 
 Id = str | int
 
@@ -210,7 +210,7 @@ def _check_params(params: dict[str, Any]) -> None:
             _refuse_lookalikes(value, _OBJECTS[name])
 
 
-def _refuse_lookalikes(value: dict[str, Any], known: Keys) -> None:
+def _refuse_lookalikes(value: dict[str, Any], known: KnownKeys) -> None:
     key = known.lookalike(value)
     if key is not None:
         raise InvalidRequest(f"the key {key[:64]!r} looks like another key of the protocol")

@@ -5,7 +5,7 @@ from __future__ import annotations
 MAX_LINE = 16 * 1024 * 1024
 
 
-class Lines:
+class LineSplitter:
     """Whole lines without their LF; of one that is too long, nothing but the news of it."""
 
     def __init__(self, longest: int = MAX_LINE) -> None:
@@ -17,9 +17,9 @@ class Lines:
     def feed(self, chunk: bytes) -> list[bytes | None]:
         """The lines that `chunk` completes; `None` for one that was too long."""
         *whole, rest = chunk.split(b"\n")
-        found = [self._ended(part) for part in whole]
+        lines = [self._ended(part) for part in whole]
         self._add(rest)
-        return found
+        return lines
 
     def end(self) -> list[bytes | None]:
         """What has no LF when the stream ends: a line all the same, since some readers take it."""

@@ -15,7 +15,7 @@ from msgspec import Struct
 MAX_KEY = 1024  # in characters; some compatibility forms are eighteen times as long
 
 
-class Keys(Struct, frozen=True):
+class KnownKeys(Struct, frozen=True):
     """The keys of one kind of object, and what loose parsers might take for them."""
 
     known: frozenset[str]
@@ -29,9 +29,9 @@ class Keys(Struct, frozen=True):
         return None
 
 
-def keys(*known: str) -> Keys:
+def keys(*known: str) -> KnownKeys:
     """The keys `known`."""
-    return Keys(frozenset(known), frozenset(map(fold, known)))
+    return KnownKeys(frozenset(known), frozenset(map(fold, known)))
 
 
 def fold(key: str) -> str:

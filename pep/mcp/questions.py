@@ -16,7 +16,7 @@ from pdp.api.codec import MAX_TARGET
 from pdp.api.model import Direction, Phase
 from pep.mcp.json_splice import joined, members
 from pep.mcp.jsonrpc import ENVELOPE
-from pep.mcp.lookalikes import Keys, keys
+from pep.mcp.lookalikes import KnownKeys, keys
 from pep.mcp.methods import LISTS, Target, Treatment, server_method
 
 _MOST_ASKED = 64
@@ -49,7 +49,7 @@ def question(holder: bytes | Raw, method: Any, params: Any) -> Question | None:
     return Question(method, str(target)[:MAX_TARGET], arguments)
 
 
-def asked_in(holder: bytes | Raw, name: str, value: dict[str, Any]) -> list[Question]:
+def questions_in(holder: bytes | Raw, name: str, value: dict[str, Any]) -> list[Question]:
     """The requests that wait in `value`, the member `name` of `holder`, and in what it holds.
 
     A task holds the result or the error of its call, and is itself held by a notification, or as
@@ -61,16 +61,16 @@ def asked_in(holder: bytes | Raw, name: str, value: dict[str, Any]) -> list[Ques
     if waiting is None and not inner:
         return []
     own = members(holder)[name]
-    asked = [] if waiting is None else _waiting(own, waiting)
+    questions = [] if waiting is None else _waiting(own, waiting)
     for member in inner:
         if member == "error":
-            asked += links(own, value["error"])
+            questions += links(own, value["error"])
         else:
             check_no((dict, list), value[member])
-            asked += asked_in(own, member, value[member])
-    if len(asked) > _MOST_ASKED:
+            questions += questions_in(own, member, value[member])
+    if len(questions) > _MOST_ASKED:
         raise ValueError(f"it asks for more than {_MOST_ASKED} things at once")
-    return asked
+    return questions
 
 
 def _waiting(holder: bytes | Raw, waiting: Any) -> list[Question]:
@@ -78,13 +78,13 @@ def _waiting(holder: bytes | Raw, waiting: Any) -> list[Question]:
     if not isinstance(waiting, dict):
         raise ValueError("inputRequests is no object")  # noqa: TRY004 - see `inspect`
     raw = members(members(holder)["inputRequests"])
-    asked = []
+    questions = []
     for key, request in waiting.items():
         if not isinstance(request, dict):
             raise ValueError("an input request is no object")  # noqa: TRY004 - see `inspect`
         check_keys(request, ENVELOPE)
-        asked.append(question(raw[key], request.get("method"), request.get("params", {})))
-    return [each for each in asked if each is not None]
+        questions.append(question(raw[key], request.get("method"), request.get("params", {})))
+    return [each for each in questions if each is not None]
 
 
 def links(holder: bytes | Raw, error: dict[str, Any]) -> list[Question]:
@@ -100,14 +100,14 @@ def links(holder: bytes | Raw, error: dict[str, Any]) -> list[Question]:
     if not isinstance(urls, list) or len(urls) > _MOST_ASKED:
         raise ValueError(f"elicitations is no list of at most {_MOST_ASKED}")
     raw = members(members(members(holder)["error"])["data"])["elicitations"]
-    asked = [
+    questions = [
         question(joined({"params": entry}), "elicitation/create", link)
         for entry, link in zip(_ENTRIES.decode(raw), urls, strict=True)
     ]
-    return [each for each in asked if each is not None]
+    return [each for each in questions if each is not None]
 
 
-def check_keys(value: dict[str, Any], known: Keys) -> None:
+def check_keys(value: dict[str, Any], known: KnownKeys) -> None:
     """Refuse, by `ValueError`, a key that some reader takes for another one of the protocol."""
     key = known.lookalike(value)
     if key is not None:

@@ -91,18 +91,18 @@ class Splitter:
         """The events that `chunk` completes."""
         waiting = self._waiting
         waiting += chunk
-        found, start = [], 0
+        events, start = [], 0
         # A line's end and half of the next may have been there already: CR LF CR.
         search = max(0, self._searched - 3)
         while match := _END.search(waiting, search):
             if match.end() == len(waiting) and waiting.endswith(b"\r"):
                 break  # a LF that belongs to it may follow
-            found.append(Event(bytes(waiting[start : match.end()])))
+            events.append(Event(bytes(waiting[start : match.end()])))
             start = search = match.end()
         if start:
             del waiting[:start]
         self._searched = len(waiting)
-        return found
+        return events
 
     def end(self) -> list[Event]:
         """What never ended. The specification drops it, but some readers do not."""
@@ -119,9 +119,9 @@ class Splitter:
 
 def _fields(raw: bytes) -> list[tuple[bytes, bytes]]:
     """The fields in order. A byte order mark at the start of a line is not part of it: see `_ODD`."""
-    found = []
+    fields = []
     for line in _LINE.split(raw):
         name, _, value = line.removeprefix(_BOM).partition(b":")
         if name:
-            found.append((name, value.removeprefix(b" ")))
-    return found
+            fields.append((name, value.removeprefix(b" ")))
+    return fields

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from pep.mcp.lines import Lines
+from pep.mcp.lines import LineSplitter
 from pep.ports import LostError, NeverReachedError
 from tipstaff.common.die_with_parent import bound_to_this_process
 from tipstaff.common.lifelong import heard
@@ -100,7 +100,7 @@ class Child:
         What it has started may hold the pipe open: so its own end counts, not the pipe's.
         """
         assert self._process.stdout is not None  # noqa: S101 - see `start`
-        reader, lines = self._process.stdout, Lines()
+        reader, lines = self._process.stdout, LineSplitter()
         ended, left = asyncio.ensure_future(self._exit()), _LAST_PIECES
         try:
             while left:
@@ -153,7 +153,7 @@ class Child:
     async def _note(self) -> None:
         """Its stderr goes into our log; a pipe that nobody empties would stop it."""
         assert self._process.stderr is not None  # noqa: S101 - asked for
-        lines, pace = Lines(_LONGEST_NOTE), Pace(asyncio.get_running_loop().time)
+        lines, pace = LineSplitter(_LONGEST_NOTE), Pace(asyncio.get_running_loop().time)
         while chunk := await self._process.stderr.read(_PIECE):
             pace.begin()
             notes = lines.feed(chunk)

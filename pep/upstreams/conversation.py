@@ -80,8 +80,8 @@ class Conversation:
         """
         self._numbers += 1
         number = self._numbers
-        asked = None if is_ours else addressed
-        stream = Stream(number, asked, self._caller, self._storage, keeps=keeps)
+        request = None if is_ours else addressed
+        stream = Stream(number, request, self._caller, self._storage, keeps=keeps)
         key = number if self._era == MODERN or addressed.id is None else addressed.id
         if key in self._under_way:
             raise InvalidRequest("a request with this id is under way in this session")

@@ -7,25 +7,25 @@ from collections.abc import Sequence
 import structlog
 
 from pep.config import Server
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 from pep.ports import Answer, BusyError, NeverReachedError
 from pep.upstreams.http import Upstream
-from pep.upstreams.stdio_http import Bridge
+from pep.upstreams.stdio_http import StdioServers
 
 log = structlog.get_logger("pep")
 
 
-class Routes:
+class Dispatch:
     """All servers."""
 
-    def __init__(self, upstream: Upstream, bridge: Bridge) -> None:
+    def __init__(self, upstream: Upstream, stdio_servers: StdioServers) -> None:
         """Take both ways."""
         self._upstream = upstream
-        self._bridge = bridge
+        self._bridge = stdio_servers
         self._away: set[str] = set()
 
     async def send(
-        self, method: str, server: Server, lines: Lines, body: bytes | None, caller: str
+        self, method: str, server: Server, lines: HeaderLines, body: bytes | None, caller: str
     ) -> Answer:
         """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`."""
         way = self._bridge if server.command else self._upstream

@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from pep.config import Server
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 from pep.ports import LostError, NeverReachedError, NeverSentCancelledError
 
 # Shorter than the 5 s after which uvicorn, which most Python servers run on, closes an idle
@@ -120,7 +120,7 @@ class Upstream:
         self,
         method: str,
         server: Server,
-        lines: Lines,
+        lines: HeaderLines,
         body: bytes | None,
         caller: str,  # noqa: ARG002 - one server serves all
     ) -> HttpAnswer:

@@ -83,9 +83,9 @@ async def _page(conversation: ChildConversation, meta: dict[str, Any], cursor: s
     """One answer to `tools/list`, asked under a number that no client's request has."""
     params = {"_meta": meta} | ({"cursor": cursor} if cursor else {})
     message = {"jsonrpc": "2.0", "id": 0, "method": "tools/list", "params": params}
-    asked = Addressed("tools/list", raw_id=b"0")
+    addressed = Addressed("tools/list", raw_id=b"0")
     try:
-        stream = await conversation.ask(json.dumps(message).encode(), asked, is_ours=True)
+        stream = await conversation.ask(json.dumps(message).encode(), addressed, is_ours=True)
     except NeverSentCancelledError as error:
         # A deadline recognises its own cancellation by its very class (CPython 3.11, `asyncio.timeout`).
         raise asyncio.CancelledError from error

@@ -17,7 +17,7 @@ from msgspec import Struct
 from pep.config import Server
 from pep.errors import HeaderMismatch, InvalidRequest, Refusal, SessionNotFound, VerbNotAllowed
 from pep.mcp.addressing import Addressed, read
-from pep.mcp.headers import HANDSHAKE_VERSIONS, Lines
+from pep.mcp.headers import HANDSHAKE_VERSIONS, HeaderLines
 from pep.mcp.jsonrpc import NO_REPLY, ReplyTo
 from pep.mcp.methods import LEGACY, MODERN
 from pep.ports import Answer
@@ -31,7 +31,7 @@ from pep.upstreams.stream import Stream
 
 # A silent call's headers go out after so long, as an event stream: proxies on the way give up else.
 _QUIET_SECONDS = 15.0
-# What this bridge itself gives out: the stream's number, and how many of its messages were seen.
+# What this stdio_servers itself gives out: the stream's number, and how many of its messages were seen.
 _EVENT_ID = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
 _RESUMABLE = "2025-11-25"
 
@@ -50,7 +50,7 @@ class _Posted(Struct, frozen=True):
         return self.headers.get("mcp-protocol-version", "") >= _RESUMABLE
 
 
-class Bridge:
+class StdioServers:
     """All servers with a command."""
 
     def __init__(self, now: Callable[[], float], start: StartChild | None = None) -> None:
@@ -58,7 +58,7 @@ class Bridge:
         self._pool = Pool(now, start) if start else Pool(now)
 
     async def send(
-        self, method: str, server: Server, lines: Lines, body: bytes | None, caller: str
+        self, method: str, server: Server, lines: HeaderLines, body: bytes | None, caller: str
     ) -> Answer:
         """The answer to one HTTP request; raises `NeverReachedError` or `LostError`."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in lines}
@@ -143,7 +143,7 @@ class Bridge:
         if is_modern(headers) or "text/event-stream" not in headers.get("accept", ""):
             raise VerbNotAllowed("Method Not Allowed")
         conversation = self._session(server, headers, caller)
-        stream, seen = conversation.own, conversation.own.told
+        stream, seen = conversation.own, conversation.own.told_count
         if "last-event-id" in headers:
             stream, seen = _resumed(conversation, headers["last-event-id"])
         session = ((b"mcp-session-id", headers["mcp-session-id"].encode()),)
@@ -191,7 +191,7 @@ def _read(body: bytes) -> Addressed:
         raise InvalidRequest(f"the message cannot be read: {error}") from error
 
 
-def _check_once(lines: Lines) -> None:
+def _check_once(lines: HeaderLines) -> None:
     """What two header lines tell would be read by the first or by the last."""
     names = [
         name for name, _ in lines if name.startswith(b"mcp-param-") or name == b"last-event-id"

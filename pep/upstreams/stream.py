@@ -68,7 +68,7 @@ class Stream:
         self.readers = 0
         self.left_at = 0.0
         self.size = 0
-        self.told = 0
+        self.told_count = 0
         self.is_done = False
         self._is_lost = False
         self._storage = storage
@@ -130,7 +130,7 @@ class Stream:
         first = self._count - len(self._messages)
         if max(seen, first) < self._count:
             index = max(0, seen - first)
-            self.told = max(self.told, first + index + 1)
+            self.told_count = max(self.told_count, first + index + 1)
             return first + index + 1, self._messages[index]
         if self._is_lost:
             raise LostError("the server's process has ended, or its answer was not read")

@@ -21,7 +21,7 @@ from pdp.decide import Judgement, Parts, judge, report
 from pdp.explain import Explainer
 from pdp.grpc.batching import Batcher
 from pdp.grpc.decisions import DecisionService
-from pdp.grpc.idempotency import Desk
+from pdp.grpc.idempotency import Idempotency
 from pdp.limits.budgets import Budget, Claim
 from pdp.limits.counters import key_of
 from pdp.limits.fallback import FallbackStore
@@ -192,7 +192,7 @@ async def served(
     working = asyncio.ensure_future(batcher.run())
     server, address = grpc.aio.server(), f"unix:{tmp_path / 's.sock'}"
     service = DecisionService(
-        Desk(batcher, story.store), partial(report, parts=story), Explainer(story, 1).explain
+        Idempotency(batcher, story.store), partial(report, parts=story), Explainer(story, 1).explain
     )
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(service, server)
     server.add_insecure_port(address)

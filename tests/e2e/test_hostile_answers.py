@@ -613,10 +613,10 @@ async def test_a_real_client_is_not_asked_for_what_is_denied() -> None:
 async def test_a_real_client_learns_from_a_bare_404_what_it_learns_directly() -> None:
     """That its session has ended: an error of ours in the body would say something else."""
     async with asgi_upstream(Asking()) as url, proxy(Server("demo", url)) as gate:
-        learnt = []
+        legacy_session = []
         for place in (url, gate.url()):
             async with Client(place, mode="legacy") as client:
                 with pytest.raises(MCPError) as caught:
                     await client.list_tools()
-            learnt.append((caught.value.error.code, caught.value.error.message))
-    assert learnt == [(-32600, "Session terminated")] * 2
+            legacy_session.append((caught.value.error.code, caught.value.error.message))
+    assert legacy_session == [(-32600, "Session terminated")] * 2

@@ -51,7 +51,7 @@ if "tipstaff" in " ".join(sys.orig_argv):
 
     pep.front.exchange.Exchange._post = failing(pep.front.exchange.Exchange._post)
     for name in ("submit", "refund", "finish"):
-        setattr(pdp.grpc.idempotency.Desk, name, failing(getattr(pdp.grpc.idempotency.Desk, name)))
+        setattr(pdp.grpc.idempotency.Idempotency, name, failing(getattr(pdp.grpc.idempotency.Idempotency, name)))
 """
 CHILD = """
 import os, sys

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tests.gateway import Gateway, gateway
 from tests.hostile import DENIED_TOOL, HIDDEN_TOOL
-from tests.hostile.honest import Desk, Honest
+from tests.hostile.honest import Idempotency, Honest
 from tests.proxy_rig import asgi_upstream
 
 CALLERS = 10
@@ -53,29 +53,29 @@ class Report(Struct):
 
 async def fight(folder: Path, seconds: float, most_seconds: float = MOST_SECONDS) -> Report:
     """Everybody at once for so long; `most_seconds` is what a hundredth of the honest calls may take."""
-    desk, record = Desk(), folder / "record"
+    idempotency, record = Idempotency(), folder / "record"
     record.touch()
     trap = await _attacker("tests.hostile.server", str(record), str(seconds + 10))
     assert trap.stdout is not None
     port = int(await trap.stdout.readline())
     child = (sys.executable, "-m", "tests.hostile.child")
     environment = {"RECORD": str(record), "PYTHONPATH": str(_ROOT)}
-    async with asgi_upstream(desk) as url:
+    async with asgi_upstream(idempotency) as url:
         servers: dict[str, Any] = {
-            "desk": {"url": url, "accept": ("token", "anonymous")},
+            "idempotency": {"url": url, "accept": ("token", "anonymous")},
             "trap": f"http://127.0.0.1:{port}/mcp",
             "pipe": {"command": child, "environment": environment, "max_processes": 8},
         }
         async with gateway(folder, servers, dict.fromkeys(servers, _RULES)) as tipstaff:
-            report = await _fight(tipstaff, desk, seconds, most_seconds)
+            report = await _fight(tipstaff, idempotency, seconds, most_seconds)
     await trap.wait()
     attacks = json.loads(await trap.stdout.readline() or b"{}")
     report.attacks |= {f"server: {title}": count for title, count in attacks.items()}
-    report.problems += record.read_text(errors="replace").splitlines()[:20] + desk.violations[:20]
+    report.problems += record.read_text(errors="replace").splitlines()[:20] + idempotency.violations[:20]
     return report
 
 
-async def _fight(tipstaff: Gateway, desk: Desk, seconds: float, most_seconds: float) -> Report:
+async def _fight(tipstaff: Gateway, idempotency: Idempotency, seconds: float, most_seconds: float) -> Report:
     before = _processes(tipstaff)
     hostile = [
         await _attacker("tests.hostile.caller", str(tipstaff.port), str(seconds), address)
@@ -101,7 +101,7 @@ async def _fight(tipstaff: Gateway, desk: Desk, seconds: float, most_seconds: fl
         problems=[text for caller in honest for text in caller.failures][:20],
     )
     report.problems += [text for one in reports for text in one["seen"]]
-    report.problems += _counted(tipstaff, desk)
+    report.problems += _counted(tipstaff, idempotency)
     if set(before) != set(after):
         report.problems.append(f"a process died: {before} and then {after}")
     if report.p99 > most_seconds:
@@ -112,15 +112,15 @@ async def _fight(tipstaff: Gateway, desk: Desk, seconds: float, most_seconds: fl
     return report
 
 
-def _counted(tipstaff: Gateway, desk: Desk) -> list[str]:
+def _counted(tipstaff: Gateway, idempotency: Idempotency) -> list[str]:
     """Admitted, forwarded and recorded are one number; a call that broke off may be missing."""
     allowed = sum(
-        record["server"] == "desk" and record["effect"] == "allow"
+        record["server"] == "idempotency" and record["effect"] == "allow"
         for record in tipstaff.judged()
         if record.get("phase", "call") == "call"
     )
     return (
-        [] if desk.echoed <= allowed else [f"{desk.echoed} calls arrived, {allowed} were allowed"]
+        [] if idempotency.echoed <= allowed else [f"{idempotency.echoed} calls arrived, {allowed} were allowed"]
     )
 
 

@@ -161,13 +161,13 @@ def _denied(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
         f"{DENIED_TOOL}\u200b",
         [DENIED_TOOL],
     )
-    for server, name in itertools.product(("desk", "trap", "pipe"), names):
+    for server, name in itertools.product(("idempotency", "trap", "pipe"), names):
         yield (
             f"{name!r} at {server}",
             lambda server=server, name=name: hostile.post(server, call(name)),
         )
-    yield "hidden", lambda: hostile.post("desk", call(HIDDEN_TOOL))
-    for server, name in itertools.product(("desk", "pipe"), (DENIED_TOOL, HIDDEN_TOOL)):
+    yield "hidden", lambda: hostile.post("idempotency", call(HIDDEN_TOOL))
+    for server, name in itertools.product(("idempotency", "pipe"), (DENIED_TOOL, HIDDEN_TOOL)):
         null = call(name)
         null["params"] = {**null["params"], "arguments": None}
         silent = {key: value for key, value in null.items() if key != "id"}
@@ -181,17 +181,17 @@ def _denied(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
         body = good.replace('"name"', member % DENIED_TOOL, 1).encode()
         yield (
             f"the key {member}",
-            lambda body=body: hostile.send(http("desk", body, "MCP-Protocol-Version: 2025-11-25")),
+            lambda body=body: hostile.send(http("idempotency", body, "MCP-Protocol-Version: 2025-11-25")),
         )
     for uri in _SECRET_URIS:
         yield (
             f"the resource {uri!r}",
-            lambda uri=uri: hostile.post("desk", ask("resources/read", uri=uri), era="legacy"),
+            lambda uri=uri: hostile.post("idempotency", ask("resources/read", uri=uri), era="legacy"),
         )
         yield (
             f"a watch of {uri!r}",
             lambda uri=uri: hostile.post(
-                "desk", ask("subscriptions/listen", notifications={"resourceSubscriptions": [uri]})
+                "idempotency", ask("subscriptions/listen", notifications={"resourceSubscriptions": [uri]})
             ),
         )
     answer = {"jsonrpc": "2.0", "id": 77, "result": {"action": "accept", "content": {}}}
@@ -223,27 +223,27 @@ def _large(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
     deep = keys % (b'"a":' + b"[" * 100_000 + b"]" * 100_000)
     uris = [f"file:///public/{number}" for number in range(30_000)]
     packed = gzip.compress(keys % (b'"a":"' + b"x" * 3_900_000 + b'"'))
-    yield "a large denied call", lambda: hostile.post("desk", call(DENIED_TOOL, text=blob))
+    yield "a large denied call", lambda: hostile.post("idempotency", call(DENIED_TOOL, text=blob))
     yield (
         "eight large calls",
         lambda: asyncio.gather(
-            *(hostile.post("desk", call(DENIED_TOOL, text=big)) for _ in range(8)),
+            *(hostile.post("idempotency", call(DENIED_TOOL, text=big)) for _ in range(8)),
             return_exceptions=True,
         ),
     )
-    yield "a million keys", lambda: hostile.post("desk", million)
-    yield "deep nesting", lambda: hostile.post("desk", deep)
+    yield "a million keys", lambda: hostile.post("idempotency", million)
+    yield "deep nesting", lambda: hostile.post("idempotency", deep)
     yield (
         "30,000 URIs",
         lambda: hostile.post(
-            "desk", ask("subscriptions/listen", notifications={"resourceSubscriptions": uris})
+            "idempotency", ask("subscriptions/listen", notifications={"resourceSubscriptions": uris})
         ),
     )
-    yield "a compressed call", lambda: hostile.post("desk", packed, "Content-Encoding: gzip")
-    yield "a body that is too large", lambda: hostile.post("desk", b"[" + b" " * 9_000_000)
+    yield "a compressed call", lambda: hostile.post("idempotency", packed, "Content-Encoding: gzip")
+    yield "a body that is too large", lambda: hostile.post("idempotency", b"[" + b" " * 9_000_000)
     yield (
         "long header lines",
-        lambda: hostile.post("desk", call("echo"), *["X-A: " + "b" * 900] * 80),
+        lambda: hostile.post("idempotency", call("echo"), *["X-A: " + "b" * 900] * 80),
     )
 
 
@@ -253,12 +253,12 @@ def _floods(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
     async def many(make: Callable[[int], Awaitable[Any]], count: int) -> None:
         await asyncio.gather(*map(make, range(count)), return_exceptions=True)
 
-    yield "a flood of calls", lambda: many(lambda _: hostile.post("desk", call(DENIED_TOOL)), 100)
+    yield "a flood of calls", lambda: many(lambda _: hostile.post("idempotency", call(DENIED_TOOL)), 100)
     yield (
         "a flood of wrong tokens",
         lambda: many(
             lambda number: hostile.post(
-                "desk", call("echo"), f"Authorization: Bearer tipstaff_{number}"
+                "idempotency", call("echo"), f"Authorization: Bearer tipstaff_{number}"
             ),
             50,
         ),
@@ -266,15 +266,15 @@ def _floods(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
     yield (
         "a flood of sessions",
         lambda: many(
-            lambda number: hostile.post("desk", call("echo"), f"Tipstaff-Session: s{number}"), 30
+            lambda number: hostile.post("idempotency", call("echo"), f"Tipstaff-Session: s{number}"), 30
         ),
     )
     yield "a flood of initialize", lambda: many(lambda _: _forged_session(hostile), 20)
     yield "a slow body", lambda: _slow(hostile)
     yield "a reader that does not read", lambda: _deaf(hostile)
     for raw in (
-        b"GARBAGE\r\n\r\n", b"\x16\x03\x01" * 90, b"POST /desk/mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n" * 40,
-        b"POST /desk/mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+        b"GARBAGE\r\n\r\n", b"\x16\x03\x01" * 90, b"POST /idempotency/mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n" * 40,
+        b"POST /idempotency/mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
     ):  # fmt: skip
         yield f"the bytes {raw[:20]!r}", lambda raw=raw: hostile.send(raw)
 
@@ -282,12 +282,12 @@ def _floods(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
 async def _forged_session(hostile: Hostile) -> None:
     about = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}  # fmt: skip
     message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": about}
-    await hostile.post("desk", message, era="legacy")
+    await hostile.post("idempotency", message, era="legacy")
 
 
 async def _slow(hostile: Hostile) -> None:
     body = json.dumps(call("echo")).encode()
-    raw = http("desk", body)
+    raw = http("idempotency", body)
     _, writer = await asyncio.open_connection("127.0.0.1", hostile._port, local_addr=(hostile._address, 0))  # fmt: skip
     try:
         for byte in raw[:60]:

@@ -19,7 +19,7 @@ _JSON = {
 }
 
 
-class Desk:
+class Idempotency:
     """A small MCP server of both eras; keeps what should never have reached it."""
 
     def __init__(self) -> None:
@@ -38,10 +38,10 @@ class Desk:
         request = json.loads(body or b"{}")
         text = bytes(body[:300]).decode(errors="replace")
         if DENIED_TOOL in text or SECRET in text or "method" not in request:
-            self.violations.append(f"reached the desk: {text}")
+            self.violations.append(f"reached the idempotency: {text}")
         lines = [(b"content-type", b"application/json")]
         if request.get("method") == "initialize":
-            lines.append((b"mcp-session-id", b"desk-%d" % next(self._sessions)))
+            lines.append((b"mcp-session-id", b"idempotency-%d" % next(self._sessions)))
         answer = b"" if "id" not in request else json.dumps(
             {"jsonrpc": "2.0", "id": request["id"], "result": self._result(request)}
         ).encode()  # fmt: skip
@@ -53,7 +53,7 @@ class Desk:
     def _result(self, request: dict[str, Any]) -> dict[str, Any]:
         match request.get("method"):
             case "initialize":
-                about = {"name": "desk", "version": "1"}
+                about = {"name": "idempotency", "version": "1"}
                 return {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": about}
             case "tools/list":
                 return {"tools": TOOLS, "resultType": "complete"}
@@ -68,7 +68,7 @@ class Honest:
     """One honest caller, with an address of its own; every fifth call is a list."""
 
     def __init__(self, port: int, number: int) -> None:
-        self._url = f"http://127.0.0.1:{port}/desk/mcp"
+        self._url = f"http://127.0.0.1:{port}/idempotency/mcp"
         self._address = f"127.0.0.{10 + number}"
         self._is_legacy = number % 2 == 1
         self._dice = random.Random(number)

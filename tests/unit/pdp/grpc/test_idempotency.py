@@ -1,4 +1,4 @@
-"""The desk: repeats get the first answer, refunds happen once."""
+"""The idempotency: repeats get the first answer, refunds happen once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pdp.decide import Judgement
 from pdp.errors import Overloaded, RequestError
 from pdp.grpc import idempotency as module
 from pdp.grpc.batching import Batcher
-from pdp.grpc.idempotency import Desk, digest
+from pdp.grpc.idempotency import Idempotency, digest
 from pdp.limits.budgets import Budget
 from pdp.limits.store import MemoryStore
 from tests.calls import call, claims
@@ -25,7 +25,7 @@ LEASE = Budget("k", Limit("k", "global", 2, 60, algorithm="concurrency"))
 
 
 class Office:
-    """A desk over a memory store whose judge takes one unit per call."""
+    """A idempotency over a memory store whose judge takes one unit per call."""
 
     def __init__(self, *, max_waiting: int = 100) -> None:
         self.store = MemoryStore()
@@ -34,7 +34,7 @@ class Office:
         self.budget = BUDGET
         self.reason = Reason("c", "m")
         self.batcher = Batcher(self.judge, max_calls=8, in_flight=1, max_waiting=max_waiting)
-        self.desk = Desk(self.batcher, self.store)
+        self.idempotency = Idempotency(self.batcher, self.store)
 
     async def judge(self, calls: Sequence[Call]) -> list[Judgement]:
         if self.fail:
@@ -61,69 +61,69 @@ async def office() -> object:
 
 async def test_a_repeated_request_gets_its_first_answer(office: Office) -> None:
     """Also while the first is still being judged; nothing is taken twice."""
-    first, repeat = office.desk.submit(call("r")), office.desk.submit(call("r"))
-    assert await first == await repeat == await office.desk.submit(call("r"))
+    first, repeat = office.idempotency.submit(call("r")), office.idempotency.submit(call("r"))
+    assert await first == await repeat == await office.idempotency.submit(call("r"))
     assert office.judged == 1
 
 
 async def test_a_trace_id_does_not_make_a_repeat_another_call(office: Office) -> None:
     """A retried attempt carries a new trace."""
-    await office.desk.submit(call("r"))
-    await office.desk.submit(structs.replace(call("r"), trace_id="t2"))
+    await office.idempotency.submit(call("r"))
+    await office.idempotency.submit(structs.replace(call("r"), trace_id="t2"))
     assert office.judged == 1
 
 
 async def test_a_request_id_cannot_carry_another_call_past_the_policy(office: Office) -> None:
     """The same id with other arguments is refused, not answered with the first decision."""
-    await office.desk.submit(call("r"))
+    await office.idempotency.submit(call("r"))
     with pytest.raises(RequestError):
-        office.desk.submit(call("r", arguments=b'{"x":2}'))
+        office.idempotency.submit(call("r", arguments=b'{"x":2}'))
 
 
 async def test_a_batch_with_a_reused_id_leaves_no_trace(office: Office) -> None:
     """Its other calls can be asked again."""
-    await office.desk.submit(call("r"))
+    await office.idempotency.submit(call("r"))
     with pytest.raises(RequestError):
-        office.desk.submit_all([call("new"), call("r", target="other")])
-    assert (await office.desk.submit(call("new"))).decision_id == "d-new"
+        office.idempotency.submit_all([call("new"), call("r", target="other")])
+    assert (await office.idempotency.submit(call("new"))).decision_id == "d-new"
 
 
 async def test_a_refund_is_given_once(office: Office) -> None:
     """Two units: both taken, one returned once, so one more call passes."""
-    first = await office.desk.submit(call("1"))
-    await office.desk.submit(call("2"))
-    assert await office.desk.refund(first.decision_id) is True
-    assert await office.desk.refund(first.decision_id) is False
-    assert (await office.desk.submit(call("3"))).effect is Effect.ALLOW
-    assert (await office.desk.submit(call("4"))).effect is Effect.DENY
+    first = await office.idempotency.submit(call("1"))
+    await office.idempotency.submit(call("2"))
+    assert await office.idempotency.refund(first.decision_id) is True
+    assert await office.idempotency.refund(first.decision_id) is False
+    assert (await office.idempotency.submit(call("3"))).effect is Effect.ALLOW
+    assert (await office.idempotency.submit(call("4"))).effect is Effect.DENY
 
 
 async def test_a_decision_that_took_nothing_has_nothing_to_return(office: Office) -> None:
     """Neither a refused call nor an unknown decision."""
-    await asyncio.gather(*office.desk.submit_all([call("1"), call("2")]))
-    denied = await office.desk.submit(call("3"))
-    assert await office.desk.refund(denied.decision_id) is False
-    assert await office.desk.refund("unknown") is False
+    await asyncio.gather(*office.idempotency.submit_all([call("1"), call("2")]))
+    denied = await office.idempotency.submit(call("3"))
+    assert await office.idempotency.refund(denied.decision_id) is False
+    assert await office.idempotency.refund("unknown") is False
 
 
 async def test_a_call_that_could_not_be_judged_may_be_asked_again(office: Office) -> None:
     """A failure is not remembered as an answer."""
     office.fail = True
     with pytest.raises(RuntimeError):
-        await office.desk.submit(call("r"))
+        await office.idempotency.submit(call("r"))
     office.fail = False
-    assert (await office.desk.submit(call("r"))).effect is Effect.ALLOW
+    assert (await office.idempotency.submit(call("r"))).effect is Effect.ALLOW
 
 
 async def test_an_overloaded_desk_remembers_nothing() -> None:
     """The refused call is not answered later by a future that nobody settles."""
     office = Office(max_waiting=1)
-    waiting = office.desk.submit(call("1"))
+    waiting = office.idempotency.submit(call("1"))
     with pytest.raises(Overloaded):
-        office.desk.submit(call("2"))
+        office.idempotency.submit(call("2"))
     task = asyncio.create_task(office.batcher.run())
     await waiting
-    assert (await office.desk.submit(call("2"))).effect is Effect.ALLOW
+    assert (await office.idempotency.submit(call("2"))).effect is Effect.ALLOW
     task.cancel()
 
 
@@ -132,9 +132,9 @@ async def test_old_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "MAX_REMEMBERED", 1)
     office = Office()
     task = asyncio.create_task(office.batcher.run())
-    await office.desk.submit(call("1"))
-    await office.desk.submit(call("2"))
-    assert (await office.desk.submit(call("1"))).effect is Effect.DENY
+    await office.idempotency.submit(call("1"))
+    await office.idempotency.submit(call("2"))
+    assert (await office.idempotency.submit(call("1"))).effect is Effect.DENY
     task.cancel()
 
 
@@ -145,17 +145,17 @@ async def test_nothing_that_a_call_carries_is_kept_once_it_is_decided(office: Of
         return call(request_id, arguments=b'{"text":"' + b"x" * 4_000_000 + b'"}')
 
     large = large_call("r")
-    decision = await office.desk.submit(large)
+    decision = await office.idempotency.submit(large)
     tracemalloc.start()
     for number in range(20):
-        await office.desk.submit(large_call(f"r{number}"))
+        await office.idempotency.submit(large_call(f"r{number}"))
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 1_000_000
-    assert await office.desk.submit(large) == decision
+    assert await office.idempotency.submit(large) == decision
     other = structs.replace(large, arguments=large.arguments[:-3] + b'y"}')
     with pytest.raises(RequestError):
-        office.desk.submit(other)
+        office.idempotency.submit(other)
 
 
 async def test_long_answers_are_forgotten_before_they_fill_the_memory(
@@ -166,11 +166,11 @@ async def test_long_answers_are_forgotten_before_they_fill_the_memory(
     office = Office()
     office.reason = Reason("c", "m" * 60_000)
     task = asyncio.create_task(office.batcher.run())
-    await office.desk.submit(call("1"))
-    await office.desk.submit(call("2"))
-    await office.desk.submit(call("2"))
+    await office.idempotency.submit(call("1"))
+    await office.idempotency.submit(call("2"))
+    await office.idempotency.submit(call("2"))
     assert office.judged == 2
-    await office.desk.submit(call("1"))
+    await office.idempotency.submit(call("1"))
     assert office.judged == 3
     task.cancel()
 
@@ -191,16 +191,16 @@ async def test_every_fact_of_a_call_tells_it_from_another() -> None:
 async def test_the_end_of_a_call_frees_its_lease_once(office: Office) -> None:
     """Two are under way; when one has ended, one more may begin."""
     office.budget = LEASE
-    first, _, third = [await office.desk.submit(call(name)) for name in ("a", "b", "c")]
+    first, _, third = [await office.idempotency.submit(call(name)) for name in ("a", "b", "c")]
     assert third.effect is Effect.DENY
-    assert await office.desk.finish(first.decision_id) is True
-    assert await office.desk.finish(first.decision_id) is False
-    after = [(await office.desk.submit(call(name))).effect for name in ("d", "e")]
+    assert await office.idempotency.finish(first.decision_id) is True
+    assert await office.idempotency.finish(first.decision_id) is False
+    after = [(await office.idempotency.submit(call(name))).effect for name in ("d", "e")]
     assert after == [Effect.ALLOW, Effect.DENY]
 
 
 async def test_the_end_of_a_call_gives_nothing_else_back(office: Office) -> None:
     """Units of a rate are spent."""
-    first, _ = [await office.desk.submit(call(name)) for name in ("a", "b")]
-    assert await office.desk.finish(first.decision_id) is False
-    assert (await office.desk.submit(call("c"))).effect is Effect.DENY
+    first, _ = [await office.idempotency.submit(call(name)) for name in ("a", "b")]
+    assert await office.idempotency.finish(first.decision_id) is False
+    assert (await office.idempotency.submit(call("c"))).effect is Effect.DENY

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pdp.api.model import Client, Principal
 from pep.callers.session import (
     MAX_KEY,
-    Learnt,
+    LegacySession,
     SessionBook,
     anonymous,
     cooperative_key,
@@ -19,7 +19,7 @@ from pep.callers.session import (
 from pep.errors import InvalidRequest, SessionNotFound
 
 ANN, BOB = Principal("anonymous:1.1.1.1", "anonymous"), Principal("anonymous:2.2.2.2", "anonymous")
-LEARNT = Learnt(ANN.id, Client("c", "1"))
+LEARNT = LegacySession(ANN.id, Client("c", "1"))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_without_authentication_a_caller_is_its_address(peer: str | None, wanted
 
 def test_the_session_that_the_server_gave_out_comes_first() -> None:
     """Before a key of the client, before the caller; its raw id stays here."""
-    found = identify(ANN, "s", legacy_id="raw", learnt=LEARNT, key="k")
+    found = identify(ANN, "s", legacy_id="raw", legacy_session=LEARNT, key="k")
     assert found.kind == "legacy"
     assert "raw" not in found.id
 
@@ -48,10 +48,10 @@ def test_then_the_key_then_the_caller() -> None:
 
 def test_the_same_id_of_another_server_or_caller_is_another_session() -> None:
     """Ids are only unique at the server that made them."""
-    one = identify(ANN, "s", legacy_id="x", learnt=LEARNT, key="")
-    assert one == identify(ANN, "s", legacy_id="x", learnt=LEARNT, key="other")
-    assert one != identify(ANN, "t", legacy_id="x", learnt=LEARNT, key="")
-    assert one != identify(BOB, "s", legacy_id="x", learnt=LEARNT, key="")
+    one = identify(ANN, "s", legacy_id="x", legacy_session=LEARNT, key="")
+    assert one == identify(ANN, "s", legacy_id="x", legacy_session=LEARNT, key="other")
+    assert one != identify(ANN, "t", legacy_id="x", legacy_session=LEARNT, key="")
+    assert one != identify(BOB, "s", legacy_id="x", legacy_session=LEARNT, key="")
 
 
 def test_the_header_wins_over_the_meta_key() -> None:

@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 
 from pep.front.relay_io import Client, hand_on
-from pep.mcp.headers import Lines
+from pep.mcp.headers import HeaderLines
 
 MIB = 1024 * 1024
 
@@ -33,7 +33,7 @@ async def turns_of_others(answer: Whole) -> int:
     """How often others can work while the answer is handed on."""
     shown = bytearray()
 
-    async def begin(status: int, lines: Lines) -> None:
+    async def begin(status: int, lines: HeaderLines) -> None:
         assert status == 200
 
     async def part(data: bytes) -> None:

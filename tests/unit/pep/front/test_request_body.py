@@ -13,7 +13,7 @@ from pep.errors import BodyTooLarge, TooManyUnderWay
 from pep.front.request_body import RequestBody
 from pep.load.fair_units import FairUnits
 from pep.load.large_work import LARGE_BYTES, LargeWork
-from pep.mcp.headers import Front
+from pep.mcp.headers import RequestHeaders
 
 LIMIT = 1_000_000
 CONFIG = PepConfig(max_body_bytes=LIMIT, body_timeout_ms=50)
@@ -27,8 +27,8 @@ class Site:
         self.large = LargeWork()
 
     def body(self, caller: str = "ann", encoding: str = "") -> RequestBody:
-        front = Front(encoding=encoding)
-        return RequestBody(CONFIG, front, caller, bodies=self.units, large=self.large)
+        request_headers = RequestHeaders(encoding=encoding)
+        return RequestBody(CONFIG, request_headers, caller, bodies=self.units, large=self.large)
 
     async def is_full(self) -> bool:
         """Whether there is no room for one more."""

@@ -6,7 +6,7 @@ import pytest
 
 from pdp.api.model import Client
 from pep.callers.authentication import CERTIFICATE_KEY
-from pep.callers.session import Learnt
+from pep.callers.session import LegacySession
 from pep.config import Jwt, Server, Tls
 from pep.errors import CredentialMissing, InvalidRequest, SessionNotFound
 from pep.front.request_caller import RequestCaller
@@ -42,18 +42,18 @@ def stranger(
     scope = {"method": "POST", "client": (peer, 1), "headers": list(lines)}
     scope[CERTIFICATE_KEY] = certificate
     caller = RequestCaller(rig.parts, rig.parts.config.servers[0], scope)
-    caller.front = headers.read([JSON_LINE, LEGACY, *lines])
+    caller.headers = headers.read([JSON_LINE, LEGACY, *lines])
     return caller
 
 
 def admitted(caller: RequestCaller, body: bytes = CALL) -> Admitted:
-    return admit(caller.front, jsonrpc.read(jsonrpc.open_envelope(body)))
+    return admit(caller.headers, jsonrpc.read(jsonrpc.open_envelope(body)))
 
 
 async def test_a_call_is_of_its_caller_server_and_session() -> None:
     """Without a session of its own it is counted for the caller."""
     caller = await came(ExchangeRig())
-    call = caller.call(admitted(caller), caller.learnt())
+    call = caller.call(admitted(caller), caller.legacy_session())
     assert (call.server, call.method, call.target, call.arguments) == ("s", "tools/call", "add", b'{"a":1}')  # fmt: skip
     assert (call.principal.id, call.session.id, call.session.kind) == (ANN, ANN, "principal")
     assert call.transport == "http"
@@ -66,12 +66,12 @@ async def test_the_session_that_an_initialize_gave_out_is_its_callers() -> None:
     response = Response((*Response().lines, SESSION))
     assert caller.learn(response, admitted(caller, INITIALIZE)) == "abc"
     again = await came(rig, SESSION)
-    assert again.learnt() == Learnt(ANN, Client("c", "1"))
-    call = again.call(admitted(again), again.learnt())
+    assert again.legacy_session() == LegacySession(ANN, Client("c", "1"))
+    call = again.call(admitted(again), again.legacy_session())
     assert (call.session.kind, call.client.name) == ("legacy", "c")
     other = await came(rig, SESSION, peer="127.0.0.2")
     with pytest.raises(SessionNotFound):
-        other.learnt()
+        other.legacy_session()
     assert rig.service.reports == ["session_not_found"]
 
 
@@ -85,19 +85,19 @@ async def test_only_one_id_of_a_successful_initialize_is_a_session(response: Res
     rig = ExchangeRig()
     caller = await came(rig)
     assert caller.learn(response, admitted(caller, INITIALIZE)) == ""
-    assert (await came(rig, SESSION)).learnt() is None
+    assert (await came(rig, SESSION)).legacy_session() is None
 
 
 async def test_where_callers_are_known_a_session_nobody_gave_out_is_refused() -> None:
     """An anonymous caller may go on with it, as after a restart: it could have been bound to nobody."""
-    assert (await came(ExchangeRig(), SESSION)).learnt() is None
+    assert (await came(ExchangeRig(), SESSION)).legacy_session() is None
     server = Server("s", url="http://127.0.0.1:9/mcp", accept=("mtls",))
     rig = ExchangeRig(servers=(server,), tls=Tls("certificate", "key", "authorities"))
     caller = stranger(rig, SESSION)
     caller._scope["tipstaff.certificate"] = "ann"
     await caller.authenticate()
     with pytest.raises(SessionNotFound):
-        caller.learnt()
+        caller.legacy_session()
 
 
 async def test_a_caller_without_a_credential_is_told_where_to_get_one_and_recorded() -> None:

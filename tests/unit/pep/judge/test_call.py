@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pdp.api.model import Call, Client, Principal, Reference, Session
-from pep.callers.session import Learnt
+from pep.callers.session import LegacySession
 from pep.judge.call import build, client_of, trace_id
 from pep.mcp.admit import admit
-from pep.mcp.headers import Front
+from pep.mcp.headers import RequestHeaders
 from pep.mcp.jsonrpc import parse
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -22,17 +22,22 @@ MODERN = {
 }
 
 
-def judged(method: str, params: dict[str, Any], front: Front, learnt: Learnt | None = None) -> Call:
+def judged(
+    method: str,
+    params: dict[str, Any],
+    request_headers: RequestHeaders,
+    legacy_session: LegacySession | None = None,
+) -> Call:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     return build(
-        admit(front, parse(body)), front, request_id="r", server="s",
-        principal=Principal("p", "anonymous"), session=Session("p", "principal"), learnt=learnt,
+        admit(request_headers, parse(body)), request_headers, request_id="r", server="s",
+        principal=Principal("p", "anonymous"), session=Session("p", "principal"), legacy_session=legacy_session,
     )  # fmt: skip
 
 
 def modern(method: str = "tools/call", name: str = "add", **params: Any) -> Call:
-    front = Front(version="2026-07-28", method=method, name=name)
-    return judged(method, {"name": name, "_meta": MODERN, **params}, front)
+    request_headers = RequestHeaders(version="2026-07-28", method=method, name=name)
+    return judged(method, {"name": name, "_meta": MODERN, **params}, request_headers)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +49,9 @@ def modern(method: str = "tools/call", name: str = "add", **params: Any) -> Call
 )
 def test_a_completion_says_what_it_is_for(ref: dict[str, Any], reference: Reference) -> None:
     """The same text may name a prompt and a resource, which have rules of their own."""
-    front = Front(version="2026-07-28", method="completion/complete")
+    request_headers = RequestHeaders(version="2026-07-28", method="completion/complete")
     params = {"ref": ref, "argument": {"name": "a", "value": ""}, "_meta": MODERN}
-    found = judged("completion/complete", params, front)
+    found = judged("completion/complete", params, request_headers)
     assert (found.target, found.reference) == ("file:///{a}", reference)
     assert modern().reference is Reference.NONE
 
@@ -63,8 +68,10 @@ def test_a_modern_call_says_everything_itself() -> None:
 
 def test_a_legacy_call_has_the_client_that_its_session_began_with() -> None:
     """And the version of its header."""
-    learnt = Learnt("p", Client("old", "1"))
-    found = judged("tools/call", {"name": "add"}, Front(version="2025-11-25"), learnt)
+    legacy_session = LegacySession("p", Client("old", "1"))
+    found = judged(
+        "tools/call", {"name": "add"}, RequestHeaders(version="2025-11-25"), legacy_session
+    )
     assert found.client == Client("old", "1")
     assert (found.protocol.era, found.protocol.version) == ("legacy", "2025-11-25")
     assert found.arguments == b"{}"
@@ -80,7 +87,7 @@ def test_no_arguments_are_one_call_however_they_are_written(more: dict[str, Any]
 def test_initialize_proposes_its_version_and_its_client() -> None:
     """There is no header yet."""
     params = {"protocolVersion": "2025-06-18", "clientInfo": {"name": "new", "version": "3"}}
-    found = judged("initialize", params, Front())
+    found = judged("initialize", params, RequestHeaders())
     assert found.protocol.version == "2025-06-18"
     assert found.client == Client("new", "3")
     assert found.target == ""

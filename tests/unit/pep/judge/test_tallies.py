@@ -65,7 +65,7 @@ def test_what_is_told_and_what_is_summed_is_all_there_was(steps: list[tuple[bool
             in_minute += 1
         assert in_minute <= 10
         assert len(tally._counted) <= 9
-        assert len(tally._told) <= 41
+        assert len(tally._single) <= 41
     summed.update(tally.sums())
     assert told.total() + summed.total() == len(steps)
     kinds = {("s", "refused", str(peer)) for _, peer in steps}

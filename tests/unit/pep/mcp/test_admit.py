@@ -17,13 +17,13 @@ from pep.errors import (
     Refusal,
 )
 from pep.mcp.admit import admit, check_name, lightened, status_of
-from pep.mcp.headers import Front
+from pep.mcp.headers import RequestHeaders
 from pep.mcp.jsonrpc import Request, parse
 from pep.mcp.methods import LEGACY, MODERN
 
 VERSION = "2026-07-28"
 META = {"io.modelcontextprotocol/protocolVersion": VERSION}
-FRONT = Front(version=VERSION, method="tools/call", name="add")
+FRONT = RequestHeaders(version=VERSION, method="tools/call", name="add")
 
 
 def message(method: str = "tools/call", **changes: Any) -> Any:
@@ -42,55 +42,61 @@ def test_a_tool_call_is_judged_with_its_target_and_arguments() -> None:
 @pytest.mark.parametrize("method", ["tools/call", "prompts/get"])
 def test_null_arguments_are_judged_as_none_and_stay_as_they_came(method: str) -> None:
     """Go writes a map without members so, and servers read it as they read its absence."""
-    front = Front(version=VERSION, method=method, name="add")
+    request_headers = RequestHeaders(version=VERSION, method=method, name="add")
     params = {"name": "add", "_meta": META}
     null = message(method, params={**params, "arguments": None})
     absent = message(method, params=params)
-    assert admit(front, null).arguments == admit(front, absent).arguments == b""
+    assert admit(request_headers, null).arguments == admit(request_headers, absent).arguments == b""
     assert b'"arguments": null' in null.body
 
 
 def test_a_notification_passes_unjudged() -> None:
     """It asks for nothing."""
-    front = Front(version=VERSION, method="notifications/cancelled")
-    found = admit(front, message("notifications/cancelled", id=..., params={"requestId": 1}))
+    request_headers = RequestHeaders(version=VERSION, method="notifications/cancelled")
+    found = admit(
+        request_headers, message("notifications/cancelled", id=..., params={"requestId": 1})
+    )
     assert not found.is_judged
 
 
 def test_a_legacy_client_answers_its_server() -> None:
     """The modern era has no requests of servers, so no answers either."""
     answer = parse(b'{"jsonrpc":"2.0","id":1,"result":{}}')
-    assert not admit(Front(), answer).is_judged
-    for front in (Front(version=VERSION), Front(method="tools/call"), Front(name="")):
+    assert not admit(RequestHeaders(), answer).is_judged
+    for request_headers in (
+        RequestHeaders(version=VERSION),
+        RequestHeaders(method="tools/call"),
+        RequestHeaders(name=""),
+    ):
         with pytest.raises(InvalidRequest):
-            admit(front, answer)
+            admit(request_headers, answer)
 
 
 @pytest.mark.parametrize(
-    ("front", "changes", "fault"),
+    ("request_headers", "changes", "fault"),
     [
-        (Front(version=VERSION, name="add"), {}, HeaderMismatch),
-        (Front(version=VERSION, method="tools/call"), {}, HeaderMismatch),
-        (Front(version=VERSION, method="ping", name="add"), {}, HeaderMismatch),
-        (Front(version=VERSION, method="tools/call", name="other"), {}, HeaderMismatch),
-        (Front(version="2025-11-25"), {}, HeaderMismatch),
-        (Front(), {}, HeaderMismatch),
-        (Front(version="2027-01-01", method="tools/call", name="add"), {}, HeaderMismatch),
+        (RequestHeaders(version=VERSION, name="add"), {}, HeaderMismatch),
+        (RequestHeaders(version=VERSION, method="tools/call"), {}, HeaderMismatch),
+        (RequestHeaders(version=VERSION, method="ping", name="add"), {}, HeaderMismatch),
+        (RequestHeaders(version=VERSION, method="tools/call", name="other"), {}, HeaderMismatch),
+        (RequestHeaders(version="2025-11-25"), {}, HeaderMismatch),
+        (RequestHeaders(), {}, HeaderMismatch),
+        (RequestHeaders(version="2027-01-01", method="tools/call", name="add"), {}, HeaderMismatch),
         (FRONT, {"params": {"name": "add"}}, InvalidParams),
-        (Front(), {"method": "tools/explode", "params": {}}, MethodNotFound),
-        (Front(), {"params": {}}, InvalidParams),
-        (Front(), {"params": {"name": 7}}, InvalidParams),
-        (Front(), {"params": {"name": ""}}, InvalidParams),
-        (Front(), {"params": {"name": "add", "arguments": "x"}}, InvalidParams),
-        (Front(), {"id": ..., "params": {"name": "add"}}, InvalidRequest),
+        (RequestHeaders(), {"method": "tools/explode", "params": {}}, MethodNotFound),
+        (RequestHeaders(), {"params": {}}, InvalidParams),
+        (RequestHeaders(), {"params": {"name": 7}}, InvalidParams),
+        (RequestHeaders(), {"params": {"name": ""}}, InvalidParams),
+        (RequestHeaders(), {"params": {"name": "add", "arguments": "x"}}, InvalidParams),
+        (RequestHeaders(), {"id": ..., "params": {"name": "add"}}, InvalidRequest),
     ],
 )
 def test_what_headers_and_body_do_not_agree_on_is_refused(
-    front: Front, changes: dict[str, Any], fault: type[Refusal]
+    request_headers: RequestHeaders, changes: dict[str, Any], fault: type[Refusal]
 ) -> None:
     """Before anything is judged."""
     with pytest.raises(fault):
-        admit(front, message(**changes))
+        admit(request_headers, message(**changes))
 
 
 def test_a_legacy_server_answers_what_it_does_not_know_with_200() -> None:
@@ -120,14 +126,14 @@ def test_after_the_judgement_nothing_large_is_left_of_a_message() -> None:
         ),
     )
     notification = admit(
-        Front(version=VERSION, method="notifications/cancelled"),
+        RequestHeaders(version=VERSION, method="notifications/cancelled"),
         message("notifications/cancelled", id=..., params={"requestId": 1}),
     )
     assert lightened(notification) is notification
 
 
 def named(method: str, params: dict[str, Any]) -> Any:
-    return admit(Front(), message(method, params=params))
+    return admit(RequestHeaders(), message(method, params=params))
 
 
 @pytest.mark.parametrize(

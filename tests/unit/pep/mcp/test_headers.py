@@ -16,7 +16,7 @@ from pep.errors import (
     OriginRefused,
 )
 from pep.mcp import headers
-from pep.mcp.headers import VERSION_KEY, Front, read
+from pep.mcp.headers import VERSION_KEY, RequestHeaders, read
 from pep.mcp.methods import LEGACY, MODERN
 
 MODERN_VERSION = "2026-07-28"
@@ -36,11 +36,11 @@ def test_the_lines_that_matter_are_gathered() -> None:
         (b"connection", b"keep-alive, x-other"),
         (b"x_other", b"1"),
     ]
-    assert read(lines) == Front(
+    assert read(lines) == RequestHeaders(
         version="2026-07-28", method="tools/call", name="add", host="localhost:1", length=12,
         traceparent="00-1",
     )  # fmt: skip
-    assert read([]) == Front()
+    assert read([]) == RequestHeaders()
 
 
 @pytest.mark.parametrize("name", [b"mcp-method", b"mcp-name", b"mcp-protocol-version"])
@@ -110,7 +110,7 @@ def test_chunked_is_the_one_transfer_encoding() -> None:
 )
 def test_a_listed_host_may_be_used(host: str) -> None:
     """Any port, or none, where the pattern says so."""
-    headers.check_place(Front(host=host), LOCAL, ())
+    headers.check_place(RequestHeaders(host=host), LOCAL, ())
 
 
 @pytest.mark.parametrize(
@@ -127,18 +127,18 @@ def test_a_listed_host_may_be_used(host: str) -> None:
 def test_another_host_is_refused(host: str) -> None:
     """The page of another site must not reach this proxy by a name that resolves to it."""
     with pytest.raises(HostRefused):
-        headers.check_place(Front(host=host), LOCAL, ("*",))
+        headers.check_place(RequestHeaders(host=host), LOCAL, ("*",))
 
 
 def test_origins_are_checked_only_when_present() -> None:
     """Clients that are not browsers send none."""
     origins = ("http://localhost:*", "https://exact.example")
-    headers.check_place(Front(), ("*",), origins)
-    headers.check_place(Front(origin="http://localhost:5"), ("*",), origins)
-    headers.check_place(Front(origin="https://exact.example"), ("*",), origins)
+    headers.check_place(RequestHeaders(), ("*",), origins)
+    headers.check_place(RequestHeaders(origin="http://localhost:5"), ("*",), origins)
+    headers.check_place(RequestHeaders(origin="https://exact.example"), ("*",), origins)
     for origin in ("null", "https://localhost:5", "https://exact.example:1", "http://evil.example"):
         with pytest.raises(OriginRefused):
-            headers.check_place(Front(origin=origin), ("*",), origins)
+            headers.check_place(RequestHeaders(origin=origin), ("*",), origins)
 
 
 @pytest.mark.parametrize(
@@ -148,43 +148,43 @@ def test_origins_are_checked_only_when_present() -> None:
 )  # fmt: skip
 def test_json_in_utf8_is_accepted(media: str) -> None:
     """With or without saying so."""
-    headers.check_media(Front(media=media))
-    headers.check_media(Front(media=media, encoding="Identity"))
+    headers.check_media(RequestHeaders(media=media))
+    headers.check_media(RequestHeaders(media=media, encoding="Identity"))
 
 
 @pytest.mark.parametrize(
-    "front",
+    "request_headers",
     [
-        Front(),
-        Front(media="text/plain"),
-        Front(media="application/jsonx"),
-        Front(media="application/json; charset=utf-16"),
-        Front(media="application/json; charset=utf-7"),
-        Front(media="application/json", encoding="br"),
+        RequestHeaders(),
+        RequestHeaders(media="text/plain"),
+        RequestHeaders(media="application/jsonx"),
+        RequestHeaders(media="application/json; charset=utf-16"),
+        RequestHeaders(media="application/json; charset=utf-7"),
+        RequestHeaders(media="application/json", encoding="br"),
     ],
 )
-def test_other_media_are_refused(front: Front) -> None:
+def test_other_media_are_refused(request_headers: RequestHeaders) -> None:
     """A body in another encoding would be judged by other bytes than the server reads."""
     with pytest.raises(MediaUnsupported):
-        headers.check_media(front)
+        headers.check_media(request_headers)
 
 
 @pytest.mark.parametrize("version", ["", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
 def test_the_handshake_versions_are_legacy(version: str) -> None:
     """Absent means 2025-03-26 (MCP 2025-11-25, transports)."""
-    assert headers.era_of(Front(version=version), {}, is_request=True) == LEGACY
+    assert headers.era_of(RequestHeaders(version=version), {}, is_request=True) == LEGACY
 
 
 def test_a_modern_request_says_its_version_twice() -> None:
     """Header and body agree, whatever the version is: the server knows which it serves."""
     for version in (MODERN_VERSION, "2099-01-01"):
-        front = Front(version=version)
-        assert headers.era_of(front, {VERSION_KEY: version}, is_request=True) == MODERN
+        request_headers = RequestHeaders(version=version)
+        assert headers.era_of(request_headers, {VERSION_KEY: version}, is_request=True) == MODERN
 
 
 def test_a_modern_notification_need_not_repeat_its_version() -> None:
     """Header requirements for notifications are not defined."""
-    assert headers.era_of(Front(version=MODERN_VERSION), {}, is_request=False) == MODERN
+    assert headers.era_of(RequestHeaders(version=MODERN_VERSION), {}, is_request=False) == MODERN
 
 
 @pytest.mark.parametrize("is_request", [True, False])
@@ -198,62 +198,70 @@ def test_header_and_body_of_different_eras_are_a_mismatch(
 ) -> None:
     """A server chooses by the header alone: the body must not claim otherwise."""
     with pytest.raises(HeaderMismatch):
-        headers.era_of(Front(version=header), {VERSION_KEY: body}, is_request=is_request)
+        headers.era_of(RequestHeaders(version=header), {VERSION_KEY: body}, is_request=is_request)
 
 
 def test_a_modern_request_without_its_version_is_refused() -> None:
     """The same code as the SDK gives: missing envelope keys are invalid params."""
     with pytest.raises(InvalidParams, match="protocolVersion"):
-        headers.era_of(Front(version=MODERN_VERSION), {}, is_request=True)
+        headers.era_of(RequestHeaders(version=MODERN_VERSION), {}, is_request=True)
 
 
-def check(front: Front, target: str = "add", *, required: bool = True, named: bool = True) -> None:
-    headers.check_mirrors(front, "tools/call", target, required=required, named=named)
+def check(
+    request_headers: RequestHeaders,
+    target: str = "add",
+    *,
+    required: bool = True,
+    named: bool = True,
+) -> None:
+    headers.check_mirrors(request_headers, "tools/call", target, required=required, named=named)
 
 
 @pytest.mark.parametrize("name", ["add", "=?base64?YWRk?="])
 def test_mirrors_that_repeat_the_body_pass(name: str) -> None:
     """Plain or in base64."""
-    check(Front(method="tools/call", name=name))
+    check(RequestHeaders(method="tools/call", name=name))
 
 
 @pytest.mark.parametrize(
-    "front",
+    "request_headers",
     [
-        Front(method="tools/list", name="add"),
-        Front(method="Tools/Call", name="add"),
-        Front(name="add"),
-        Front(method="tools/call"),
-        Front(method="tools/call", name=""),
-        Front(method="tools/call", name="ADD"),
-        Front(method="tools/call", name="=?BASE64?YWRk?="),
-        Front(method="tools/call", name="=?base64?YWRk="),
-        Front(method="tools/call", name="=?base64?YWR?="),
-        Front(method="tools/call", name="=?base64?YWRkYQ?="),
-        Front(method="tools/call", name="=?base64?/w==?="),
-        Front(method="tools/call", name="=?base64?YWRl?="),
-        Front(method="tools/call", name="=?base64?PT9iYXNlNjQ/WVdSaz89?="),
+        RequestHeaders(method="tools/list", name="add"),
+        RequestHeaders(method="Tools/Call", name="add"),
+        RequestHeaders(name="add"),
+        RequestHeaders(method="tools/call"),
+        RequestHeaders(method="tools/call", name=""),
+        RequestHeaders(method="tools/call", name="ADD"),
+        RequestHeaders(method="tools/call", name="=?BASE64?YWRk?="),
+        RequestHeaders(method="tools/call", name="=?base64?YWRk="),
+        RequestHeaders(method="tools/call", name="=?base64?YWR?="),
+        RequestHeaders(method="tools/call", name="=?base64?YWRkYQ?="),
+        RequestHeaders(method="tools/call", name="=?base64?/w==?="),
+        RequestHeaders(method="tools/call", name="=?base64?YWRl?="),
+        RequestHeaders(method="tools/call", name="=?base64?PT9iYXNlNjQ/WVdSaz89?="),
     ],
 )
-def test_mirrors_that_are_missing_malformed_or_different_are_a_mismatch(front: Front) -> None:
+def test_mirrors_that_are_missing_malformed_or_different_are_a_mismatch(
+    request_headers: RequestHeaders,
+) -> None:
     """Decoded once, compared exactly."""
     with pytest.raises(HeaderMismatch):
-        check(front)
+        check(request_headers)
 
 
 def test_legacy_messages_need_no_mirrors_but_may_not_lie() -> None:
     """A gateway in front of us may have looked at them."""
-    check(Front(), required=False)
-    check(Front(), target="", named=False, required=False)
-    check(Front(method="tools/call", name="anything"), target="", named=False)
-    for front in (Front(method="x"), Front(name="x")):
+    check(RequestHeaders(), required=False)
+    check(RequestHeaders(), target="", named=False, required=False)
+    check(RequestHeaders(method="tools/call", name="anything"), target="", named=False)
+    for request_headers in (RequestHeaders(method="x"), RequestHeaders(name="x")):
         with pytest.raises(HeaderMismatch):
-            check(front, required=False)
+            check(request_headers, required=False)
 
 
 def test_a_target_that_need_not_be_mirrored_may_be_absent() -> None:
     """Tasks: the SDK's own check does not ask for it."""
-    check(Front(method="tools/call"), named=False)
+    check(RequestHeaders(method="tools/call"), named=False)
 
 
 @given(st.text())

@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pep.mcp.lines import Lines, is_one
+from pep.mcp.lines import LineSplitter, is_one
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=5))
 def test_no_way_of_cutting_the_bytes_changes_the_lines(stream: bytes, cuts: list[int]) -> None:
     """Two calls in one write, or one call in two."""
-    lines, found, start = Lines(), [], 0
+    lines, found, start = LineSplitter(), [], 0
     for cut in [*sorted(cuts), len(stream)]:
         found += lines.feed(stream[start:cut])
         start = max(start, cut)
@@ -23,12 +23,12 @@ def test_no_way_of_cutting_the_bytes_changes_the_lines(stream: bytes, cuts: list
 def test_other_line_ends_are_part_of_the_line() -> None:
     """CR, the Unicode separators, and a LF that is written as an escape."""
     stream = "a\rb\r\nc\u2028d\u0085e\x0bf\\ng\n".encode()
-    assert Lines().feed(stream) == [b"a\rb\r", "c\u2028d\u0085e\x0bf\\ng".encode()]
+    assert LineSplitter().feed(stream) == [b"a\rb\r", "c\u2028d\u0085e\x0bf\\ng".encode()]
 
 
 def test_of_a_line_that_is_too_long_only_the_news_is_left() -> None:
     """However it comes; the next line is read again."""
-    lines = Lines(longest=4)
+    lines = LineSplitter(longest=4)
     assert lines.feed(b"12345\n1234\n") == [None, b"1234"]
     assert lines.feed(b"123") == []
     assert lines.feed(b"45") == []

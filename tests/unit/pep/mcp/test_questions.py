@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from pep.mcp.lookalikes import keys
-from pep.mcp.questions import asked_in, check_keys, check_no, links, question
+from pep.mcp.questions import check_keys, check_no, links, question, questions_in
 
 
 def asked(value: Any) -> list[str]:
     """The methods of the requests that wait in `value`."""
     holder = json.dumps({"result": value}).encode()
-    return [each.method for each in asked_in(holder, "result", value)]
+    return [each.method for each in questions_in(holder, "result", value)]
 
 
 def test_a_request_is_a_question_with_its_parameters_as_they_stand() -> None:

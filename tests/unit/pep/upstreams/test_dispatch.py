@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from pep.config import Server
 from pep.ports import BusyError, NeverReachedError
-from pep.upstreams.dispatch import Routes
+from pep.upstreams.dispatch import Dispatch
 
 OVER_HTTP, OVER_STDIO = Server("h", "http://x/mcp"), Server("c", command=("x",))
 
@@ -28,30 +28,30 @@ class Way:
         return self.name
 
 
-async def told(routes: Any, server: Server) -> list[str]:
+async def told(dispatch: Any, server: Server) -> list[str]:
     with capture_logs() as lines, contextlib.suppress(NeverReachedError):
-        await routes.send("POST", server, [], b"", "ann")
+        await dispatch.send("POST", server, [], b"", "ann")
     return [f"{line['event']}: {line['server']}" for line in lines]
 
 
 async def test_a_server_with_a_command_goes_over_the_bridge() -> None:
     """Any other over HTTP."""
-    routes: Any = Routes(Way("http"), Way("stdio"))  # type: ignore[arg-type]
-    assert await routes.send("POST", OVER_HTTP, [], b"", "ann") == "http"
-    assert await routes.send("POST", OVER_STDIO, [], b"", "ann") == "stdio"
+    dispatch: Any = Dispatch(Way("http"), Way("stdio"))  # type: ignore[arg-type]
+    assert await dispatch.send("POST", OVER_HTTP, [], b"", "ann") == "http"
+    assert await dispatch.send("POST", OVER_STDIO, [], b"", "ann") == "stdio"
 
 
 @pytest.mark.parametrize("server", [OVER_HTTP, OVER_STDIO], ids=["http", "stdio"])
 async def test_that_a_server_is_reached_again_is_told_once(server: Server) -> None:
     """After it was away; one that was only busy was there all the time."""
     ways = Way("http"), Way("stdio")
-    routes = Routes(*ways)  # type: ignore[arg-type]
-    assert await told(routes, server) == []
+    dispatch = Dispatch(*ways)  # type: ignore[arg-type]
+    assert await told(dispatch, server) == []
     for fault, lines in ((BusyError("x"), []), (NeverReachedError("x"), [f"upstream reached again: {server.name}"])):  # fmt: skip
         for way in ways:
             way.fault = fault
-        assert await told(routes, server) == []
+        assert await told(dispatch, server) == []
         for way in ways:
             way.fault = None
-        assert await told(routes, server) == lines
-        assert await told(routes, server) == []
+        assert await told(dispatch, server) == lines
+        assert await told(dispatch, server) == []

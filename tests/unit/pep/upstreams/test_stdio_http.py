@@ -16,7 +16,7 @@ from pep.config import Server
 from pep.ports import Answer, BusyError, LostError, NeverReachedError
 from pep.upstreams import param_headers
 from pep.upstreams.conversation import ABANDONED_SECONDS
-from pep.upstreams.stdio_http import Bridge
+from pep.upstreams.stdio_http import StdioServers
 from tests.gateway import call_headers, tool_call
 from tests.scripted_child import Clock, ScriptedChild, notification, request, result, settle
 
@@ -25,7 +25,7 @@ BEGIN = request("initialize", 1)
 
 
 class Site:
-    """A bridge to the server `s`; `children` are the children it has started."""
+    """A stdio_servers to the server `s`; `children` are the children it has started."""
 
     def __init__(self, **options: Any) -> None:
         self.server = Server("s", command=("x",), **options)
@@ -34,7 +34,7 @@ class Site:
         self.start: Callable[[], None] = lambda: None
         self.starting = asyncio.Event()
         self.starting.set()
-        self.bridge = Bridge(self.clock, self._start)  # type: ignore[arg-type]
+        self.stdio_servers = StdioServers(self.clock, self._start)  # type: ignore[arg-type]
 
     async def _start(self, server: Server) -> ScriptedChild:
         await self.starting.wait()
@@ -46,7 +46,7 @@ class Site:
         self, body: bytes | None, caller: str = "ann", verb: str = "POST", **headers: str
     ) -> Answer:
         lines = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]  # fmt: skip
-        return await self.bridge.send(verb, self.server, lines, body, caller)
+        return await self.stdio_servers.send(verb, self.server, lines, body, caller)
 
     async def begin(self, caller: str = "ann") -> str:
         answer = await self.send(BEGIN, caller)
@@ -68,7 +68,7 @@ async def site(**options: Any) -> AsyncIterator[Site]:
     try:
         yield one
     finally:
-        await one.bridge.close()
+        await one.stdio_servers.close()
         assert all(child.is_ended for child in one.children)
 
 
@@ -261,7 +261,7 @@ async def test_a_child_that_nobody_uses_is_ended(monkeypatch: pytest.MonkeyPatch
     """Counted from the end of its last call, not from its beginning."""
     monkeypatch.setattr("pep.upstreams.stdio_pool._SWEEP_SECONDS", 0.01)
     async with site(idle_seconds=100) as one:
-        sweeping = asyncio.ensure_future(one.bridge.sweep())
+        sweeping = asyncio.ensure_future(one.stdio_servers.sweep())
         session = await one.begin()
         answer = await one.post(request("tools/call", 2), session)
         one.clock.seconds += 500
@@ -303,7 +303,7 @@ async def test_two_lines_of_one_header_are_refused() -> None:
         session = await one.begin()
         lines = [(b"mcp-session-id", session.encode()), (b"accept", b"text/event-stream")]
         lines += [(b"last-event-id", b"0-0")] * 2
-        answer = await one.bridge.send("GET", one.server, lines, None, "ann")
+        answer = await one.stdio_servers.send("GET", one.server, lines, None, "ann")
         assert answer.status == 400
 
 
@@ -479,7 +479,7 @@ async def test_another_command_serves_new_sessions_and_the_open_ones_keep_their_
         one.children[1].say(result(number))
         await asking
         one.server = structs.replace(one.server, command=("y",))
-        one.bridge.take_over([one.server])
+        one.stdio_servers.take_over([one.server])
         await settle()
         assert [child.is_ended for child in one.children] == [False, True]
         hanging = await one.post(request("tools/call", 2), session)
@@ -490,6 +490,6 @@ async def test_another_command_serves_new_sessions_and_the_open_ones_keep_their_
         one.children[2].crash()
         with pytest.raises(LostError):
             await again
-        one.bridge.take_over([])
+        one.stdio_servers.take_over([])
         await settle()
         assert all(child.is_ended for child in one.children)

@@ -63,7 +63,7 @@ def test_what_has_been_read_is_forgotten_unless_it_is_kept() -> None:
             stream.put(text)
         stream.finish()
         assert all_of(stream) == [b"a", b"b"]
-        assert stream.told == 2
+        assert stream.told_count == 2
         assert all_of(stream) == left
         stream.release()
         assert stream.size == (2 if keeps else 0)
