@@ -204,7 +204,7 @@ def _revision(provenance: _Provenance | None) -> str:
     """The revisions of all bundles that took part; with one bundle, just its revision."""
     if provenance is None:
         return ""
-    return ",".join(one.revision for _, one in sorted(provenance.bundles.items()))
+    return ",".join(bundle.revision for _, bundle in sorted(provenance.bundles.items()))
 
 
 def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
@@ -212,7 +212,7 @@ def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
         return Fault("policy_undefined", "the policy gave no answer for this call")
     try:
         answer = _decode_answer(raw)
-        obligations = tuple(_obligation(one) for one in answer.obligations)
+        obligations = tuple(_obligation(obligation) for obligation in answer.obligations)
     except UNREADABLE as error:
         return Fault("policy_invalid_result", str(error))
     return PolicyAnswer(
@@ -224,8 +224,8 @@ def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
         checks=tuple(answer.checks),
         obligations=obligations,
         shadow=tuple(
-            ShadowFinding(one.effect, Reason(one.code, one.message), one.rule)
-            for one in answer.shadow
+            ShadowFinding(finding.effect, Reason(finding.code, finding.message), finding.rule)
+            for finding in answer.shadow
         ),
         appearance=_appearance(answer.appearance),
     )

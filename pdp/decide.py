@@ -255,7 +255,7 @@ def _record(
         labels=parts.labels,
         timings=timings,
         fault=case.answer.detail if isinstance(case.answer, Fault) else "",
-        asked=PolicyInput(case.document, case.tool, case.claims_read) if is_whole else None,
+        question=PolicyInput(case.document, case.tool, case.claims_read) if is_whole else None,
     )
 
 

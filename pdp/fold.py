@@ -117,9 +117,9 @@ def _shadow_limits(
     return tuple(
         ShadowFinding(
             Effect.DENY,
-            Reason("rate_limited", f"rate limit reached: {_sentence(one, session_kind)}"),
-            _limit_rule(answer, one),
+            Reason("rate_limited", f"rate limit reached: {_sentence(result, session_kind)}"),
+            _limit_rule(answer, result),
         )
-        for one in taken.results
-        if one.shadow and not one.passed
+        for result in taken.results
+        if result.shadow and not result.passed
     )

@@ -115,5 +115,7 @@ def write_private(path: Path, text: str) -> Path:
 
 def _make_missing(folder: Path) -> None:
     """Make a folder and all that is missing above it, for us alone."""
-    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+    for missing in reversed(
+        [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    ):
         missing.mkdir(mode=0o700, exist_ok=True)

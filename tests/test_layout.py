@@ -18,6 +18,8 @@ MODULE_LINES = 300
 FUNCTION_LINES, MEDIAN_FUNCTION_LINES = 50, 10
 REGO_RULE_LINES = 30
 FOLDER_MODULES = 20
+VAGUE = {"one", "found", "said", "told", "asked", "wanted"}
+VAGUE_YET = {"tipstaff"}
 NO_NAME = re.compile(r"(^|_)(utils?|helpers?|managers?|base|common|misc|tipstaff_mcp)($|_)")
 
 
@@ -69,6 +71,26 @@ def test_names_say_what_a_thing_is() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", node.name).lower()
                 assert not NO_NAME.search(word), f"{path}: {node.name}"
+
+
+def names(tree: ast.AST) -> Iterator[str]:
+    """Every name that is bound in a module, and every attribute."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+
+
+def test_names_are_nouns_of_the_thing() -> None:
+    """What was found, said or asked is a rule, a header, a question: the name says which."""
+    for path in modules():
+        vague = VAGUE & {name.strip("_") for name in names(ast.parse(path.read_text()))}
+        assert not vague or path.relative_to(ROOT).parts[0] in VAGUE_YET, f"{path}: {vague}"
 
 
 def test_unit_tests_mirror_modules() -> None:

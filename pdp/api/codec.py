@@ -58,7 +58,9 @@ _REFERENCE_TO_WIRE = {
     Reference.PROMPT: types_pb2.REFERENCE_PROMPT,
     Reference.RESOURCE: types_pb2.REFERENCE_RESOURCE,
 }
-_REFERENCE_FROM_WIRE: dict[int, Reference] = {wire: one for one, wire in _REFERENCE_TO_WIRE.items()}
+_REFERENCE_FROM_WIRE: dict[int, Reference] = {
+    wire: reference for reference, wire in _REFERENCE_TO_WIRE.items()
+}
 _is_digest = re.compile(definition.PATTERN).match
 # field, longest value, whether it may be empty
 _BOUNDS = (
@@ -150,8 +152,8 @@ def decision_to_wire(decision: Decision) -> types_pb2.Decision:
         hidden=decision.hidden,
         limits=[_limit_to_wire(limit) for limit in decision.limits],
         obligations=[
-            types_pb2.Obligation(type=one.type, properties_json=one.properties)
-            for one in decision.obligations
+            types_pb2.Obligation(type=obligation.type, properties_json=obligation.properties)
+            for obligation in decision.obligations
         ],
         shadow=[_shadow_to_wire(finding) for finding in decision.shadow],
         retry_after_ms=decision.retry_after_ms,
@@ -172,7 +174,8 @@ def decision_from_wire(message: types_pb2.Decision, *, is_trial: bool = False) -
         hidden=message.hidden,
         limits=tuple(_limit(limit) for limit in message.limits),
         obligations=tuple(
-            Obligation(one.type, one.properties_json or b"{}") for one in message.obligations
+            Obligation(obligation.type, obligation.properties_json or b"{}")
+            for obligation in message.obligations
         ),
         shadow=_shadow(message.shadow),
         retry_after_ms=message.retry_after_ms,
@@ -292,5 +295,6 @@ def _shadow_to_wire(finding: ShadowFinding) -> types_pb2.ShadowFinding:
 
 def _shadow(messages: Sequence[types_pb2.ShadowFinding]) -> tuple[ShadowFinding, ...]:
     return tuple(
-        ShadowFinding(_effect(one.effect), _reason(one.reason), one.rule) for one in messages
+        ShadowFinding(_effect(finding.effect), _reason(finding.reason), finding.rule)
+        for finding in messages
     )

@@ -1,4 +1,4 @@
-"""The decision service over gRPC: decodes, asks the idempotency, encodes. It has no opinion on policy."""
+"""The decision service over gRPC: decodes, asks once per request id, encodes. It has no opinion on policy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         report: Callable[[Call, Reason], str],
         explain: Callable[[Call], Awaitable[Explained]],
     ) -> None:
-        """Answer from `idempotency`; `report` records a refusal and names its record, `explain` keeps nothing."""
+        """Decide through `idempotency`; `report` records a refusal and names its record, `explain` keeps nothing."""
         self._idempotency = idempotency
         self._report = report
         self._explain = explain

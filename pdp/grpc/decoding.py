@@ -52,7 +52,10 @@ class CallReader:
 def is_large(requests: Sequence[decision_pb2.DecideRequest]) -> bool:
     """Whether reading them would be noticed by others."""
     return (
-        sum(len(one.arguments_json) + len(one.principal.claims_json) for one in requests)
+        sum(
+            len(call_request.arguments_json) + len(call_request.principal.claims_json)
+            for call_request in requests
+        )
         > LARGE_BYTES
     )
 

@@ -1,4 +1,4 @@
-"""The idempotency where calls come in: a repeated request gets its first answer, a grant is refunded once.
+"""Answers repeated requests with their first answer, and refunds a grant once.
 
 Of a call only a digest is kept, so that what callers send does not stay. Both memories are bounded,
 in number and in bytes. What they forget errs on the safe side: a repeat that came too late is judged

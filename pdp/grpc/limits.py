@@ -9,7 +9,7 @@ import structlog
 from pdp.api.v1 import limits_pb2, limits_pb2_grpc
 from pdp.errors import StoreError
 from pdp.grpc.status import Context, abort, bland
-from pdp.limits.counters import Counter, Wanted, read
+from pdp.limits.counters import Counter, CounterFilter, read
 from pdp.ports import Clock, StateStore
 
 MAX_LISTED = 1000
@@ -30,11 +30,11 @@ class LimitService(limits_pb2_grpc.LimitServiceServicer):
         self, request: limits_pb2.LimitServiceListRequest, context: Context
     ) -> limits_pb2.LimitServiceListResponse:
         """The counters in use."""
-        found = await self._counters(request.filter, context)
-        found.sort(key=lambda one: (-one.used, -one.free_in_ms, one.name))
+        counters = await self._counters(request.filter, context)
+        counters.sort(key=lambda counter: (-counter.used, -counter.free_in_ms, counter.name))
         return limits_pb2.LimitServiceListResponse(
-            counters=[_to_wire(one) for one in found[:MAX_LISTED]],
-            truncated=len(found) > MAX_LISTED,
+            counters=[_to_wire(counter) for counter in counters[:MAX_LISTED]],
+            truncated=len(counters) > MAX_LISTED,
         )
 
     @bland
@@ -42,30 +42,30 @@ class LimitService(limits_pb2_grpc.LimitServiceServicer):
         self, request: limits_pb2.LimitServiceResetRequest, context: Context
     ) -> limits_pb2.LimitServiceResetResponse:
         """Empty counters. What calls under way hold is freed as well."""
-        found = await self._counters(request.filter, context)
+        counters = await self._counters(request.filter, context)
         try:
-            await self._store.forget([one.key for one in found])
+            await self._store.forget([counter.key for counter in counters])
         except StoreError as error:
             await abort(context, error)
-        log.warning("limits reset", count=len(found), **_named(request.filter))
-        return limits_pb2.LimitServiceResetResponse(count=len(found))
+        log.warning("limits reset", count=len(counters), **_named(request.filter))
+        return limits_pb2.LimitServiceResetResponse(count=len(counters))
 
-    async def _counters(self, wanted: Any, context: Context) -> list[Counter]:
+    async def _counters(self, counter_filter: Any, context: Context) -> list[Counter]:
         now = self._clock.steady_ns() // 1000
-        meant = Wanted(wanted.name, wanted.principal, wanted.session)
+        meant = CounterFilter(counter_filter.name, counter_filter.principal, counter_filter.session)
         try:
             state = await self._store.state()
         except StoreError as error:
             await abort(context, error)
         counters = (read(key, units, now) for key, units in state.items())
-        return [one for one in counters if one is not None and meant.fits(one)]
+        return [counter for counter in counters if counter is not None and meant.fits(counter)]
 
 
-def _named(wanted: Any) -> dict[str, str]:
+def _named(counter_filter: Any) -> dict[str, str]:
     return {
-        "limit": wanted.name or "any",
-        "principal": wanted.principal or "any",
-        "session": wanted.session or "any",
+        "limit": counter_filter.name or "any",
+        "principal": counter_filter.principal or "any",
+        "session": counter_filter.session or "any",
     }
 
 

@@ -46,7 +46,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         """The tools of the catalogue, and which of them have changed."""
         del context
         tools = self._parts.catalogues.in_force.tools(request.server)
-        return policy_pb2.CatalogResponse(tools=[self._row(*one) for one in tools])
+        return policy_pb2.CatalogResponse(tools=[self._row(*tool) for tool in tools])
 
     def _row(self, server: str, name: str, tool: Tool) -> policy_pb2.CatalogTool:
         seen = self._parts.drift.seen(server, name, tool.pin) if tool.pin else ""

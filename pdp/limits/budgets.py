@@ -61,7 +61,7 @@ class Grant(Struct, frozen=True):
     @property
     def leases(self) -> Grant | None:
         """The part of it that the end of the call gives back."""
-        spent = tuple(one for one in self.spent if one.is_lease)
+        spent = tuple(spending for spending in self.spent if spending.is_lease)
         return structs.replace(self, spent=spent) if spent else None
 
 
@@ -74,12 +74,12 @@ class Taken(Struct, frozen=True):
     @property
     def failed(self) -> tuple[LimitResult, ...]:
         """The limits that refuse the call."""
-        return tuple(one for one in self.results if not one.passed and not one.shadow)
+        return tuple(result for result in self.results if not result.passed and not result.shadow)
 
     @property
     def retry_after_ms(self) -> int:
         """The longest wait among the limits that refuse; -1 when one can never pass."""
-        waits = [one.retry_after_ms for one in self.failed]
+        waits = [result.retry_after_ms for result in self.failed]
         return -1 if -1 in waits else max(waits, default=0)
 
 
@@ -88,13 +88,13 @@ def budgets(limits: Iterable[Limit], call: Call, principal_factor: int) -> tuple
 
     A caller can mint sessions, so a limit per session has a companion: see `companion`.
     """
-    found: dict[str, Limit] = {}
+    limits_by_key: dict[str, Limit] = {}
     for limit in limits:
-        _keep_stricter(found, key_of(limit, call), limit)
+        _keep_stricter(limits_by_key, key_of(limit, call), limit)
         if limit.scope == "session":
             beside = companion(limit, principal_factor)
-            _keep_stricter(found, key_of(beside, call), beside)
-    return tuple(Budget(key, limit) for key, limit in found.items())
+            _keep_stricter(limits_by_key, key_of(beside, call), beside)
+    return tuple(Budget(key, limit) for key, limit in limits_by_key.items())
 
 
 def companion(limit: Limit, principal_factor: int) -> Limit:
@@ -142,13 +142,17 @@ def step(
 def take(claim: Claim, state: State, now: int) -> Taken:
     """Judge all budgets at `now` (microseconds). Writes nothing: see `taken_state`."""
     results = _results(claim, state, now)
-    if not all(one.passed or one.shadow for one in results):
+    if not all(result.passed or result.shadow for result in results):
         return Taken(results, None)
     spent, left = [], []
-    for budget, one in zip(claim.budgets, results, strict=True):
-        if one.passed:
+    for budget, result in zip(claim.budgets, results, strict=True):
+        if result.passed:
             spent.append(spending(budget))
-        left.append(structs.replace(one, remaining=one.remaining - one.cost) if one.passed else one)
+        left.append(
+            structs.replace(result, remaining=result.remaining - result.cost)
+            if result.passed
+            else result
+        )
     grant = Grant(claim.request_id, now, fingerprint(claim), tuple(spent))
     return Taken(tuple(left), grant)
 
@@ -161,11 +165,13 @@ def spending(budget: Budget) -> Spent:
 
 def taken_state(claim: Claim, state: State, grant: Grant) -> dict[str, Units]:
     """The keys that `grant` changes, as they are after it."""
-    keys = {one.key for one in grant.spent}
+    keys = {spending.key for spending in grant.spent}
     return {
-        one.key: ALGORITHMS[one.limit.algorithm].take(one.limit, state.get(one.key, ()), grant.at)
-        for one in claim.budgets
-        if one.key in keys
+        budget.key: ALGORITHMS[budget.limit.algorithm].take(
+            budget.limit, state.get(budget.key, ()), grant.at
+        )
+        for budget in claim.budgets
+        if budget.key in keys
     }
 
 
@@ -178,9 +184,9 @@ def returned_state(units: Units, at: int, spent: Spent) -> Units:
 def fingerprint(claim: Claim) -> str:
     """What tells a repeat from another claim under the same request id."""
     digest = hashlib.sha256()
-    for one in claim.budgets:
-        units = f"{one.limit.cost}:{emission(one.limit)}:{one.limit.shadow};"
-        digest.update(f"{len(one.key)}:{one.key}{units}".encode())
+    for budget in claim.budgets:
+        units = f"{budget.limit.cost}:{emission(budget.limit)}:{budget.limit.shadow};"
+        digest.update(f"{len(budget.key)}:{budget.key}{units}".encode())
     return digest.hexdigest()[:32]
 
 
@@ -194,22 +200,22 @@ def ends(claims: Iterable[Claim], changed: State) -> dict[str, int]:
 
 def _set_back(claim: Claim, view: dict[str, Units], changed: dict[str, Units], now: int) -> None:
     """Pull back what lies in the future, for good: else each refusal would see it there again."""
-    for one in claim.budgets:
-        units = view.get(one.key)
+    for budget in claim.budgets:
+        units = view.get(budget.key)
         if units:
-            pulled = ALGORITHMS[one.limit.algorithm].pull_back(one.limit, units, now)
+            pulled = ALGORITHMS[budget.limit.algorithm].pull_back(budget.limit, units, now)
             if pulled != units:
-                view[one.key] = changed[one.key] = pulled
+                view[budget.key] = changed[budget.key] = pulled
 
 
 def _taken_before(claim: Claim, state: State, grant: Grant, now: int) -> Taken:
     """The same grant, and nothing more; a shadow that was not taken then is not taken now."""
-    keys = {one.key for one in grant.spent}
+    keys = {spending.key for spending in grant.spent}
     results = (
-        structs.replace(one, passed=True, retry_after_ms=0)
+        structs.replace(result, passed=True, retry_after_ms=0)
         if budget.key in keys
-        else structs.replace(one, passed=False)
-        for budget, one in zip(claim.budgets, _results(claim, state, now), strict=True)
+        else structs.replace(result, passed=False)
+        for budget, result in zip(claim.budgets, _results(claim, state, now), strict=True)
     )
     return Taken(tuple(results), grant)
 
@@ -241,8 +247,8 @@ def limit_result(limit: Limit, passed: bool, remaining: int, retry_after_ms: int
     )
 
 
-def _keep_stricter(found: dict[str, Limit], key: str, limit: Limit) -> None:
-    other = found.get(key)
+def _keep_stricter(limits_by_key: dict[str, Limit], key: str, limit: Limit) -> None:
+    other = limits_by_key.get(key)
     if other is not None:
         limit = structs.replace(
             limit,
@@ -251,4 +257,4 @@ def _keep_stricter(found: dict[str, Limit], key: str, limit: Limit) -> None:
             burst=min(burst(limit), burst(other)) if limit.algorithm == "gcra" else 0,
             on_store_error=min(limit.on_store_error, other.on_store_error, key=_STRICTEST.index),
         )
-    found[key] = limit
+    limits_by_key[key] = limit

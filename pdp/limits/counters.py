@@ -30,7 +30,7 @@ class Counter(Struct, frozen=True, kw_only=True):
     free_in_ms: int
 
 
-class Wanted(Struct, frozen=True):
+class CounterFilter(Struct, frozen=True):
     """Which counters are meant; an empty field means any."""
 
     name: str = ""
@@ -82,12 +82,12 @@ def algorithm_of(key: str) -> str:
 
 
 def _parts(key: str) -> list[str]:
-    found = []
+    counters = []
     while key:
         length, _, rest = key.partition(":")
-        found.append(rest[: int(length)])
+        counters.append(rest[: int(length)])
         key = rest[int(length) :]
-    return found
+    return counters
 
 
 def _subject(scope: str, call: Call) -> tuple[str, ...]:

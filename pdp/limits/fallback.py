@@ -78,16 +78,18 @@ class FallbackStore:
 
     def _split(self, grants: Sequence[Grant]) -> tuple[list[Grant], list[Grant]]:
         """The grants that were made here, which are then forgotten, and those of the store."""
-        here = [one for one in grants if one.request_id in self._granted_here]
-        for one in here:
-            del self._granted_here[one.request_id]
-        return here, [one for one in grants if one not in here]
+        here = [grant for grant in grants if grant.request_id in self._granted_here]
+        for grant in here:
+            del self._granted_here[grant.request_id]
+        return here, [grant for grant in grants if grant not in here]
 
     async def _alone(self, claim: Claim, now: int) -> Taken | None:
-        enforced = [one for one in claim.budgets if not one.limit.shadow]
-        if any(one.limit.on_store_error == "deny" for one in enforced):
+        enforced = [budget for budget in claim.budgets if not budget.limit.shadow]
+        if any(budget.limit.on_store_error == "deny" for budget in enforced):
             return None
-        local = [self._share(one) for one in enforced if one.limit.on_store_error == "local"]
+        local = [
+            self._share(budget) for budget in enforced if budget.limit.on_store_error == "local"
+        ]
         try:
             (taken,) = await self._local.take([Claim(claim.request_id, tuple(local))], now)
         except StoreError:  # too many keys: what other claims have taken stands

@@ -213,10 +213,10 @@ class RedisStore:
                 self._doubtful.pop(request_id, None)
 
     async def _return(
-        self, wanted: str, request_id: str, spendings: Iterable[Spent], at: int = 0
+        self, script_name: str, request_id: str, spendings: Iterable[Spent], at: int = 0
     ) -> None:
         keys = [self._request_key(request_id)]
-        arguments: list[str | int] = [wanted, _GRANT_LIFE_MS, at]
+        arguments: list[str | int] = [script_name, _GRANT_LIFE_MS, at]
         for spent in spendings:
             keys.append(self._prefix + spent.key)
             arguments += [spent.cost, spent.emission]
@@ -236,8 +236,8 @@ class RedisStore:
                 fingerprint(claim),
                 len(claim.budgets),
             ]
-            for one in claim.budgets:
-                arguments += [place(self._prefix + one.key), *_described(one)]
+            for budget in claim.budgets:
+                arguments += [place(self._prefix + budget.key), *_described(budget)]
         return list(places), arguments
 
     def _request_key(self, request_id: str) -> str:
@@ -275,11 +275,11 @@ def _taken(claim: Claim, answer: Any) -> Taken | None:
     at, judged = answer
     results, spent = [], []
     pairs = list(zip(claim.budgets, judged, strict=True))
-    for one, (passed, remaining, retry_after_ms) in pairs:
-        results.append(limit_result(one.limit, bool(passed), remaining, retry_after_ms))
+    for budget, (passed, remaining, retry_after_ms) in pairs:
+        results.append(limit_result(budget.limit, bool(passed), remaining, retry_after_ms))
         if passed:
-            spent.append(spending(one))
+            spent.append(spending(budget))
     if not at:
-        refused = any(not passed and not one.limit.shadow for one, (passed, *_) in pairs)
+        refused = any(not passed and not budget.limit.shadow for budget, (passed, *_) in pairs)
         return Taken(tuple(results), None) if refused else None  # undone as nobody's: not granted
     return Taken(tuple(results), Grant(claim.request_id, at, fingerprint(claim), tuple(spent)))

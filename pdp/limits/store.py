@@ -69,8 +69,8 @@ class MemoryStore:
 
     async def state(self, keys: Sequence[str] | None = None) -> Mapping[str, Units]:
         """See `StateStore.state`."""
-        wanted = self._units if keys is None else keys
-        return {key: self._units[key] for key in wanted if key in self._units}
+        keys_to_read = self._units if keys is None else keys
+        return {key: self._units[key] for key in keys_to_read if key in self._units}
 
     async def forget(self, keys: Sequence[str]) -> None:
         """See `StateStore.forget`."""
@@ -161,7 +161,7 @@ class SqliteStore:
     def _take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         results, changed = step(claims, self._load(_keys(claims)), now, self._granted(claims))
         self._save(changed, ends(claims, changed))
-        self._remember([one.grant for one in results if one.grant is not None])
+        self._remember([result.grant for result in results if result.grant is not None])
         self._forget(now)
         return list(results)
 
@@ -220,7 +220,7 @@ class SqliteStore:
     def _remember(self, grants: Sequence[Grant]) -> None:
         self._db.executemany(
             "INSERT OR REPLACE INTO granted VALUES (?, ?, ?)",
-            [(one.request_id, one.at, _encode(one)) for one in grants],
+            [(grant.request_id, grant.at, _encode(grant)) for grant in grants],
         )
 
     def _save(self, changed: Mapping[str, Units], expires: Mapping[str, int]) -> None:

@@ -66,8 +66,8 @@ class BundleServer:
         return web.Response(body=self._data, headers=headers)
 
     async def _wait_for_change(self, known: str, preference: str) -> None:
-        asked = _WAIT.search(preference)
-        seconds = min(int(asked.group(1)), _LONGEST_WAIT) if asked else 0
+        wait = _WAIT.search(preference)
+        seconds = min(int(wait.group(1)), _LONGEST_WAIT) if wait else 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._changed:
                 await self._changed.wait_for(lambda: self._etag != known)

@@ -17,13 +17,13 @@ from msgspec import Struct
 from pdp.answer import BatchAnswer, Fault
 from pdp.ports import PolicyEngine
 
-_MOST_TOLD = 1000
+_MOST_LOGGED = 1000
 _AWAY = "policy_unavailable"
 
 log = structlog.get_logger("pdp.policy")
 
 
-class _Asked(Struct):
+class _Question(Struct):
     """What is told of a call."""
 
     server: str = ""
@@ -45,7 +45,7 @@ class LoggedEngine:
     def __init__(self, engine: ReadyEngine) -> None:
         """Ask `engine`."""
         self._engine = engine
-        self._told: OrderedDict[tuple[str, ...], None] = OrderedDict()
+        self._logged: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._is_away = False
 
     async def ask(self, inputs: Sequence[bytes]) -> BatchAnswer:
@@ -92,27 +92,27 @@ class LoggedEngine:
         self._is_away = False
 
     def _note_fault(self, document: bytes, fault: Fault, revision: str) -> None:
-        asked = _asked(document)
-        key = (revision, asked.server, asked.target, fault.code, fault.detail)
-        if key in self._told:
+        question = _question(document)
+        key = (revision, question.server, question.target, fault.code, fault.detail)
+        if key in self._logged:
             return
-        self._told[key] = None
-        if len(self._told) > _MOST_TOLD:
-            self._told.popitem(last=False)
+        self._logged[key] = None
+        if len(self._logged) > _MOST_LOGGED:
+            self._logged.popitem(last=False)
         log.error(
             "no usable answer of the rules; the call is denied",
-            server=asked.server,
-            method=asked.method,
-            target=asked.target,
+            server=question.server,
+            method=question.method,
+            target=question.target,
             code=fault.code,
             error=fault.detail,
             revision=revision,
         )
 
 
-def _asked(document: bytes) -> _Asked:
+def _question(document: bytes) -> _Question:
     """Which call it was; of what cannot be read, nothing."""
     try:
-        return msgspec.json.decode(document, type=_Asked)
+        return msgspec.json.decode(document, type=_Question)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Asked()
+        return _Question()

@@ -70,7 +70,7 @@ class Reloader:
         self._engine = engine
         self._catalogues = catalogues
         self._seen: Hashable = None
-        self._wanted = ""
+        self._expected = ""
         self._published_at = 0.0
         self._again_at = math.inf
         self._text_error = self._opa_error = ""
@@ -88,7 +88,7 @@ class Reloader:
     async def confirm(self) -> None:
         """Wait until OPA decides by what was loaded; raises `PolicyTextError`."""
         await self._until_active(_ACTIVATION_SECONDS, gives_up=True)
-        if self.state.revision != self._wanted:
+        if self.state.revision != self._expected:
             raise PolicyTextError(self._opa_error)
 
     async def watch(self, every_seconds: float) -> None:
@@ -105,7 +105,7 @@ class Reloader:
                 self._seen = seen
                 await self._reload()
             is_new = loop.time() < self._published_at + _ACTIVATION_SECONDS
-            if self.state.revision != self._wanted or loop.time() >= look_at:
+            if self.state.revision != self._expected or loop.time() >= look_at:
                 await self._until_active(every_seconds if is_new else 0.0)
                 look_at = loop.time() + _SETTLED_SECONDS
 
@@ -135,7 +135,7 @@ class Reloader:
     async def _publish(self, bundle: Bundle) -> None:
         """Hand the bundle to OPA, also one that is active: OPA may be about to take another."""
         self._text_error = self._opa_error = ""
-        self._wanted = bundle.revision
+        self._expected = bundle.revision
         self._published_at = asyncio.get_running_loop().time()
         await self._server.publish(bundle.revision, bundle.data)
 
@@ -145,7 +145,7 @@ class Reloader:
         deadline = loop.time() + seconds
         while True:
             is_refused = await self._follow()
-            if self.state.revision == self._wanted or (gives_up and is_refused):
+            if self.state.revision == self._expected or (gives_up and is_refused):
                 return
             if loop.time() >= deadline:
                 return
@@ -163,7 +163,7 @@ class Reloader:
                 self.state.revision = active
                 log.info("policy active", revision=active)
         is_refused = status is not None and status.code == "bundle_error"
-        if self.state.revision == self._wanted:
+        if self.state.revision == self._expected:
             self._opa_error = ""
         elif status is not None and is_refused:
             details = b" ".join(status.errors).decode(errors="replace")
@@ -181,4 +181,4 @@ class Reloader:
         if self.state.last_error and not error:
             log.info("nothing is wrong with the policy any more", revision=self.state.revision)
         self.state.last_error = error
-        self.state.is_stale = bool(error) or self.state.revision != self._wanted
+        self.state.is_stale = bool(error) or self.state.revision != self._expected

@@ -46,7 +46,7 @@ _LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "fatal": logging.
 log = structlog.get_logger("pdp.sidecar")
 
 
-class _Said(Struct):
+class _LogEntry(Struct):
     """One line of OPA's log."""
 
     msg: str
@@ -185,10 +185,10 @@ async def _relay(process: asyncio.subprocess.Process) -> None:
         if not line:
             return
         try:
-            said = msgspec.json.decode(line, type=_Said)
+            entry = msgspec.json.decode(line, type=_LogEntry)
         except UNREADABLE:
-            said = _Said(msg=line.decode(errors="replace").strip())
-        log.log(_LEVELS.get(said.level, logging.INFO), "opa says", text=said.msg)
+            entry = _LogEntry(msg=line.decode(errors="replace").strip())
+        log.log(_LEVELS.get(entry.level, logging.INFO), "opa says", text=entry.msg)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -146,14 +146,14 @@ def line(
     labels: dict[str, str],
     timings: Timings,
     fault: str = "",
-    asked: PolicyInput | None = None,
+    question: PolicyInput | None = None,
 ) -> bytes:
     """The record of `decision` on `call`, with its line end; `fault` is for operators only.
 
-    `asked` is what the policy was asked at `now_ns`; there is none when it was not asked.
+    `question` is what the policy was asked at `now_ns`; there is none when it was not asked.
     """
-    shown = what_may_be_shown(call, decision, fault, asked)
-    tool, call = asked.tool if asked else UNKNOWN, shown.call
+    shown = what_may_be_shown(call, decision, fault, question)
+    tool, call = question.tool if question else UNKNOWN, shown.call
     record = Record(
         **_of_decision(shown.decision),
         timestamp=_timestamp(now_ns),
@@ -179,11 +179,11 @@ def line(
         request_id=call.request_id,
         trace_id=call.trace_id,
         arguments=Raw(shown.arguments.data),
-        time=now_ns if asked else 0,
+        time=now_ns if question else 0,
         masked=shown.masked,
         omitted=shown.omitted,
         unread=shown.unread,
-        input_digest=_digest(shown, asked, now_ns) if asked else "",
+        input_digest=_digest(shown, question, now_ns) if question else "",
     )
     return _encode(record) + b"\n"
 
@@ -193,14 +193,14 @@ def digest_of(document: bytes) -> str:
     return "sha256:" + hashlib.sha256(document).hexdigest()
 
 
-def _digest(shown: Shown, asked: PolicyInput, now_ns: int) -> str:
+def _digest(shown: Shown, question: PolicyInput, now_ns: int) -> str:
     """The digest of the question, as far as rules could read it; "" when a part of it is not shown."""
     if not shown.is_whole:
         return ""
     if not shown.unread:
-        return digest_of(asked.document)
+        return digest_of(question.document)
     principal = replace(shown.call.principal, claims=shown.claims.data)
-    return digest_of(policy_input(replace(shown.call, principal=principal), asked.tool, now_ns))
+    return digest_of(policy_input(replace(shown.call, principal=principal), question.tool, now_ns))
 
 
 def _caller(shown: Shown) -> _Caller:
@@ -217,7 +217,8 @@ def _of_decision(decision: Decision) -> dict[str, Any]:
         "rule": decision.rule,
         "limits": decision.limits,
         "obligations": [
-            _Obligation(one.type, Raw(masked_json(one.properties))) for one in decision.obligations
+            _Obligation(obligation.type, Raw(masked_json(obligation.properties)))
+            for obligation in decision.obligations
         ],
         "shadow": decision.shadow,
     }

@@ -58,7 +58,7 @@ def replay(line: bytes) -> Replay:
     question = Replay(
         policy_input(_call(record), tool, record.time),
         record.revision,
-        masked=tuple(one for one in record.masked if one not in BESIDE_INPUT),
+        masked=tuple(path for path in record.masked if path not in BESIDE_INPUT),
         omitted=record.omitted,
         unread=record.unread,
     )

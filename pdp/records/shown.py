@@ -61,16 +61,16 @@ class Shown(Struct):
 
 
 def what_may_be_shown(
-    call: Call, decision: Decision, fault: str, asked: PolicyInput | None
+    call: Call, decision: Decision, fault: str, question: PolicyInput | None
 ) -> Shown:
     """Mask every text that a caller has written, or a rule that quotes one, and bound every document.
 
     One look at all the texts together is enough when none can hold a secret.
     """
     read, is_whole = NO_MEMBERS, True
-    if asked and call.principal.claims != NO_MEMBERS:
-        read, is_whole = claims.kept(call.principal.claims, asked.claims_read)
-    annotations = bytes(asked.tool.annotations) if asked else NO_MEMBERS
+    if question and call.principal.claims != NO_MEMBERS:
+        read, is_whole = claims.kept(call.principal.claims, question.claims_read)
+    annotations = bytes(question.tool.annotations) if question else NO_MEMBERS
     shown = Shown(
         call,
         decision,
@@ -83,8 +83,12 @@ def what_may_be_shown(
     _point(shown)
     call = _with_identity(shown, call)
     texts = _texts(call)
-    said = (decision.reason.message, *(one.reason.message for one in decision.shadow), fault)
-    if may_hold_secret("\n".join((*texts.values(), *said))):
+    reasons = (
+        decision.reason.message,
+        *(finding.reason.message for finding in decision.shadow),
+        fault,
+    )
+    if may_hold_secret("\n".join((*texts.values(), *reasons))):
         safe = {at: masked_text(text) for at, text in texts.items()}
         shown.masked += tuple(at for at, text in texts.items() if safe[at] != text)
         shown.call, shown.decision = _with(call, safe), _masked_decision(decision)
@@ -151,7 +155,9 @@ def _with(call: Call, texts: dict[str, str]) -> Call:
 
 
 def _masked_decision(decision: Decision) -> Decision:
-    shadow = tuple(replace(one, reason=_masked_reason(one.reason)) for one in decision.shadow)
+    shadow = tuple(
+        replace(finding, reason=_masked_reason(finding.reason)) for finding in decision.shadow
+    )
     return replace(decision, reason=_masked_reason(decision.reason), shadow=shadow)
 
 

@@ -73,8 +73,8 @@ def watch(
     """What the checks in shadow would have refused; the rest as for `run`."""
     watched = [check for check in checks if check.shadow]
     return tuple(
-        ShadowFinding(Effect.DENY, Reason(one.code, one.message), one.rule)
-        for one in _failures(watched, arguments, declared)
+        ShadowFinding(Effect.DENY, Reason(failure.code, failure.message), failure.rule)
+        for failure in _failures(watched, arguments, declared)
     )
 
 
@@ -156,10 +156,10 @@ def _run_one(check: Check, value: Any, declared: Callable[[], bytes | None]) -> 
         validator = _compiled(text, declared=bool(check.schema_ref))
     except SchemaError as error:
         return CheckFailure("policy_invalid_result", check.rule, f"unusable schema: {error}")
-    found = next(validator.iter_errors(value), None)
-    if found is None:
+    failure = next(validator.iter_errors(value), None)
+    if failure is None:
         return None
-    return CheckFailure("arguments_invalid", check.rule, _sentence(found))
+    return CheckFailure("arguments_invalid", check.rule, _sentence(failure))
 
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:

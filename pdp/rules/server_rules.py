@@ -124,7 +124,9 @@ class _Check(Struct):
 
     def one_of(self, value: Any, path: Path, known: tuple[Any, ...]) -> None:
         if value not in known or isinstance(value, bool) is not isinstance(known[0], bool):
-            words = [str(one).lower() if isinstance(one, bool) else one for one in known]
+            words = [
+                str(choice).lower() if isinstance(choice, bool) else choice for choice in known
+            ]
             self.fail(path, f"must be one of {', '.join(words)}; {nearest(str(value), words)}")
 
     def server(self, value: Mapping[str, Any]) -> None:

@@ -136,8 +136,8 @@ def problems_of_tests(modules: Mapping[str, Module]) -> list[str]:
 def _of_module(file: str, module: Module, used: frozenset[Path]) -> Iterator[tuple[int, str]]:
     row, package, own = module.package.location.row, module.package.path, _own_package(file)
     if _dotted(package) != own:
-        wanted = f"write `package {own.removeprefix('data.')}`" if own else _MOVE
-        yield row, f"its package is {_dotted(package).removeprefix('data.')}; {wanted}"
+        advice = f"write `package {own.removeprefix('data.')}`" if own else _MOVE
+        yield row, f"its package is {_dotted(package).removeprefix('data.')}; {advice}"
         return
     if not module.rules:
         yield row, "it holds no rule; write one, or take the file away"
@@ -168,8 +168,8 @@ def _of_set(rule: Rule) -> Iterator[str]:
 
 
 def _no_set(name: str, kind: str) -> Iterator[str]:
-    wanted = f"{name} contains {elements.example(name)}"
-    yield f"`{name}` is {kind} here, and only a set is read: write `{wanted}`"
+    example = f"{name} contains {elements.example(name)}"
+    yield f"`{name}` is {kind} here, and only a set is read: write `{example}`"
 
 
 def _meant(name: str) -> str:

@@ -46,11 +46,11 @@ class Sightings:
     def note(self, sightings: Iterable[Sighting]) -> Sequence[Sighting]:
         """Keep them; returns those whose pins had none before."""
         fresh = []
-        for one in sightings:
-            key = (one.server, one.tool, one.pin)
+        for sighting in sightings:
+            key = (sighting.server, sighting.tool, sighting.pin)
             if key not in self._seen:
-                self._seen[key] = one.seen
-                fresh.append(one)
+                self._seen[key] = sighting.seen
+                fresh.append(sighting)
         return fresh
 
     def all(self) -> tuple[Sighting, ...]:

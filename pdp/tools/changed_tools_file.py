@@ -36,13 +36,13 @@ class ChangesFile:
     def note(self, sightings: Sequence[Sighting]) -> Sequence[Sighting]:
         """Keep them; returns those whose pins had none before."""
         fresh = self._sightings.note(sightings)
-        for one in fresh:
+        for sighting in fresh:
             log.warning(
                 "tool changed",
-                server=one.server,
-                tool=one.tool,
-                pinned=one.pin.digest,
-                seen=one.seen,
+                server=sighting.server,
+                tool=sighting.tool,
+                pinned=sighting.pin.digest,
+                seen=sighting.seen,
             )
         if fresh or not self._is_saved:
             self._save()

@@ -110,7 +110,7 @@ async def test_the_script_and_the_pure_step_always_agree(
     now = START
     for wait, wanted, refund in steps:
         now += wait
-        # One id twice in a batch is the idempotency's business, which lets only the first come here.
+        # One id twice in a batch is for the idempotency to see, which lets only the first come here.
         batch = [Claim(f"r{number}", budgets) for number, budgets in dict(wanted).items()]
         left, right = model.take(batch, now), await store.take_at(batch, now)
         assert left == right

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tests.gateway import Gateway, gateway
 from tests.hostile import DENIED_TOOL, HIDDEN_TOOL
-from tests.hostile.honest import Idempotency, Honest
+from tests.hostile.honest import Honest, Idempotency
 from tests.proxy_rig import asgi_upstream
 
 CALLERS = 10
@@ -71,11 +71,15 @@ async def fight(folder: Path, seconds: float, most_seconds: float = MOST_SECONDS
     await trap.wait()
     attacks = json.loads(await trap.stdout.readline() or b"{}")
     report.attacks |= {f"server: {title}": count for title, count in attacks.items()}
-    report.problems += record.read_text(errors="replace").splitlines()[:20] + idempotency.violations[:20]
+    report.problems += (
+        record.read_text(errors="replace").splitlines()[:20] + idempotency.violations[:20]
+    )
     return report
 
 
-async def _fight(tipstaff: Gateway, idempotency: Idempotency, seconds: float, most_seconds: float) -> Report:
+async def _fight(
+    tipstaff: Gateway, idempotency: Idempotency, seconds: float, most_seconds: float
+) -> Report:
     before = _processes(tipstaff)
     hostile = [
         await _attacker("tests.hostile.caller", str(tipstaff.port), str(seconds), address)
@@ -120,7 +124,9 @@ def _counted(tipstaff: Gateway, idempotency: Idempotency) -> list[str]:
         if record.get("phase", "call") == "call"
     )
     return (
-        [] if idempotency.echoed <= allowed else [f"{idempotency.echoed} calls arrived, {allowed} were allowed"]
+        []
+        if idempotency.echoed <= allowed
+        else [f"{idempotency.echoed} calls arrived, {allowed} were allowed"]
     )
 
 

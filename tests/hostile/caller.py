@@ -181,17 +181,22 @@ def _denied(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
         body = good.replace('"name"', member % DENIED_TOOL, 1).encode()
         yield (
             f"the key {member}",
-            lambda body=body: hostile.send(http("idempotency", body, "MCP-Protocol-Version: 2025-11-25")),
+            lambda body=body: hostile.send(
+                http("idempotency", body, "MCP-Protocol-Version: 2025-11-25")
+            ),
         )
     for uri in _SECRET_URIS:
         yield (
             f"the resource {uri!r}",
-            lambda uri=uri: hostile.post("idempotency", ask("resources/read", uri=uri), era="legacy"),
+            lambda uri=uri: hostile.post(
+                "idempotency", ask("resources/read", uri=uri), era="legacy"
+            ),
         )
         yield (
             f"a watch of {uri!r}",
             lambda uri=uri: hostile.post(
-                "idempotency", ask("subscriptions/listen", notifications={"resourceSubscriptions": [uri]})
+                "idempotency",
+                ask("subscriptions/listen", notifications={"resourceSubscriptions": [uri]}),
             ),
         )
     answer = {"jsonrpc": "2.0", "id": 77, "result": {"action": "accept", "content": {}}}
@@ -236,7 +241,8 @@ def _large(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
     yield (
         "30,000 URIs",
         lambda: hostile.post(
-            "idempotency", ask("subscriptions/listen", notifications={"resourceSubscriptions": uris})
+            "idempotency",
+            ask("subscriptions/listen", notifications={"resourceSubscriptions": uris}),
         ),
     )
     yield "a compressed call", lambda: hostile.post("idempotency", packed, "Content-Encoding: gzip")
@@ -253,7 +259,10 @@ def _floods(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
     async def many(make: Callable[[int], Awaitable[Any]], count: int) -> None:
         await asyncio.gather(*map(make, range(count)), return_exceptions=True)
 
-    yield "a flood of calls", lambda: many(lambda _: hostile.post("idempotency", call(DENIED_TOOL)), 100)
+    yield (
+        "a flood of calls",
+        lambda: many(lambda _: hostile.post("idempotency", call(DENIED_TOOL)), 100),
+    )
     yield (
         "a flood of wrong tokens",
         lambda: many(
@@ -266,7 +275,10 @@ def _floods(hostile: Hostile) -> Iterator[tuple[str, Attack]]:
     yield (
         "a flood of sessions",
         lambda: many(
-            lambda number: hostile.post("idempotency", call("echo"), f"Tipstaff-Session: s{number}"), 30
+            lambda number: hostile.post(
+                "idempotency", call("echo"), f"Tipstaff-Session: s{number}"
+            ),
+            30,
         ),
     )
     yield "a flood of initialize", lambda: many(lambda _: _forged_session(hostile), 20)

@@ -1,4 +1,4 @@
-"""The idempotency: repeats get the first answer, refunds happen once."""
+"""Idempotency: repeats get the first answer, refunds happen once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEASE = Budget("k", Limit("k", "global", 2, 60, algorithm="concurrency"))
 
 
 class Office:
-    """A idempotency over a memory store whose judge takes one unit per call."""
+    """Idempotency over a memory store whose judge takes one unit per call."""
 
     def __init__(self, *, max_waiting: int = 100) -> None:
         self.store = MemoryStore()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pdp.answer import Limit
 from pdp.limits.algorithms import SECOND
-from pdp.limits.counters import Counter, Wanted, key_of, read
+from pdp.limits.counters import Counter, CounterFilter, key_of, read
 from tests.calls import call
 
 NOW = 1_790_000_000 * SECOND
@@ -74,16 +74,16 @@ def test_a_rate_shows_when_it_is_full_again() -> None:
 @pytest.mark.parametrize(
     ("wanted", "scopes"),
     [
-        (Wanted(), {"session", "principal", "tool", "server", "global"}),
-        (Wanted(name="files/read"), {"session", "principal", "tool", "server", "global"}),
-        (Wanted(name="other"), set()),
-        (Wanted(principal="anonymous:127.0.0.1"), {"session", "principal"}),
-        (Wanted(principal="files"), set()),
-        (Wanted(session="s1"), {"session"}),
-        (Wanted(session="anonymous:127.0.0.1"), set()),
+        (CounterFilter(), {"session", "principal", "tool", "server", "global"}),
+        (CounterFilter(name="files/read"), {"session", "principal", "tool", "server", "global"}),
+        (CounterFilter(name="other"), set()),
+        (CounterFilter(principal="anonymous:127.0.0.1"), {"session", "principal"}),
+        (CounterFilter(principal="files"), set()),
+        (CounterFilter(session="s1"), {"session"}),
+        (CounterFilter(session="anonymous:127.0.0.1"), set()),
     ],
 )
-def test_what_is_wanted_is_what_is_found(wanted: Wanted, scopes: set[str]) -> None:
+def test_what_is_wanted_is_what_is_found(wanted: CounterFilter, scopes: set[str]) -> None:
     """A principal's counters are also those of its sessions; nobody's are those of a tool."""
     found = [counter(scope=one) for one in ("session", "principal", "tool", "server", "global")]
     assert {one.scope for one in found if one is not None and wanted.fits(one)} == scopes

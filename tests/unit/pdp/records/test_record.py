@@ -51,7 +51,7 @@ def record(
     one: Call | None = None,
     decision: Decision = DECISION,
     fault: str = "",
-    asked: PolicyInput | None = None,
+    question: PolicyInput | None = None,
 ) -> dict[str, Any]:
     data = line(
         one or call(),
@@ -60,7 +60,7 @@ def record(
         labels={"a": "b"},
         timings=Timings(1, 2),
         fault=fault,
-        asked=asked,
+        question=question,
     )
     assert data.endswith(b"\n")
     assert data.count(b"\n") == 1
@@ -119,7 +119,7 @@ def test_limits_obligations_and_shadow_findings_are_recorded() -> None:
 
 def asked(one: Call, tool: Tool = TOOL, claims_read: ClaimsRead = None) -> dict[str, Any]:
     """The record of a call about which the policy was asked."""
-    return record(one, asked=PolicyInput(policy_input(one, tool, NOW), tool, claims_read))
+    return record(one, question=PolicyInput(policy_input(one, tool, NOW), tool, claims_read))
 
 
 def with_claims(**claims: Any) -> Call:

@@ -106,7 +106,7 @@ def tools(draw: st.DrawFn) -> Tool:
 
 def recorded(one: Call, tool: Tool = UNKNOWN, claims_read: ClaimsRead = None) -> bytes:
     question = PolicyInput(policy_input(one, tool, NOW), tool, claims_read)
-    return line(one, DECISION, now_ns=NOW, labels={}, timings=Timings(1, 2), asked=question)
+    return line(one, DECISION, now_ns=NOW, labels={}, timings=Timings(1, 2), question=question)
 
 
 def as_read(one: Call, claims_read: ClaimsRead) -> Call:
