@@ -38,7 +38,6 @@ start here:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = parser().parse_args(argv)
-    from tipstaff.cli import console
     from tipstaff.cli.run import logs  # what --help does without
 
     logs.configure()
@@ -49,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except (PdpError, PepError, TipstaffError) as error:
+        from tipstaff.cli import console  # what a service does without
+
         return console.fail(str(error))
 
 

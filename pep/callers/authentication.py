@@ -10,18 +10,20 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from msgspec import Struct
 
 from pdp.api.model import Principal
-from pep.callers import api_token, jwt_bearer
+from pep.callers import api_token
 from pep.callers.jwks import IssuerKeys
-from pep.callers.jwt_bearer import Expected, Proven
 from pep.callers.session import anonymous
 from pep.config import PepConfig, Server
 from pep.errors import CredentialInvalid, CredentialMissing, KeysAway
+
+if TYPE_CHECKING:
+    from pep.callers.jwt_bearer import Proven
 
 _MAX_PROVEN = 10_000
 CERTIFICATE_KEY = "tipstaff.certificate"
@@ -96,6 +98,9 @@ class Callers:
 
     async def _jwt(self, token: str, audience: str) -> Principal:
         """A token that was verified before is not verified again while the keys are the same."""
+        # Loads cryptography, which most proxies never need.
+        from pep.callers import jwt_bearer  # noqa: PLC0415
+
         digest, now = hashlib.sha256(token.encode()).digest(), self._wall()
         keys = await self._keys.current()
         known = self._known.get(digest)
@@ -109,7 +114,9 @@ class Callers:
         if key is None:
             raise CredentialInvalid("the token is signed with a key that is not known")
         rules = self._config.jwt
-        expected = Expected(rules.issuer, audience, rules.algorithms, rules.leeway_seconds)
+        expected = jwt_bearer.Expected(
+            rules.issuer, audience, rules.algorithms, rules.leeway_seconds
+        )
         proven = jwt_bearer.verify(token, key, expected, now)
         self._known[digest] = _Known(self._keys.version, audience, proven)
         if len(self._known) > _MAX_PROVEN:

@@ -15,12 +15,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx
 import structlog
 
-from pep.callers.jwt_bearer import KeysById, read_keys
 from pep.errors import KeysAway
+
+if TYPE_CHECKING:
+    from pep.callers.jwt_bearer import KeysById
 
 DEADLINE_SECONDS = 5.0
 _REFRESH_SECONDS = 600.0
@@ -139,6 +141,8 @@ class IssuerKeys:
 
     def _accept(self, data: bytes) -> None:
         """Take the keys of `data`; those before stay when it raises `ValueError`."""
+        from pep.callers.jwt_bearer import read_keys  # noqa: PLC0415 - loads cryptography
+
         key_set = read_keys(data, self._algorithms)
         self._keys = key_set.keys
         self._version += 1
@@ -149,6 +153,8 @@ class IssuerKeys:
 
 async def fetch_over_http(url: str) -> bytes:
     """What `url` answers: 200, as it is, a megabyte at most. Redirects lead nowhere."""
+    import httpx  # noqa: PLC0415 - only for an issuer's keys by URL
+
     async with (
         httpx.AsyncClient(timeout=DEADLINE_SECONDS, trust_env=False) as client,
         client.stream("GET", url, headers={"accept-encoding": "identity"}) as answer,

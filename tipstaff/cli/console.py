@@ -21,8 +21,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from tipstaff.cli.run.logs import without_secrets
-from tipstaff.survey.poisoning.characters import visible, visible_lines
+from tipstaff.cli.known_secrets import without_secrets
+from tipstaff.common.visible_text import visible, visible_lines
 
 _FIELD = 12
 _UNCUT = 1000

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from pdp.api.definition import MEMBERS
-from tipstaff.survey.poisoning.characters import visible
+from tipstaff.common.visible_text import visible
 from tipstaff.survey.report import Found, Report, tool_as_json
 
 Entries: TypeAlias = Mapping[str, Mapping[str, Any]]

@@ -14,7 +14,7 @@ from rich.text import Text
 from pdp.api.v1 import limits_pb2, limits_pb2_grpc
 from tipstaff.cli import console
 from tipstaff.cli.policy.decision_service import channel, why_unanswered
-from tipstaff.survey.poisoning.characters import visible
+from tipstaff.common.visible_text import visible
 
 _TIMEOUT_SECONDS = 10.0
 

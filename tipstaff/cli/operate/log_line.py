@@ -14,7 +14,7 @@ from typing import Any
 from rich.text import Text
 
 from pdp.api import limit_text
-from tipstaff.survey.poisoning.characters import visible
+from tipstaff.common.visible_text import visible
 
 EFFECT_STYLE = {"allow": "green", "deny": "red", "hold": "yellow"}
 _WIDE = 100

@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-import structlog
-
 from pep.judge.tallies import Tallies
+from tipstaff.common.structlog_without_rich import structlog
 
 _EACH, _IN_ALL, _KINDS, _SUMS = 60, 600, 256, 16
 

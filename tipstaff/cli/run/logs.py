@@ -15,37 +15,23 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping
 from types import TracebackType
 from typing import Any
 
-import structlog
-
-from pdp.records.masking import MASK, masked, masked_credentials, masked_text
+from pdp.records.masking import masked, masked_credentials, masked_text
+from tipstaff.cli.known_secrets import without_known
 from tipstaff.cli.run.bounded_lines import BoundedLines
-from tipstaff.survey.poisoning.characters import visible_lines
+from tipstaff.common.structlog_without_rich import structlog
+from tipstaff.common.visible_text import visible_lines
 
 _LONGEST_TEXT, _LONGEST_TRACEBACK = 4096, 32 * 1024
-# Shorter ones would be found in ordinary words.
-_SHORTEST_SECRET = 6
 
 # Who calls is no secret: `jwt:alice` is a name, though it reads like a secret behind its key.
 _IDENTITY = "principal"
 _ENDS_PLAIN_WORDS = re.compile(r"[(<\n]")
 
 _Event = MutableMapping[str, Any]
-_known: list[str] = []
-
-
-def hide(secrets: Iterable[str]) -> None:
-    """Mask these wherever they stand, from now on."""
-    _known.extend(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
-    _known.sort(key=len, reverse=True)  # one may hold another
-
-
-def without_secrets(text: str) -> str:
-    """A message for people, without known secrets and without what has the form of a credential."""
-    return masked_credentials(_without_known(text))
 
 
 def configure() -> None:
@@ -109,18 +95,12 @@ def _show(_: Any, __: str, event: _Event) -> _Event:
 def _plain(name: str, value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = _without_known(value if isinstance(value, str) else str(value))
+    text = without_known(value if isinstance(value, str) else str(value))
     longest = _LONGEST_TRACEBACK if name == "exception" else _LONGEST_TEXT
     if len(text) <= longest:
         return text
     half, text = longest // 2, masked_text(text)  # half a secret has no form any more
     return f"{text[:half]} … {text[-half:]}"
-
-
-def _without_known(text: str) -> str:
-    for secret in _known:
-        text = text.replace(secret, MASK)
-    return text
 
 
 class _Library(logging.Handler):

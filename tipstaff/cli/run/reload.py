@@ -15,11 +15,12 @@ import structlog
 from msgspec import Struct
 
 from pdp.errors import ConfigError
+from tipstaff.cli import known_secrets
 from tipstaff.cli.configuration import config_changes
 from tipstaff.cli.configuration.config import Config, load
 from tipstaff.cli.configuration.config_changes import Change
 from tipstaff.cli.configuration.secret import resolved_pdp, resolved_pep, secrets_of
-from tipstaff.cli.run import logs, running
+from tipstaff.cli.run import running
 
 _LOOK_SECONDS = 2.0
 
@@ -60,7 +61,7 @@ class Reload:
         self._config = config
         self._take_over: Callable[[Any], None] | None = None
         self.settings = part.resolved(config)
-        logs.hide(secrets_of(self.settings))
+        known_secrets.hide(secrets_of(self.settings))
 
     @property
     def service(self) -> str:
@@ -89,7 +90,7 @@ class Reload:
         except (ConfigError, ValueError) as error:
             log.error("configuration not taken over; the old one goes on", error=str(error))
             return
-        logs.hide(secrets_of(live))
+        known_secrets.hide(secrets_of(live))
         changes = self._part.changes(self.settings, wanted)
         self._take_over(live)
         for change in changes:

@@ -16,7 +16,6 @@ import uvloop
 from pdp import state_lock
 from pdp.errors import ConfigError
 from pdp.state_lock import Holder
-from tipstaff.cli import console
 from tipstaff.cli.configuration.config import Config, load
 from tipstaff.cli.run import running
 from tipstaff.cli.run.install import OpaInstallError, find_opa, install_opa
@@ -73,6 +72,8 @@ def pep_command(arguments: argparse.Namespace) -> int:
 
 def install_command(arguments: argparse.Namespace) -> int:
     """`tipstaff opa install`."""
+    from tipstaff.cli import console  # what a service does without
+
     try:
         path = install_opa(
             arguments.opa or os.environ.get("TIPSTAFF_OPA"),

@@ -19,9 +19,9 @@ from tipstaff.cli import console
 from tipstaff.cli.clients import user_file
 from tipstaff.cli.servers import registry, sources
 from tipstaff.common.did_you_mean import nearest
+from tipstaff.common.visible_text import visible
 from tipstaff.survey import pins
 from tipstaff.survey.pins import Difference
-from tipstaff.survey.poisoning.characters import visible
 from tipstaff.survey.report import Found, Report, report
 from tipstaff.survey.showing import wording
 

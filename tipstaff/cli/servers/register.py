@@ -26,10 +26,10 @@ from tipstaff.cli.configuration import config, config_text
 from tipstaff.cli.configuration.secret import is_in_clear
 from tipstaff.cli.servers import registry, sources
 from tipstaff.cli.servers.registry import Site
+from tipstaff.common.visible_text import visible
 from tipstaff.survey import pins
 from tipstaff.survey.classify import attacks
 from tipstaff.survey.pins import Difference
-from tipstaff.survey.poisoning.characters import visible
 from tipstaff.survey.poisoning.poisoned import hiding
 from tipstaff.survey.report import Found, Report, as_json, report
 from tipstaff.survey.showing import table, wording

@@ -13,8 +13,8 @@ from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from pdp.records.masking import MASK, masked, masked_text
+from tipstaff.common.visible_text import visible
 from tipstaff.survey.asking.failures import masked as without
-from tipstaff.survey.poisoning.characters import visible
 
 _LONGEST_NAME = 40
 _SHORTEST_SECRET = 6

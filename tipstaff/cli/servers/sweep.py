@@ -23,10 +23,10 @@ from tipstaff.cli.clients.client_references import Surroundings
 from tipstaff.cli.clients.client_servers import Candidate, candidates, merged
 from tipstaff.cli.clients.proxies import Proxies
 from tipstaff.cli.errors import IntrospectionError
+from tipstaff.common.visible_text import visible
 from tipstaff.survey.asking import failures
 from tipstaff.survey.asking.introspect import introspect
 from tipstaff.survey.asking.listing import Listing
-from tipstaff.survey.poisoning.characters import visible
 from tipstaff.survey.report import Report, report
 from tipstaff.survey.scanned import Known, Missed, Scan
 from tipstaff.survey.showing.wording import count

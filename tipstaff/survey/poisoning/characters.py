@@ -15,35 +15,34 @@ from functools import cache
 
 from msgspec import Struct
 
+from tipstaff.common.visible_text import (
+    BIDI,
+    BLANKS,
+    BROKEN,
+    CONTROLS,
+    HIDDEN,
+    PRIVATE,
+    RUN_OF_HIDDEN,
+    SELECTORS,
+    TAGS,
+    visible,
+)
 from tipstaff.survey.poisoning.phrases import phrasebook
 
 EXCERPT = 120
 """Characters in an excerpt, at most."""
 
-_TAGS = "\U000e0000-\U000e007f"
-_BIDI = "\u202a-\u202e\u2066-\u2069"
-_SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180d\u180f"
-_PRIVATE = "\ue000-\uf8ff\U000f0000-\U0010ffff"
-_CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-_BLANKS = (  # zero width, fillers, and what else leaves no ink
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2060-\u2065\u206a-\u206f"
-    "\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a"
-)
-_BROKEN = "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
-_ALL = _TAGS + _BIDI + _SELECTORS + _PRIVATE + _CONTROLS + _BLANKS + _BROKEN
-_RUN = re.compile(f"[{_ALL}]+")
-_DROPPED = re.compile(rf"(?<=\s)[\s*`{_ALL}\u0300-\u036f]+|[*`{_ALL}\u0300-\u036f]+")
+_DROPPED = re.compile(rf"(?<=\s)[\s*`{HIDDEN}\u0300-\u036f]+|[*`{HIDDEN}\u0300-\u036f]+")
 _CLASSES = tuple(
     (re.compile(f"[{members}]"), words)
     for members, words in (
-        (_TAGS, "tag characters, which spell a text that only the model reads"),
-        (_BIDI, "controls that show the text in another order than it is read"),
-        (_SELECTORS, "variation selectors where they change nothing that is seen"),
-        (_CONTROLS, "control characters, which a terminal obeys and nobody sees"),
-        (_PRIVATE, "private characters, which have no agreed meaning"),
-        (_BLANKS, "characters that take no room or leave no ink"),
-        (_BROKEN, "characters that are none in Unicode"),
+        (TAGS, "tag characters, which spell a text that only the model reads"),
+        (BIDI, "controls that show the text in another order than it is read"),
+        (SELECTORS, "variation selectors where they change nothing that is seen"),
+        (CONTROLS, "control characters, which a terminal obeys and nobody sees"),
+        (PRIVATE, "private characters, which have no agreed meaning"),
+        (BLANKS, "characters that take no room or leave no ink"),
+        (BROKEN, "characters that are none in Unicode"),
     )
 )
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]")
@@ -98,7 +97,7 @@ def hidden(text: str) -> Iterator[tuple[int, int]]:
     if text.isascii() and text.isprintable():
         return
     is_rtl = _RTL.search(text) is not None
-    for run in _RUN.finditer(text):
+    for run in RUN_OF_HIDDEN.finditer(text):
         if not (is_rtl and run[0] in _DIRECTIONS) and not _is_at_home(text, *run.span()):
             yield run.span()
 
@@ -108,18 +107,6 @@ def kind_of_hidden(run: str) -> str:
     found = [words for pattern, words in _CLASSES if pattern.search(run)]
     spelt = "".join(chr(ord(one) - 0xE0000) for one in run if "\U000e0020" <= one <= "\U000e007e")
     return " and ".join(found[:2]) + (f" (`{spelt[:60]}`)" if spelt else "")
-
-
-def visible(text: str) -> str:
-    r"""The text on one line, every hidden character as `\u{200b}`, every blank as a space."""
-    return "".join(map(_shown, text))
-
-
-def visible_lines(text: str) -> str:
-    """The text with its lines, and on them nothing that a terminal obeys."""
-    if text.isascii() and text.replace("\n", "").isprintable():
-        return text
-    return "\n".join(map(visible, text.split("\n")))
 
 
 def excerpt(text: str, start: int, end: int) -> str:
@@ -146,12 +133,6 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _shown(one: str) -> str:
-    if one.isspace():
-        return " "
-    return one if one.isprintable() and not _RUN.match(one) else f"\\u{{{ord(one):x}}}"
-
-
 def _is_at_home(text: str, start: int, end: int) -> bool:
     """Whether a run of hidden characters is spelling, not hiding."""
     run, before, after = text[start:end], text[start - 1 : start], text[end : end + 1]
@@ -166,7 +147,7 @@ def _is_at_home(text: str, start: int, end: int) -> bool:
     if run in {"\ufe0e", "\ufe0f"}:
         return _is_symbol(before) or (after == "\u20e3" and before in "0123456789#*")
     return (
-        len(run) == 1 and re.match(f"[{_SELECTORS}]", run) is not None and bool(_HAN.match(before))
+        len(run) == 1 and re.match(f"[{SELECTORS}]", run) is not None and bool(_HAN.match(before))
     )
 
 

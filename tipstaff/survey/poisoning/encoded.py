@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tipstaff.survey.poisoning.characters import plain, visible
+from tipstaff.common.visible_text import visible
+from tipstaff.survey.poisoning.characters import plain
 from tipstaff.survey.poisoning.phrases import phrasebook
 
 LONGEST_TOKEN = 160

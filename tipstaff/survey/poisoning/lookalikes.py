@@ -22,8 +22,9 @@ from itertools import combinations, islice, product
 
 from msgspec import Struct
 
+from tipstaff.common.visible_text import visible
 from tipstaff.survey.model import Sign
-from tipstaff.survey.poisoning.characters import excerpt, fold, plain, visible
+from tipstaff.survey.poisoning.characters import excerpt, fold, plain
 
 _SEPARATORS = re.compile(r"[\s_.:/-]+")
 _SHORTEST_NAME, _SHORTEST_WORD, _LONGEST_NAME = 8, 5, 64

@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from pdp.api.definition import MEMBERS
+from tipstaff.common.visible_text import visible
 from tipstaff.survey.model import Definition
-from tipstaff.survey.poisoning.characters import Plain, plain, visible
+from tipstaff.survey.poisoning.characters import Plain, plain
 from tipstaff.survey.poisoning.phrases import BREAK
 
 MOST_READ = 100_000

@@ -9,8 +9,8 @@ from __future__ import annotations
 import html
 import re
 
+from tipstaff.common.visible_text import visible
 from tipstaff.survey.model import Risk, Sign
-from tipstaff.survey.poisoning.characters import visible
 
 _CODE = re.compile(r"`([^`]*)`")
 

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tipstaff.common.visible_text import visible
 from tipstaff.survey.classify.attacks import Applied
 from tipstaff.survey.model import Category, Risk
-from tipstaff.survey.poisoning.characters import visible
 from tipstaff.survey.report import Found, Report, worst_first
 from tipstaff.survey.scanned import BEHIND_TIPSTAFF, Known, Missed, Scan
 from tipstaff.survey.showing.wording import about, count, first_sentence, is_harmless, marks, why

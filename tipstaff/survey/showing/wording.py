@@ -6,8 +6,8 @@ any page.
 
 from __future__ import annotations
 
+from tipstaff.common.visible_text import visible
 from tipstaff.survey.model import Category, Mark, Risk, Sign
-from tipstaff.survey.poisoning.characters import visible
 from tipstaff.survey.report import Found, Report
 
 _LONGEST_INFO = 60

@@ -13,7 +13,6 @@ from tipstaff.survey.poisoning.characters import (
     hidden,
     kind_of_hidden,
     plain,
-    visible,
 )
 
 
@@ -86,11 +85,6 @@ def test_an_excerpt_is_short_and_printable(text: str, start: int, length: int) -
     shown = excerpt(text, start, start + length)
     assert len(shown) <= EXCERPT
     assert shown.isprintable()
-
-
-def test_visible_text_shows_what_is_there() -> None:
-    """And leaves the rest alone."""
-    assert visible("é\u200b\U000e0041\x1b\n日") == r"é\u{200b}\u{e0041}\u{1b} 日"
 
 
 def test_rare_latin_letters_are_no_foreign_ones() -> None:
