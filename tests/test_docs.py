@@ -55,3 +55,23 @@ def test_its_links_lead_somewhere(page: Path) -> None:
     """Within the repository."""
     for path in re.findall(r"\]\(([^):#]+)\)", page.read_text()):
         assert (page.parent / path).exists(), path
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
+)
+def test_the_files_it_names_are_there(page: Path) -> None:
+    """By their path from the top of the repository."""
+    roots = ("pdp", "pep", "tipstaff", "rego", "tests", "tools", "bench", "demo", "proto", "docs")
+    for path in re.findall(r"`([\w./-]+\.(?:py|rego|md|proto|json|lua))`", page.read_text()):
+        if path.partition("/")[0] in roots and "/" in path:
+            assert (ROOT / path).exists(), path
+
+
+def test_every_page_is_in_the_index() -> None:
+    """Who comes to the folder finds them all."""
+    index = (ROOT / "docs" / "README.md").read_text()
+    listed = set(re.findall(r"\]\(([\w./-]+\.md)\)", index))
+    assert listed == {
+        page.relative_to(ROOT / "docs").as_posix() for page in PAGES if page.name != "README.md"
+    }

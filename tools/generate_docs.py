@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import config_reference
+import map_reference
 import rules_reference
 from config_reference import meanings_of
 from msgspec import Struct
@@ -74,6 +75,7 @@ def pages() -> dict[Path, str]:
         DOCS / "input.md": rules_reference.input_page(),
         schemas.DATA_YAML: rules_reference.schema(),
         DOCS / "tipstaff-toml.md": config_reference.page(),
+        DOCS / "map.md": map_reference.page(),
         schemas.TIPSTAFF_TOML: config_reference.schema(),
     }
 

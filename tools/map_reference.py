@@ -1,0 +1,111 @@
+"""The map of the code: every room with its modules and what each is for, from the modules' own first lines."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("pep", "pdp", "tipstaff")
+_GENERATED = ROOT / "pdp" / "api" / "v1"
+
+_PAGE = """\
+# Map of the code
+
+Three packages: `pep` is the proxy, `pdp` the decision service, `tipstaff` all that stands around them. Each
+folder is a room, by what a thing is about ([ADR 11](adr/0011-rooms.md)). The first line of every module says what
+it is for; the tables below are made of those lines by `make docs`, so they are as new as the code.
+
+## Who may import whom
+
+Held by import-linter (`make imports`; the contracts stand in `pyproject.toml`).
+
+- `pep` imports of the decision service only `pdp.api`, and of `tipstaff` only `tipstaff.common`.
+- `pdp` imports of `tipstaff` only `tipstaff.common`, and nothing of `pep`.
+- `tipstaff.common` imports nobody. `tipstaff.cli`, `tipstaff.lint`, `tipstaff.schemas` and `tipstaff.survey` are imported by
+  neither service.
+- A module that its first line calls pure does no I/O, reads no clock and makes no random number.
+- Inside `pdp` and `pep` there is an order of layers: wiring, edges, story, pure.
+
+## One call over HTTP
+
+| step | file |
+|---|---|
+| the connection: header lines bounded in size and time | `pep/front/connection.py` |
+| which server it is for; every failure is answered | `pep/front/app.py` |
+| the request's way, from here to its answer | `pep/front/exchange.py` |
+| its header lines, strictly | `pep/mcp/headers.py` |
+| who calls, in which session | `pep/callers/authentication.py`, `pep/callers/session.py` |
+| its body, bounded in bytes and time | `pep/front/body_reader.py`, `pep/front/request_body.py` |
+| JSON-RPC, strictly; what needs no decision | `pep/mcp/jsonrpc.py`, `pep/mcp/admit.py`, `pep/mcp/methods.py` |
+| the call that is judged | `pep/judge/call.py` |
+| the question, in one stream of batches | `pep/judge/decision_client.py` |
+| who may ask; a repeated request gets its first answer | `pdp/grpc/admission.py`, `pdp/grpc/idempotency.py` |
+| calls that wait are judged together | `pdp/grpc/batching.py` |
+| the story of a batch | `pdp/decide.py` |
+| the question to OPA, and its answer | `pdp/policy/question.py`, `pdp/policy/opa.py`, `pdp/answer.py` |
+| how the rules combine | `rego/mcp/main/main.rego`, `rego/mcp/lib/findings/findings.rego` |
+| arguments against schemas | `pdp/rules/checks.py` |
+| limits: all of them or none | `pdp/limits/budgets.py`, `pdp/limits/store.py`, `pdp/limits/redis.py` |
+| one decision | `pdp/fold.py` |
+| its record, on disk before the answer leaves | `pdp/records/record.py`, `pdp/records/journal.py` |
+| what happens: forward or refuse | `pep/judge/enforce.py` |
+| what becomes of it: refunded, or finished | `pep/judge/turn.py` |
+| the judged bytes to the server | `pep/upstreams/dispatch.py`, `pep/upstreams/http.py`, `pep/upstreams/stdio_http.py` |
+| the response, filtered on its way | `pep/front/relay.py`, `pep/judge/response_filter.py` |
+
+## One call over stdio
+
+`tipstaff wrap` stands in front of one server: `tipstaff/cli/run/wrap.py` starts it, `pep/front/pipes.py` reads the client's
+lines, `pep/front/wrap.py` judges both directions with the same `pep/judge/turn.py` and `pep/judge/response_filter.py`.
+A server with a `command` behind the proxy's URL is a child of the proxy: `pep/upstreams/places.py` decides who has a
+process, `pep/upstreams/conversation.py` which of its lines is for which request.
+
+## Where state lives
+
+| state | where | bounded by |
+|---|---|---|
+| limits | `pdp/limits/store.py` (memory, SQLite), `pdp/limits/redis.py` | what limits say of their keys |
+| answers by request id | `pdp/grpc/idempotency.py`, `pdp/grpc/recent.py` | number, bytes, time |
+| records | `pdp/records/journal.py` | rotation |
+| tools that changed | `pdp/tools/changed_tools.py`, its file | tools of the catalogue |
+| legacy sessions and their callers | `pep/callers/session.py` | number |
+| requests of servers that a client may answer | `pep/judge/server_requests.py` | per session, per caller, in all |
+| who owns a task | `pep/judge/tasks.py` | number |
+| what a child has said and nobody has read | `pep/upstreams/stream.py` | messages, bytes, bytes in all |
+| processes of servers | `pep/upstreams/places.py` | `max_processes`, `idle_seconds` |
+| requests and large bodies under way | `pep/load/room.py` | per caller, in all |
+
+[Bounds](bounds.md) has the numbers.
+
+## The rooms
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return _PAGE + "".join(_room(folder) for folder in _rooms())
+
+
+def _rooms() -> Iterator[Path]:
+    """Every folder with modules that people have written, the top of each package first."""
+    for package in PACKAGES:
+        folders = {path.parent for path in (ROOT / package).rglob("*.py")}
+        yield from sorted(folder for folder in folders if folder != _GENERATED)
+
+
+def _room(folder: Path) -> str:
+    modules = [path for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
+    rows = "".join(f"| `{path.stem}` | {first_line(path)} |\n" for path in modules)
+    name = folder.relative_to(ROOT).as_posix()
+    table = f"\n| module | what it is for |\n|---|---|\n{rows}" if rows else ""
+    return f"\n### {name}/\n\n{first_line(folder / '__init__.py')}\n{table}"
+
+
+def first_line(path: Path) -> str:
+    """The first line of a module's docstring; raises `ValueError` where there is none."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    if not text:
+        raise ValueError(f"{path} does not say what it is for")
+    return text.splitlines()[0].replace("|", "\\|")
