@@ -186,10 +186,10 @@ def _add_token(commands: Commands) -> None:
         actions, "revoke", "tipstaff.cli.operate.token:revoke_command", "refuse a token from now on"
     )
     revoking.add_argument("which", help="its id, or a name for all tokens of that caller")
-    for one in (create, listing, revoking):
-        add_config(one)
-    for one in (create, listing):
-        add_json(one)
+    for command in (create, listing, revoking):
+        add_config(command)
+    for command in (create, listing):
+        add_json(command)
 
 
 def _add_limits(commands: Commands) -> None:
@@ -203,12 +203,16 @@ def _add_limits(commands: Commands) -> None:
     add_json(listing)
     reset = add(actions, "reset", "tipstaff.cli.operate.limits:reset_command", "empty counters")
     reset.add_argument("--all", action="store_true", help="every counter")
-    for one in (listing, reset):
-        add_config(one)
-        one.add_argument("--name", default="", help="only of this limit, for example files/read")
-        one.add_argument("--principal", default="", help="only of this principal")
-        one.add_argument("--session", default="", help="only of this session")
-        one.add_argument("--address", help="the decision service (default: from the configuration)")
+    for command in (listing, reset):
+        add_config(command)
+        command.add_argument(
+            "--name", default="", help="only of this limit, for example files/read"
+        )
+        command.add_argument("--principal", default="", help="only of this principal")
+        command.add_argument("--session", default="", help="only of this session")
+        command.add_argument(
+            "--address", help="the decision service (default: from the configuration)"
+        )
 
 
 def _add_opa(commands: Commands) -> None:

@@ -37,11 +37,11 @@ class IntrospectionError(TipstaffError):
 
     code = "introspection_failed"
 
-    def __init__(self, tried: str, found: str, advice: str, said: Sequence[str] = ()) -> None:
-        """Take what was tried, what came back, what to do, and the last lines that it said."""
-        quoted = "".join(f"\n  | {line}" for line in said)
+    def __init__(self, attempt: str, outcome: str, advice: str, output: Sequence[str] = ()) -> None:
+        """Take what was tried, what came of it, what to do, and the last lines of its output."""
+        quoted = "".join(f"\n  | {line}" for line in output)
         end = f" The last it said:{quoted}\n" if quoted else " "
-        super().__init__(f"{tried}: {found}.{end}{advice}")
-        self.tried = tried
-        self.found = found
+        super().__init__(f"{attempt}: {outcome}.{end}{advice}")
+        self.attempt = attempt
+        self.outcome = outcome
         self.advice = advice

@@ -60,7 +60,7 @@ def _add_register(commands: Commands) -> None:
     add_json(parser)
     parser.add_argument(
         "--preset",
-        choices=[one.value for one in Preset],
+        choices=[preset.value for preset in Preset],
         default=Preset.RECOMMENDED.value,
         help="how much the rules leave to agents; observe enforces nothing (default: recommended)",
     )

@@ -62,8 +62,10 @@ def cautions(schema: Any, place: Place) -> Iterator[tuple[Path, str]]:
 
 
 def _requiring(schema: Mapping[str, Any], place: Place) -> Place:
-    alike = [schema, *(one for one in _list(schema.get("allOf")) if isinstance(one, dict))]
-    names = {name for one in alike for name in _list(one.get("required")) if isinstance(name, str)}
+    alike = [schema, *(part for part in _list(schema.get("allOf")) if isinstance(part, dict))]
+    names = {
+        name for part in alike for name in _list(part.get("required")) if isinstance(name, str)
+    }
     return _with(place, required=place.required | names)
 
 
@@ -118,13 +120,13 @@ def _values(schema: Mapping[str, Any], place: Place) -> Iterator[tuple[Path, str
         return
     own, word = _types(schema)
     listed = " or ".join(sorted(types))
-    if own and not any(_alike(one, other) for one in own for other in types):
+    if own and not any(_alike(kind, other) for kind in own for other in types):
         says = f"the value is {' or '.join(sorted(own))}, so that no call can pass"
         yield (*place.path, word), f"`{place.name}` of {place.tool} is declared as {listed}; {says}"
         return
     for kind, words in _ABOUT.items():
         for useless in words:
-            if useless in schema and not any(_alike(kind, one) for one in types):
+            if useless in schema and not any(_alike(kind, other_kind) for other_kind in types):
                 says = f"`{useless}` says nothing of it"
                 yield (
                     (*place.path, useless),
@@ -144,7 +146,7 @@ def _types(schema: Mapping[str, Any]) -> tuple[set[str], str]:
     """The types that the schema demands, and the word that says so."""
     if "type" in schema:
         own = schema["type"]
-        return {str(one) for one in (own if isinstance(own, list) else [own])}, "type"
+        return {str(kind) for kind in (own if isinstance(own, list) else [own])}, "type"
     word = "const" if "const" in schema else "enum"
     return {type_of(value) for _, value in _chosen(schema)}, word
 
@@ -156,8 +158,8 @@ def _chosen(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
         yield ("enum", index), value
 
 
-def _alike(one: str, other: str) -> bool:
-    return one == other or {one, other} == {"integer", "number"}
+def _alike(kind: str, other: str) -> bool:
+    return kind == other or {kind, other} == {"integer", "number"}
 
 
 def _patterns(schema: Mapping[str, Any], place: Place) -> Iterator[tuple[Path, str]]:

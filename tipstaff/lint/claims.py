@@ -19,15 +19,15 @@ _CLOSING = ("deny", "require_approval", "hidden", "limit", "check")
 
 def cautions(modules: Mapping[str, Node], facts: SiteFacts) -> list[Caution]:
     """Where the site's files, by name, ask for a claim that callers need not have."""
-    told: set[Caution] = set()
+    cautions_so_far: set[Caution] = set()
     for file, module in modules.items():
         package = {name: other for name, other in modules.items() if _same(other, module)}
         for rule in module.get("rules") or ():
             name = _name(rule)
             servers = _servers(rule, package, facts) if name in _CLOSING else {}
             for where, line, path in _needed(file, rule, package, set()) if servers else ():
-                told.add(Caution(where, line, _sentence(name, path, servers)))
-    return sorted(told)
+                cautions_so_far.add(Caution(where, line, _sentence(name, path, servers)))
+    return sorted(cautions_so_far)
 
 
 def _sentence(name: str, path: Names, servers: Mapping[str, tuple[str, ...]]) -> str:
@@ -89,7 +89,7 @@ def _name(rule: Node) -> str:
     return str(rule["head"]["ref"][0]["value"])
 
 
-def _same(one: Node, other: Node) -> bool:
-    return [step["value"] for step in one["package"]["path"]] == [
+def _same(node: Node, other: Node) -> bool:
+    return [step["value"] for step in node["package"]["path"]] == [
         step["value"] for step in other["package"]["path"]
     ]

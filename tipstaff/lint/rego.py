@@ -80,15 +80,15 @@ class _Subject(Struct, frozen=True):
 
 def cautions(modules: Mapping[str, Node], facts: SiteFacts) -> list[Caution]:
     """What the site's files, by name, compare with what there is not."""
-    told: set[Caution] = set()
+    cautions_so_far: set[Caution] = set()
     for file, module in modules.items():
         package = [other for other in modules.values() if _package(other) == _package(module)]
         constants = constants_of(package)
         for rule in module.get("rules") or ():
-            told.update(
+            cautions_so_far.update(
                 Caution(file, line, sentence) for line, sentence in _of_rule(rule, constants, facts)
             )
-    return sorted(told)
+    return sorted(cautions_so_far)
 
 
 def _package(module: Node) -> Names:
@@ -135,9 +135,11 @@ def _compared(rule: Node, scope: Scope) -> Iterator[_Comparison]:
 def _subject(rule: Node, scope: Scope, compared: list[_Comparison], facts: SiteFacts) -> _Subject:
     def named(path: Names) -> set[Any]:
         return {
-            one.value
-            for one in compared
-            if one.path == path and one.operator in (*_EQUAL, _MEMBER) and one.is_condition
+            literal.value
+            for literal in compared
+            if literal.path == path
+            and literal.operator in (*_EQUAL, _MEMBER)
+            and literal.is_condition
         }
 
     servers = frozenset(named(("server",)) & facts.servers) or facts.servers
@@ -165,7 +167,7 @@ def _value(compared: _Comparison, subject: _Subject, facts: SiteFacts) -> Iterat
         return
     holds, verb = _PARTS.get(compared.operator, (None, ""))
     hint = f"{compared.outcome}; {nearest(value, known)}"
-    if holds is not None and not any(holds(one, value) for one in known):
+    if holds is not None and not any(holds(candidate, value) for candidate in known):
         yield line, f'{none} that {verb} "{value}": {hint}'
     elif holds is None and compared.operator not in _ORDER and value not in known:
         yield line, f"{none} `{value}`: {hint}"
@@ -216,7 +218,7 @@ def _arguments(
             lists = [part.names() for _, part in parts]
             if not lists or None in lists:
                 break
-            known = {one for names in lists for one in names or ()}
+            known = {name for names in lists for name in names or ()}
             if name not in known:
                 if depth or len(subject.tools) == 1 or name not in _OF_OTHER_METHODS:
                     yield line_of(node), _no_argument(path[: depth + 2], parts, known)
@@ -234,32 +236,32 @@ def _types(
     compared: list[_Comparison], subject: _Subject, facts: SiteFacts
 ) -> Iterator[tuple[int, str]]:
     """Values that the argument never has, by its declared type or by the values that are declared."""
-    for one in compared:
-        if one.path[0] != "arguments" or len(one.path) < 2 or subject.tools is None:
+    for literal in compared:
+        if literal.path[0] != "arguments" or len(literal.path) < 2 or subject.tools is None:
             continue
         parts = list(facts.schemas(subject.servers, subject.tools))
-        for name in one.path[1:]:
+        for name in literal.path[1:]:
             parts = _inside(parts, name)
-        if one.as_list:
+        if literal.as_list:
             parts = [(tool, part.elements()) for tool, part in parts]
         types, values = ([part.types() for _, part in parts], [part.values() for _, part in parts])
         kinds = set().union(*types) if all(types) else set()
-        own = type_of(one.value)
+        own = type_of(literal.value)
         alike = {own, "integer", "number"} if own in {"integer", "number"} else {own}
         if kinds and not kinds & alike:
-            outcome = "types decide, no values" if one.operator in _ORDER else one.outcome
+            outcome = "types decide, no values" if literal.operator in _ORDER else literal.outcome
             listed = " or ".join(sorted(kinds))
             yield (
-                one.line,
-                f"`{_dotted(one.path)}` is declared as {listed}, and the value is {own}: {outcome}",
+                literal.line,
+                f"`{_dotted(literal.path)}` is declared as {listed}, and the value is {own}: {outcome}",
             )
-        elif kinds and None not in values and one.operator in (*_EQUAL, *_DIFFERENT, _MEMBER):
+        elif kinds and None not in values and literal.operator in (*_EQUAL, *_DIFFERENT, _MEMBER):
             known = {str(value) for listed in values for value in listed or ()}
-            if str(one.value) not in known:
-                hint = nearest(str(one.value), known)
+            if str(literal.value) not in known:
+                hint = nearest(str(literal.value), known)
                 yield (
-                    one.line,
-                    f"`{_dotted(one.path)}` is never `{one.value}`: {one.outcome}; {hint}",
+                    literal.line,
+                    f"`{_dotted(literal.path)}` is never `{literal.value}`: {literal.outcome}; {hint}",
                 )
 
 

@@ -36,8 +36,8 @@ class SiteFacts(Struct, frozen=True):
         self, servers: Iterable[str], tools: Iterable[str]
     ) -> Iterator[tuple[str, Declared]]:
         """Each of `tools` on `servers` with what it declares of its arguments."""
-        wanted = set(tools)
+        names = set(tools)
         for server in servers:
             for name, entry in self.catalogue.get(server, {}).get("tools", {}).items():
-                if name in wanted:
+                if name in names:
                     yield name, declared(entry.get("definition", {}).get("inputSchema"))

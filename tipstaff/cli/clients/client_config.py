@@ -20,7 +20,7 @@ from pep.callers import api_token
 from pep.config import Server
 from tipstaff.cli import console
 from tipstaff.cli.clients import client_forms, user_file
-from tipstaff.cli.clients.client_entries import Wanted
+from tipstaff.cli.clients.client_entries import Connection
 from tipstaff.cli.clients.client_forms import FORMS, Client
 from tipstaff.cli.configuration.config import Config, load
 from tipstaff.common.did_you_mean import nearest
@@ -33,33 +33,33 @@ def command(arguments: argparse.Namespace) -> int:
     config = load(arguments.config)
     client: Client = arguments.client
     file = (arguments.file or _default_file(client)).absolute()
-    wanted = _wanted(config, arguments, file)
-    text = client_forms.merged(client, "", wanted)
+    connection = _connection(config, arguments, file)
+    text = client_forms.merged(client, "", connection)
     answer: dict[str, Any] = {
         "client": client,
         "file": str(file),
-        "entry": FORMS[client].entry(wanted),
+        "entry": FORMS[client].entry(connection),
         "text": text,
     }
     if arguments.write:
-        answer |= _write(client, file, wanted, text)
+        answer |= _write(client, file, connection, text)
     if arguments.json:
         console.print_json(answer)
     elif arguments.write:
-        _tell(answer, wanted)
+        _tell(answer, connection)
     else:
-        _show(client, file, wanted, text)
-    for note in client_forms.notes(client, wanted):
+        _show(client, file, connection, text)
+    for note in client_forms.notes(client, connection):
         console.err.print(f"\n{note}", markup=False)
     return 0
 
 
-def _write(client: Client, file: Path, wanted: Wanted, text: str) -> dict[str, Any]:
+def _write(client: Client, file: Path, connection: Connection, text: str) -> dict[str, Any]:
     """Put the entry into the file; what was done, and what stood there before, secrets masked."""
     old = user_file.find(file)
     try:
-        new = client_forms.merged(client, old.text, wanted)
-        before = client_forms.standing(client, old.text, wanted.name)
+        new = client_forms.merged(client, old.text, connection)
+        before = client_forms.standing(client, old.text, connection.name)
     except ConfigError as error:
         raise ConfigError(
             f"{file}: {error}; nothing was written. Put this in by hand:\n\n{text}"
@@ -67,7 +67,7 @@ def _write(client: Client, file: Path, wanted: Wanted, text: str) -> dict[str, A
     if new == old.text:
         return {"changed": False, "backup": None, "replaced": None}
     backup = user_file.replace(old, new)
-    is_other = before is not None and before != FORMS[client].entry(wanted)
+    is_other = before is not None and before != FORMS[client].entry(connection)
     return {
         "changed": True,
         "backup": str(backup) if backup else None,
@@ -75,7 +75,7 @@ def _write(client: Client, file: Path, wanted: Wanted, text: str) -> dict[str, A
     }
 
 
-def _tell(answer: dict[str, Any], wanted: Wanted) -> None:
+def _tell(answer: dict[str, Any], connection: Connection) -> None:
     """For people: what was written."""
     if not answer["changed"]:
         console.out.print(f"kept   {answer['file']}, which says so already", markup=False)
@@ -84,24 +84,24 @@ def _tell(answer: dict[str, Any], wanted: Wanted) -> None:
     if answer["backup"]:
         console.out.print(f"backup {answer['backup']}", markup=False)
     if answer["replaced"] is not None:
-        console.out.print(f"It replaced this entry of the name {wanted.name}:", markup=False)
+        console.out.print(f"It replaced this entry of the name {connection.name}:", markup=False)
         console.print_json(answer["replaced"])
 
 
-def _show(client: Client, file: Path, wanted: Wanted, text: str) -> None:
+def _show(client: Client, file: Path, connection: Connection, text: str) -> None:
     """For people: the text alone on standard output, and where it belongs beside it."""
     sys.stdout.write(text)
     console.err.print(f"\nThis belongs in {file}; --write puts it there.", markup=False)
     try:
-        before = client_forms.standing(client, user_file.find(file).text, wanted.name)
+        before = client_forms.standing(client, user_file.find(file).text, connection.name)
     except ConfigError as error:
         console.err.print(f"As it is now, it has to be put in by hand: {error}", markup=False)
         return
-    if before == FORMS[client].entry(wanted):
+    if before == FORMS[client].entry(connection):
         console.err.print("It is there already.", markup=False)
     elif before is not None:
         console.err.print(
-            f"Another entry of the name {wanted.name} stands there; --write would replace it.",
+            f"Another entry of the name {connection.name} stands there; --write would replace it.",
             markup=False,
         )
 
@@ -114,9 +114,9 @@ def _default_file(client: Client) -> Path:
     return next(place.path for place in places if place.client == client)
 
 
-def _wanted(config: Config, arguments: argparse.Namespace, file: Path) -> Wanted:
+def _connection(config: Config, arguments: argparse.Namespace, file: Path) -> Connection:
     server = _server(config, arguments.name)
-    return Wanted(
+    return Connection(
         name=server.name,
         url=config.pep.resource(server),
         accept=server.accept,
@@ -152,8 +152,8 @@ def _token_env(name: str | None) -> str:
 def _start() -> tuple[str, ...]:
     """How a client starts this very Tipstaff: it has neither our PATH nor our folder."""
     beside = Path(sys.executable).with_name("tipstaff")
-    found = str(beside) if beside.exists() else shutil.which("tipstaff")
-    return (found,) if found else (sys.executable, "-m", "tipstaff")
+    program = str(beside) if beside.exists() else shutil.which("tipstaff")
+    return (program,) if program else (sys.executable, "-m", "tipstaff")
 
 
 def _opa(config: Config, explicit: str | None) -> str:

@@ -25,7 +25,7 @@ INPUT = "tipstaff-token"
 """The id under which VS Code asks for the token."""
 
 
-class Wanted(Struct, frozen=True):
+class Connection(Struct, frozen=True):
     """What a client is to be told."""
 
     name: str
@@ -62,25 +62,29 @@ class Wanted(Struct, frozen=True):
         return self.token_env or TOKEN_ENV
 
 
-def claude_code(wanted: Wanted) -> Entry:
+def claude_code(connection: Connection) -> Entry:
     """`${VAR}` is put in from the environment (code.claude.com/docs/en/mcp)."""
-    return {"type": "http", "url": wanted.url, **_headers(wanted, f"${{{wanted.variable}}}")}
+    return {
+        "type": "http",
+        "url": connection.url,
+        **_headers(connection, f"${{{connection.variable}}}"),
+    }
 
 
-def cursor(wanted: Wanted) -> Entry:
+def cursor(connection: Connection) -> Entry:
     """`${env:VAR}` is put in from the environment (cursor.com/docs/mcp)."""
-    return {"url": wanted.url, **_headers(wanted, f"${{env:{wanted.variable}}}")}
+    return {"url": connection.url, **_headers(connection, f"${{env:{connection.variable}}}")}
 
 
-def windsurf(wanted: Wanted) -> Entry:
+def windsurf(connection: Connection) -> Entry:
     """As Cursor, under another key (docs.windsurf.com/windsurf/cascade/mcp)."""
-    return {"serverUrl": wanted.url, **_headers(wanted, f"${{env:{wanted.variable}}}")}
+    return {"serverUrl": connection.url, **_headers(connection, f"${{env:{connection.variable}}}")}
 
 
-def vscode(wanted: Wanted) -> Entry:
+def vscode(connection: Connection) -> Entry:
     """Asks once and keeps the answer (code.visualstudio.com, MCP configuration reference)."""
-    token = f"${{env:{wanted.token_env}}}" if wanted.token_env else f"${{input:{INPUT}}}"
-    return {"type": "http", "url": wanted.url, **_headers(wanted, token)}
+    token = f"${{env:{connection.token_env}}}" if connection.token_env else f"${{input:{INPUT}}}"
+    return {"type": "http", "url": connection.url, **_headers(connection, token)}
 
 
 def vscode_question() -> Entry:
@@ -89,110 +93,115 @@ def vscode_question() -> Entry:
     return {"type": "promptString", "id": INPUT, "description": description, "password": True}
 
 
-def codex(wanted: Wanted) -> Entry:
+def codex(connection: Connection) -> Entry:
     """Takes the name of a variable, and refuses a token (developers.openai.com/codex/mcp)."""
-    token = {"bearer_token_env_var": wanted.variable} if wanted.needs_token else {}
-    return {"url": wanted.url, **token}
+    token = {"bearer_token_env_var": connection.variable} if connection.needs_token else {}
+    return {"url": connection.url, **token}
 
 
-def claude_desktop(wanted: Wanted) -> Entry:
+def claude_desktop(connection: Connection) -> Entry:
     """Its file starts commands only (support.claude.com): the wrapper where it can be, or a bridge.
 
     What it starts is given PATH, HOME and the like, but no variable of the user's
     (modelcontextprotocol.io, debugging): so the bridge reads the token from a file.
     """
-    if wanted.command:
-        program, *arguments = wanted.start
-        arguments += ["wrap", "-c", wanted.config, *(["--opa", wanted.opa] if wanted.opa else [])]
-        arguments += [wanted.name, "--", *wanted.command]
-        plain = {key: text for key, text in wanted.environment.items() if not _refers(text)}
+    if connection.command:
+        program, *arguments = connection.start
+        arguments += [
+            "wrap",
+            "-c",
+            connection.config,
+            *(["--opa", connection.opa] if connection.opa else []),
+        ]
+        arguments += [connection.name, "--", *connection.command]
+        plain = {key: text for key, text in connection.environment.items() if not _refers(text)}
         return {"command": program, "args": arguments, **({"env": plain} if plain else {})}
-    url, flags = urlsplit(wanted.url), []
+    url, flags = urlsplit(connection.url), []
     if url.scheme == "http" and url.hostname not in {"localhost", "127.0.0.1"}:
         flags.append("--allow-http")
-    if wanted.needs_token and wanted.token_env:
-        flags += ["--header", f"Authorization: Bearer ${{{wanted.token_env}}}"]
-    elif wanted.needs_token:
-        flags += ["--header-file", wanted.header_file]
-    return {"command": "npx", "args": ["-y", BRIDGE, wanted.url, *flags]}
+    if connection.needs_token and connection.token_env:
+        flags += ["--header", f"Authorization: Bearer ${{{connection.token_env}}}"]
+    elif connection.needs_token:
+        flags += ["--header-file", connection.header_file]
+    return {"command": "npx", "args": ["-y", BRIDGE, connection.url, *flags]}
 
 
-def one_liner(wanted: Wanted) -> str:
+def one_liner(connection: Connection) -> str:
     """The command by which Claude Code writes its entry itself.
 
     The name and the URL come before `--header`, which would take them for more headers.
     """
     words = ["claude", "mcp", "add", "--transport", "http", "--scope", "project"]
-    words += [wanted.name, wanted.url]
-    for name, value in claude_code(wanted).get("headers", {}).items():
+    words += [connection.name, connection.url]
+    for name, value in claude_code(connection).get("headers", {}).items():
         words += ["--header", f"{name}: {value}"]
     return shlex.join(words)
 
 
-def token_note(title: str, wanted: Wanted) -> str:
+def token_note(title: str, connection: Connection) -> str:
     """Where a client that reads its environment gets the token from."""
     return (
-        f"Where {title} starts, {wanted.variable} must hold the caller's token: "
+        f"Where {title} starts, {connection.variable} must hold the caller's token: "
         "tipstaff token create NAME makes one."
     )
 
 
-def vscode_token_note(title: str, wanted: Wanted) -> str:
+def vscode_token_note(title: str, connection: Connection) -> str:
     """The same for VS Code."""
-    if wanted.token_env:
-        return token_note(title, wanted)
+    if connection.token_env:
+        return token_note(title, connection)
     return (
         f"{title} asks for the token once and keeps it (tipstaff token create NAME makes one); "
         "with --token-env VARIABLE it reads its environment instead."
     )
 
 
-def desktop_token_note(title: str, wanted: Wanted) -> str:
+def desktop_token_note(title: str, connection: Connection) -> str:
     """The same for Claude Desktop."""
-    if wanted.token_env:
+    if connection.token_env:
         return (
             f"{title} hands PATH, HOME and the like on to what it starts, but not "
-            f"{wanted.token_env}: it would have to stand in the entry's env, in clear. "
+            f"{connection.token_env}: it would have to stand in the entry's env, in clear. "
             "Without --token-env the bridge reads the token from a file."
         )
-    line = f"printf 'Authorization: Bearer %s\\n' \"${wanted.variable}\""
+    line = f"printf 'Authorization: Bearer %s\\n' \"${connection.variable}\""
     return (
         "The bridge reads the token from a file for you alone; with the token in "
-        f"{wanted.variable}, make it so:\n"
-        f"  (umask 077; {line} > {shlex.quote(wanted.header_file)})"
+        f"{connection.variable}, make it so:\n"
+        f"  (umask 077; {line} > {shlex.quote(connection.header_file)})"
     )
 
 
-def http_notes(title: str, wanted: Wanted) -> Iterator[str]:
+def http_notes(title: str, connection: Connection) -> Iterator[str]:
     """What must be known of any client that is given the URL."""
-    if "jwt" in wanted.accept:
+    if "jwt" in connection.accept:
         yield (
             "A client that can sign in by OAuth needs no header: without it, it finds the issuer "
             "by itself."
         )
-    if wanted.accept and not {"token", "jwt", "anonymous"} & set(wanted.accept):
+    if connection.accept and not {"token", "jwt", "anonymous"} & set(connection.accept):
         yield f"{title} must show a client certificate here, which this entry cannot say."
-    if wanted.passthrough:
+    if connection.passthrough:
         yield (
-            f"{wanted.name} is handed the caller's own Authorization header "
+            f"{connection.name} is handed the caller's own Authorization header "
             '(auth = "passthrough"): add it to the entry as that server wants it.'
         )
-    if urlsplit(wanted.url).hostname in {"0.0.0.0", "::"}:  # noqa: S104 - nothing is bound
+    if urlsplit(connection.url).hostname in {"0.0.0.0", "::"}:  # noqa: S104 - nothing is bound
         yield "That URL is no address to call: say in [pep] public_url how clients reach the proxy."
 
 
-def desktop_notes(title: str, wanted: Wanted) -> Iterator[str]:
+def desktop_notes(title: str, connection: Connection) -> Iterator[str]:
     """What must be known of Claude Desktop."""
-    if wanted.command:
-        named = ", ".join(key for key, text in wanted.environment.items() if _refers(text))
+    if connection.command:
+        named = ", ".join(key for key, text in connection.environment.items() if _refers(text))
         if named:
             yield f"{title} knows no references: give {named} to the server in the entry's env."
         return
     yield f"{title}'s file only starts commands: this one is a bridge to the URL, and needs Node."
-    if wanted.url.startswith("https:"):
+    if connection.url.startswith("https:"):
         yield (
             "If the internet can reach the URL, add it under Settings > Connectors instead: "
-            f"{wanted.url}"
+            f"{connection.url}"
         )
     else:
         yield (
@@ -200,8 +209,8 @@ def desktop_notes(title: str, wanted: Wanted) -> Iterator[str]:
         )
 
 
-def _headers(wanted: Wanted, token: str) -> Entry:
-    return {"headers": {"Authorization": f"Bearer {token}"}} if wanted.needs_token else {}
+def _headers(connection: Connection, token: str) -> Entry:
+    return {"headers": {"Authorization": f"Bearer {token}"}} if connection.needs_token else {}
 
 
 def _refers(text: str) -> bool:

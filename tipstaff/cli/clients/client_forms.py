@@ -16,7 +16,7 @@ from msgspec import Struct
 from pdp.errors import ConfigError
 from tipstaff.cli.clients import client_entries as entries
 from tipstaff.cli.clients import client_reading, splice
-from tipstaff.cli.clients.client_entries import Entry, Wanted
+from tipstaff.cli.clients.client_entries import Connection, Entry
 from tipstaff.cli.clients.client_reading import EVERY, ClientServer, Language
 
 Client = Literal["claude-code", "claude-desktop", "cursor", "vscode", "windsurf", "codex"]
@@ -42,7 +42,7 @@ class Form(Struct, frozen=True):
 
     title: str
     """What people call the client."""
-    entry: Callable[[Wanted], Entry]
+    entry: Callable[[Connection], Entry]
     """What it is told of one server."""
     places: tuple[Place, ...]
     """Where it looks; the first is where `client-config` writes."""
@@ -50,7 +50,7 @@ class Form(Struct, frozen=True):
     """The keys under which servers stand in its files; the first is where `client-config` writes."""
     language: Language = "json"
     """What its files are written in."""
-    token_note: Callable[[str, Wanted], str] = entries.token_note
+    token_note: Callable[[str, Connection], str] = entries.token_note
     """How it comes to the token."""
 
     @property
@@ -148,17 +148,17 @@ def servers_in(client: Client, text: str) -> list[ClientServer]:
     return client_reading.read(text, form.language, form.groups)
 
 
-def merged(client: Client, text: str, wanted: Wanted) -> str:
+def merged(client: Client, text: str, connection: Connection) -> str:
     """The client's file `text`, saying what is wanted and, byte for byte, all else that it said.
 
     The very same text when it says so already. Raises `ConfigError` when it cannot be changed
     without loss; the message says what is the matter with the text, and names no file.
     """
     form = FORMS[client]
-    entry, keys = form.entry(wanted), (form.top, wanted.name)
-    if client == "vscode" and wanted.needs_token and not wanted.token_env:
+    entry, keys = form.entry(connection), (form.top, connection.name)
+    if client == "vscode" and connection.needs_token and not connection.token_env:
         text = _with_question(text)
-    if standing(client, text, wanted.name) == entry:
+    if standing(client, text, connection.name) == entry:
         return text
     if form.language == "toml":
         return splice.with_section(text, keys, entry)
@@ -170,7 +170,7 @@ def _with_question(text: str) -> str:
     inputs = splice.json_data(text).get("inputs", [])
     if not isinstance(inputs, list):
         raise ConfigError("inputs holds something else than a list")
-    if any(isinstance(one, dict) and one.get("id") == entries.INPUT for one in inputs):
+    if any(isinstance(entry, dict) and entry.get("id") == entries.INPUT for entry in inputs):
         return text
     return splice.with_member(text, ("inputs",), [*inputs, entries.vscode_question()])
 
@@ -183,20 +183,20 @@ def standing(client: Client, text: str, name: str) -> Any:
     return servers.get(name) if isinstance(servers, dict) else None
 
 
-def notes(client: Client, wanted: Wanted) -> Iterator[str]:
+def notes(client: Client, connection: Connection) -> Iterator[str]:
     """What people must know beside the entry, a sentence or two each."""
     form = FORMS[client]
     if client == "claude-code":
-        yield f"Claude Code writes the same by itself with\n  {entries.one_liner(wanted)}"
+        yield f"Claude Code writes the same by itself with\n  {entries.one_liner(connection)}"
     if client == "windsurf":
         yield (
             "Cascade reads this file. Devin Local, the agent after it, is told with\n"
-            f"  devin mcp add {wanted.name} {wanted.url}"
+            f"  devin mcp add {connection.name} {connection.url}"
         )
     if client == "claude-desktop":
-        yield from entries.desktop_notes(form.title, wanted)
-        if wanted.command:
+        yield from entries.desktop_notes(form.title, connection)
+        if connection.command:
             return
-    if wanted.needs_token:
-        yield form.token_note(form.title, wanted)
-    yield from entries.http_notes(form.title, wanted)
+    if connection.needs_token:
+        yield form.token_note(form.title, connection)
+    yield from entries.http_notes(form.title, connection)

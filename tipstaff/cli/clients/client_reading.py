@@ -98,7 +98,7 @@ def _server(name: str, entry: dict[str, Any], project: str) -> ClientServer | No
         name,
         url,
         command,
-        tuple(str(one) for one in args) if isinstance(args, list) else (),
+        tuple(str(argument) for argument in args) if isinstance(args, list) else (),
         _names(entry, "env", "env_vars"),
         _names(entry, "headers", "http_headers", "env_http_headers", bearer=True),
         project,
@@ -113,7 +113,9 @@ def _text(entry: dict[str, Any], key: str) -> str:
 def _names(entry: dict[str, Any], *keys: str, bearer: bool = False) -> tuple[str, ...]:
     """The names below `keys`, which hold objects or lists of names, each once."""
     values = [value for key in keys if isinstance(value := entry.get(key), dict | list)]
-    found = [_text(one, "name") if isinstance(one, dict) else str(one) for v in values for one in v]
+    names = [
+        _text(name, "name") if isinstance(name, dict) else str(name) for v in values for name in v
+    ]
     if bearer and "bearer_token_env_var" in entry:
-        found.append("Authorization")
-    return tuple(dict.fromkeys(found))
+        names.append("Authorization")
+    return tuple(dict.fromkeys(names))

@@ -59,10 +59,10 @@ def _as_it_stands(_client: Client, text: str, _around: Surroundings) -> str:
 def _claude_code(_client: Client, text: str, around: Surroundings) -> str:
     """`${VAR}` and `${VAR:-default}` (code.claude.com/docs/en/mcp)."""
 
-    def value(found: re.Match[str]) -> str:
-        if found[2] is not None:
-            return around.environment.get(found[1]) or found[2]
-        return variable(found[1], around)
+    def value(reference: re.Match[str]) -> str:
+        if reference[2] is not None:
+            return around.environment.get(reference[1]) or reference[2]
+        return variable(reference[1], around)
 
     return _VARIABLE.sub(value, text)
 
@@ -77,10 +77,10 @@ def _with_kinds(client: Client, text: str, around: Surroundings) -> str:
         "/": os.sep,
     }
 
-    def value(found: re.Match[str]) -> str:
-        if found[1] in plain:
-            return plain[found[1]]
-        kind, _, name = found[1].partition(":")
+    def value(reference: re.Match[str]) -> str:
+        if reference[1] in plain:
+            return plain[reference[1]]
+        kind, _, name = reference[1].partition(":")
         if kind == "env":
             return variable(name, around)
         raise ConfigError(f"it refers to {kind}:{name}, which only {FORMS[client].title} knows")

@@ -47,7 +47,7 @@ class Candidate(Struct, frozen=True):
     @property
     def names(self) -> str:
         """The names that it goes by, each once."""
-        return ", ".join(dict.fromkeys(one.name for one in self.known))
+        return ", ".join(dict.fromkeys(client.name for client in self.known))
 
 
 def candidates(
@@ -74,16 +74,16 @@ def candidates(
     ]
 
 
-def merged(found: Iterable[Candidate]) -> list[Candidate]:
+def merged(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Each server once, as an entry that can be asked says; its names made fit and told apart."""
     groups: dict[tuple[str, ...], list[Candidate]] = {}
-    for one in found:
-        groups.setdefault(one.key, []).append(one)
+    for candidate in candidates:
+        groups.setdefault(candidate.key, []).append(candidate)
     taken: set[str] = set()
     result = []
     for group in groups.values():
-        best = min(group, key=lambda one: (one.server is None, one.gives_away))
-        known = tuple(dict.fromkeys(who for one in group for who in one.known))
+        best = min(group, key=lambda candidate: (candidate.server is None, candidate.gives_away))
+        known = tuple(dict.fromkeys(who for candidate in group for who in candidate.known))
         best = structs.replace(best, known=known)
         if best.server:
             name = sources.unique(best.server.name, taken)
@@ -101,7 +101,7 @@ def _candidate(
     plain = Candidate((known,), source, (url,) if url else words)
     try:
         reading = _Reading(location, entry, around)
-        key = (reading.text(url),) if url else tuple(reading.text(one) for one in words)
+        key = (reading.text(url),) if url else tuple(reading.text(word) for word in words)
         plain = structs.replace(plain, key=key)
         if proxies.are_before(key[0] if url else "", () if url else key):
             return structs.replace(plain, reason=BEHIND_TIPSTAFF)
@@ -141,7 +141,7 @@ class _Reading:
             raise ConfigError(str(error)) from error
 
     def _environment(self) -> dict[str, str]:
-        forwarded = {one: variable(one, self._around) for one in self._names("env_vars")}
+        forwarded = {name: variable(name, self._around) for name in self._names("env_vars")}
         return {**forwarded, **dict(self._texts("env"))}
 
     def _headers(self) -> tuple[str, dict[str, str]]:
@@ -173,7 +173,10 @@ class _Reading:
     def _names(self, key: str) -> list[str]:
         named = self._entry.get(key)
         listed = named if isinstance(named, list) else []
-        return [str(one.get("name", "")) if isinstance(one, dict) else str(one) for one in listed]
+        return [
+            str(entry.get("name", "")) if isinstance(entry, dict) else str(entry)
+            for entry in listed
+        ]
 
     def _variable(self, name: str) -> str:
         self.has_referred = True
@@ -201,22 +204,24 @@ def _check_can_be_asked(
 
 
 def _is_relative(words: tuple[str, ...]) -> bool:
-    return any(one.startswith(("./", "../")) for one in words)
+    return any(word.startswith(("./", "../")) for word in words)
 
 
 def _url(entry: _Entry) -> str:
     """As `client_reading` finds it."""
-    return next((one for key in ("url", "serverUrl") if isinstance(one := entry.get(key), str)), "")
+    return next((url for key in ("url", "serverUrl") if isinstance(url := entry.get(key), str)), "")
 
 
 def _words(entry: _Entry) -> tuple[str, ...]:
     command, args = entry.get("command"), entry.get("args")
     if not isinstance(command, str) or not command:
         return ()
-    return (command, *(str(one) for one in (args if isinstance(args, list) else ())))
+    return (command, *(str(argument) for argument in (args if isinstance(args, list) else ())))
 
 
 def _given(entry: _Entry) -> list[str]:
     """Values that must not be seen in a command line either."""
     env = entry.get("env")
-    return [one for one in env.values() if isinstance(one, str)] if isinstance(env, dict) else []
+    return (
+        [value for value in env.values() if isinstance(value, str)] if isinstance(env, dict) else []
+    )

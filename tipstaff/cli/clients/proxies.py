@@ -33,8 +33,8 @@ class Proxies(Struct, frozen=True):
         """Whether a client that uses `url`, or starts `words`, goes through Tipstaff."""
         if url:
             return self._is_ours(url)
-        is_bridge = any(PurePath(one).name.startswith("mcp-remote") for one in words)
-        return _wraps(words) or (is_bridge and any(self._is_ours(one) for one in words))
+        is_bridge = any(PurePath(word).name.startswith("mcp-remote") for word in words)
+        return _wraps(words) or (is_bridge and any(self._is_ours(word) for word in words))
 
     def _is_ours(self, url: str) -> bool:
         origin, path = _origin(url)
@@ -50,7 +50,7 @@ def proxies_of(config: PepConfig, *, is_default: bool) -> Proxies:
     origins = {("localhost" if host in _HERE else host, port)}
     if config.public_url:
         origins.add(_origin(config.public_url)[0])
-    names = None if is_default else frozenset(one.name for one in config.servers)
+    names = None if is_default else frozenset(server.name for server in config.servers)
     return Proxies(frozenset(origins), names)
 
 

@@ -52,9 +52,9 @@ def with_member(text: str, keys: Keys, value: Any) -> str:
     New lines are indented and ended as the text's own are. Raises `ConfigError` when the text is not
     strict JSON, or when something else than an object is in the way.
     """
-    wanted = _with(json_data(text), keys, value)
+    expected = _with(json_data(text), keys, value)
     new = _spliced(text, keys, value) if text.strip() else _spliced("{}\n", keys, value)
-    return _checked(new, json_data(new), wanted)
+    return _checked(new, json_data(new), expected)
 
 
 def with_section(text: str, keys: Keys, value: Mapping[str, str]) -> str:
@@ -63,10 +63,10 @@ def with_section(text: str, keys: Keys, value: Mapping[str, str]) -> str:
     Sections below it are part of it, and go; comments behind its last key stay. Raises `ConfigError`
     when the text is not TOML, or says the section in another way (`a.b = {…}`, dotted keys).
     """
-    wanted = _with(toml_data(text), keys, value)
+    expected = _with(toml_data(text), keys, value)
     new = _with_section(text, keys, section(keys, value, _line_end(text)))
     try:
-        return _checked(new, toml_data(new), wanted)
+        return _checked(new, toml_data(new), expected)
     except ConfigError as error:
         title = ".".join(keys)
         raise ConfigError(f"says {title} in another way than as a section [{title}]") from error
@@ -92,8 +92,8 @@ def _with(data: dict[str, Any], keys: Keys, value: Any) -> dict[str, Any]:
     return whole
 
 
-def _checked(new: str, found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    if found != wanted:
+def _checked(new: str, data: dict[str, Any], expected: dict[str, Any]) -> str:
+    if data != expected:
         raise ConfigError("cannot be changed without changing something else")
     return new
 
@@ -149,13 +149,13 @@ def _members(text: str, at: int) -> tuple[dict[str, tuple[int, int]], int]:
 
 def _skip(text: str, at: int) -> int:
     """The next place that is not white space."""
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+    blanks = _SPACE.match(text, at)
+    return blanks.end() if blanks else at
 
 
 def _indent(text: str) -> str:
-    found = _INDENT.search(text)
-    return found[1] if found else "  "
+    indent = _INDENT.search(text)
+    return indent[1] if indent else "  "
 
 
 def _line_end(text: str) -> str:
@@ -191,12 +191,12 @@ def _spans(text: str, keys: Keys) -> Iterator[tuple[int, int]]:
 def _titles(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Where each section begins, and the keys of its title."""
     last = 0
-    for found in _TITLE_LINE.finditer(text):
+    for title_line in _TITLE_LINE.finditer(text):
         # A line that begins with a bracket may also stand in a list or a text of several lines,
         # and then what is before it is no whole TOML.
-        if _is_whole(text[last : found.start()]) and _is_whole(found[0]):
-            last = found.start()
-            yield last, tuple(_only_keys(tomllib.loads(found[0])))
+        if _is_whole(text[last : title_line.start()]) and _is_whole(title_line[0]):
+            last = title_line.start()
+            yield last, tuple(_only_keys(tomllib.loads(title_line[0])))
 
 
 def _only_keys(data: Any) -> Iterator[str]:

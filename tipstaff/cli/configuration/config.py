@@ -80,8 +80,8 @@ def parse(text: str, source: Path) -> Config:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        found = re.search(r"at line (\d+)", str(error))
-        line = found[1] if found else str(max(1, text.count("\n") + 1))
+        position = re.search(r"at line (\d+)", str(error))
+        line = position[1] if position else str(max(1, text.count("\n") + 1))
         raise ConfigError(f"{source}:{line}: not TOML: {error}") from error
     return _Reader(source, text).read(data)
 
@@ -170,7 +170,7 @@ class _Reader:
     def _servers(self, servers: Any) -> list[Server]:
         if not isinstance(servers, dict):
             raise self._error("servers", "", "must be sections: [servers.NAME]")
-        found = []
+        configured = []
         for name, section in servers.items():
             where = f"servers.{name}"
             if not isinstance(section, dict):
@@ -179,8 +179,8 @@ class _Reader:
                 self._note(where, "name", "the section's title is the name")
             else:
                 server = self._convert({**section, "name": name}, Server, where)
-                found += [] if server is None else [self._with_files(server)]
-        return found
+                configured += [] if server is None else [self._with_files(server)]
+        return configured
 
     def _with_files(self, server: Server) -> Server:
         """The server with the paths of `file:PATH` absolute."""

@@ -34,39 +34,39 @@ class Change(Struct, frozen=True):
     needs_restart: bool
 
 
-def live_pep(running: PepConfig, wanted: PepConfig) -> PepConfig:
+def live_pep(running: PepConfig, changed: PepConfig) -> PepConfig:
     """What runs, with all of `wanted` that needs no restart; raises `ValueError` if that cannot be."""
-    return structs.replace(running, **{name: getattr(wanted, name) for name in LIVE_PEP})
+    return structs.replace(running, **{name: getattr(changed, name) for name in LIVE_PEP})
 
 
-def live_pdp(running: PdpConfig, wanted: PdpConfig) -> PdpConfig:
+def live_pdp(running: PdpConfig, changed: PdpConfig) -> PdpConfig:
     """What runs, with all of `wanted` that needs no restart."""
-    limits = structs.replace(running.limits, principal_factor=wanted.limits.principal_factor)
-    return structs.replace(running, labels=wanted.labels, limits=limits)
+    limits = structs.replace(running.limits, principal_factor=changed.limits.principal_factor)
+    return structs.replace(running, labels=changed.labels, limits=limits)
 
 
-def pep_changes(running: PepConfig, wanted: PepConfig) -> list[Change]:
+def pep_changes(running: PepConfig, changed: PepConfig) -> list[Change]:
     """What differs, secrets included, in the order of the settings."""
     changes = [
         Change(key, "changed", needs_restart=field not in LIVE_PEP)
-        for field, key in _differing("pep", running, wanted)
+        for field, key in _differing("pep", running, changed)
         if field != "servers"
     ]
-    return [*changes, *_server_changes(running.servers, wanted.servers)]
+    return [*changes, *_server_changes(running.servers, changed.servers)]
 
 
-def pdp_changes(running: PdpConfig, wanted: PdpConfig) -> list[Change]:
+def pdp_changes(running: PdpConfig, changed: PdpConfig) -> list[Change]:
     """What differs, in the order of the settings."""
     return [
         Change(key, "changed", needs_restart=key not in LIVE_PDP)
-        for _, key in _differing("pdp", running, wanted)
+        for _, key in _differing("pdp", running, changed)
     ]
 
 
-def _differing(section: str, running: Any, wanted: Any) -> Iterator[tuple[str, str]]:
+def _differing(section: str, running: Any, changed: Any) -> Iterator[tuple[str, str]]:
     """Each field, and the key in the file, of which the value differs."""
     for field in running.__struct_fields__:
-        before, after = getattr(running, field), getattr(wanted, field)
+        before, after = getattr(running, field), getattr(changed, field)
         if before == after:
             continue
         if not isinstance(before, Struct):
@@ -79,9 +79,9 @@ def _differing(section: str, running: Any, wanted: Any) -> Iterator[tuple[str, s
                 yield field, f"{title}.{name}"
 
 
-def _server_changes(running: tuple[Server, ...], wanted: tuple[Server, ...]) -> Iterator[Change]:
+def _server_changes(running: tuple[Server, ...], changed: tuple[Server, ...]) -> Iterator[Change]:
     before = {server.name: server for server in running}
-    after = {server.name: server for server in wanted}
+    after = {server.name: server for server in changed}
     for name in [*before, *(name for name in after if name not in before)]:
         what = "added" if name not in before else "removed" if name not in after else "changed"
         if before.get(name) != after.get(name):

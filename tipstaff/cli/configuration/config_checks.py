@@ -31,26 +31,26 @@ class Finding(Struct, frozen=True):
     message: str
     is_error: bool = False
 
-    def told(self, config: Config) -> str:
+    def sentence(self, config: Config) -> str:
         """In one line, with its place."""
         return f"{config.source}:{self.line}: {self.key}: {self.message}"
 
 
 def findings(config: Config) -> list[Finding]:
     """All findings, in the order of the lines at which they stand."""
-    found = [*_store(config), *_files(config)]
+    problems = [*_store(config), *_files(config)]
     for server in config.pep.servers:
-        found += _server(config, server)
-    return sorted(found, key=lambda finding: finding.line)
+        problems += _server(config, server)
+    return sorted(problems, key=lambda finding: finding.line)
 
 
 def warnings(config: Config) -> list[Finding]:
     """The findings that are no errors; raises `ConfigError`, which tells those that are."""
-    found = findings(config)
-    errors = [finding.told(config) for finding in found if finding.is_error]
+    problems = findings(config)
+    errors = [finding.sentence(config) for finding in problems if finding.is_error]
     if errors:
         raise ConfigError("\n".join(errors))
-    return found
+    return problems
 
 
 def _store(config: Config) -> Iterator[Finding]:

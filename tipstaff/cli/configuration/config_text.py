@@ -41,10 +41,10 @@ dir = "policy"                     # servers/NAME/data.yaml and site/NAME/NAME.r
 def section(server: Server) -> str:
     """The section of one server: what differs from the defaults."""
     plain = Server(server.name, server.url, server.command)
-    told = {
+    values = {
         key: value
         for key, value in structs.asdict(server).items()
         if key != "name" and value and (key in {"url", "command"} or value != getattr(plain, key))
     }
-    lines = "".join(f"{key} = {toml_value(value)}\n" for key, value in told.items())
+    lines = "".join(f"{key} = {toml_value(value)}\n" for key, value in values.items())
     return f"[servers.{server.name}]\n{lines}"

@@ -63,7 +63,7 @@ def shown(settings: dict[str, Any]) -> dict[str, Any]:
         **settings,
         "limits": {**limits, "url": _shown_store(limits["url"])},
         "jwt": {**jwt, "jwks": masked_text(jwt["jwks"])},
-        "servers": {name: _shown_server(one) for name, one in settings["servers"].items()},
+        "servers": {name: _shown_server(section) for name, section in settings["servers"].items()},
     }
 
 
@@ -115,10 +115,10 @@ def _only_secret(value: str, key: str) -> str:
         raise ConfigError(
             f"{key}: a secret stands in no configuration: write env:NAME or file:PATH"
         )
-    found = secret(value, key)
-    if not (found.isascii() and found.isprintable()):
+    text = secret(value, key)
+    if not (text.isascii() and text.isprintable()):
         raise ConfigError(f"{key}: what {value} holds cannot be sent in a header line")
-    return found
+    return text
 
 
 def secret(value: str, key: str) -> str:

@@ -78,11 +78,11 @@ def _of_number(kind: Any, value: Any) -> Iterator[Fault]:
         (kind.gt, "above", lambda bound: value > bound),
         (kind.le, "at most", lambda bound: value <= bound),
     )
-    told = [(bound, words, holds) for bound, words, holds in bounds if bound is not None]
+    shown_bounds = [(bound, words, holds) for bound, words, holds in bounds if bound is not None]
     is_number = isinstance(value, allowed) and not isinstance(value, bool)
-    if is_number and all(holds(bound) for bound, _, holds in told):
+    if is_number and all(holds(bound) for bound, _, holds in shown_bounds):
         return
-    range_ = " and ".join(f"{words} {bound}" for bound, words, _ in told)
+    range_ = " and ".join(f"{words} {bound}" for bound, words, _ in shown_bounds)
     number = "a whole number" if is_whole else "a number"
     shown = f", not {value}" if is_number else ", without quotes" if isinstance(value, str) else ""
     yield (), f"must be {number}{f', {range_}' if range_ else ''}{shown}"

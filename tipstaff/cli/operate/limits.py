@@ -42,12 +42,12 @@ def list_command(arguments: argparse.Namespace) -> int:
 
 def reset_command(arguments: argparse.Namespace) -> int:
     """`tipstaff limits reset`."""
-    wanted = _filter(arguments)
-    if not (arguments.all or wanted.ListFields()):
+    counter_filter = _filter(arguments)
+    if not (arguments.all or counter_filter.ListFields()):
         return console.fail("say which: --name, --principal, --session, or --all")
-    if arguments.all and wanted.ListFields():
+    if arguments.all and counter_filter.ListFields():
         return console.fail("--all leaves nothing to choose: give it alone")
-    reply = _ask(arguments, "Reset", limits_pb2.LimitServiceResetRequest(filter=wanted))
+    reply = _ask(arguments, "Reset", limits_pb2.LimitServiceResetRequest(filter=counter_filter))
     if isinstance(reply, int):
         return reply
     console.out.print(f"Reset: {reply.count}", markup=False)

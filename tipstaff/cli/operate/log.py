@@ -26,7 +26,7 @@ _Record = dict[str, Any]
 
 def command(arguments: argparse.Namespace) -> int:
     """`tipstaff log`."""
-    wanted, most = _filter(arguments), _most(arguments)
+    record_filter, most = _filter(arguments), _most(arguments)
     path = Path(load(arguments.config).pdp.journal.path)
     if not path.exists():
         if not arguments.follow:
@@ -34,12 +34,12 @@ def command(arguments: argparse.Namespace) -> int:
         while not path.exists():
             time.sleep(_PAUSE_SECONDS)
     with path.open(encoding="utf-8", errors="replace") as file:
-        unmatched = Unmatched(wanted)
-        recent = deque(_fitting(_noted(_records(file), unmatched), wanted), maxlen=most)
+        unmatched = Unmatched(record_filter)
+        recent = deque(_fitting(_noted(_records(file), unmatched), record_filter), maxlen=most)
         for record in recent:
             _show(record, arguments)
         if arguments.follow:
-            for record in _fitting(_records(_followed(path, file)), wanted):
+            for record in _fitting(_records(_followed(path, file)), record_filter):
                 _show(record, arguments)
         elif not recent and most != 0:
             _tell_why(unmatched)
@@ -105,8 +105,8 @@ def _noted(records: Iterable[_Record], unmatched: Unmatched) -> Iterator[_Record
         yield record
 
 
-def _fitting(records: Iterable[_Record], wanted: Filter) -> Iterator[_Record]:
-    return (record for record in records if wanted.fits(record))
+def _fitting(records: Iterable[_Record], record_filter: Filter) -> Iterator[_Record]:
+    return (record for record in records if record_filter.fits(record))
 
 
 def _followed(path: Path, file: TextIO) -> Iterator[str]:

@@ -58,10 +58,12 @@ class Filter(Struct, frozen=True, kw_only=True):
 class Unmatched:
     """Why no record fits: which option has a value that no record has. Bounded."""
 
-    def __init__(self, wanted: Filter) -> None:
+    def __init__(self, record_filter: Filter) -> None:
         """Look for the values that `wanted` gives."""
-        self._wanted = {name: text for name, text in wanted.given().items() if "*" not in text}
-        self._known: dict[str, set[str]] = {name: set() for name in self._wanted}
+        self._texts = {
+            name: text for name, text in record_filter.given().items() if "*" not in text
+        }
+        self._known: dict[str, set[str]] = {name: set() for name in self._texts}
 
     def note(self, record: Mapping[str, Any]) -> None:
         """Remember what a record has there."""
@@ -71,10 +73,10 @@ class Unmatched:
 
     def reasons(self) -> Iterable[str]:
         """A sentence for each option that fits no record."""
-        for name, wanted in self._wanted.items():
+        for name, text in self._texts.items():
             known = self._known[name] - {""}
-            if wanted not in known:
-                yield f"no record has the {name} {wanted}; {nearest(wanted, known)}"
+            if text not in known:
+                yield f"no record has the {name} {text}; {nearest(text, known)}"
 
 
 def value(record: Mapping[str, Any], name: str) -> str:

@@ -87,8 +87,8 @@ def _verdict(record: Mapping[str, Any], *, is_wide: bool) -> Text:
     text = Text(visible(words), f"bold {EFFECT_STYLE.get(effect, 'white')}")
     if not is_wide and record.get("shadow"):
         strictest = max(record["shadow"], key=lambda finding: finding["effect"] == "deny")
-        said = f" ({strictest['effect']} {strictest['reason']['code']})"
-        text.append(visible(said), "magenta")
+        consequence = f" ({strictest['effect']} {strictest['reason']['code']})"
+        text.append(visible(consequence), "magenta")
     return text.append(" " * (max(0, _VERDICT - text.cell_len) + 1))
 
 

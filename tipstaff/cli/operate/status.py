@@ -31,11 +31,13 @@ def command(arguments: argparse.Namespace) -> int:
         "configuration": {
             "file": str(config.source),
             "advice": running.outdated(config),
-            "needs_restart": sorted({key for one in running.all_of(config) for key in one.waiting}),
+            "needs_restart": sorted(
+                {key for service in running.all_of(config) for key in service.waiting}
+            ),
         },
         "services": [
-            {"service": one.service, "pid": one.pid, "read_at": one.since}
-            for one in running.all_of(config)
+            {"service": service.service, "pid": service.pid, "read_at": service.since}
+            for service in running.all_of(config)
         ],
     }
     if arguments.json:
@@ -73,18 +75,18 @@ def _policy(config: Config) -> dict[str, Any]:
     try:
         with decision_channel.channel(address, config.pep.pdp_tls) as channel:
             stub = policy_pb2_grpc.PolicyServiceStub(channel)
-            told = stub.GetStatus(policy_pb2.GetStatusRequest(), timeout=_SECONDS)
+            status = stub.GetStatus(policy_pb2.GetStatusRequest(), timeout=_SECONDS)
     except grpc.RpcError as error:
         return {"address": address, "runs": False, "ready": False, "stale": True,
                 "last_error": "", "reason": error.code().name}  # fmt: skip
     return {
         "address": address,
         "runs": True,
-        "ready": told.ready,
-        "stale": told.stale,
-        "revision": told.revision,
-        "age_seconds": round(told.age_seconds, 1),
-        "last_error": told.last_error,
+        "ready": status.ready,
+        "stale": status.stale,
+        "revision": status.revision,
+        "age_seconds": round(status.age_seconds, 1),
+        "last_error": status.last_error,
     }
 
 
@@ -119,20 +121,20 @@ def _print_policy(policy: dict[str, Any]) -> None:
 
 
 def _print_configuration(config: Config, state: dict[str, Any]) -> None:
-    told = state["configuration"]
+    configuration = state["configuration"]
     if not state["services"]:
         return
-    since = max(one["read_at"] for one in state["services"])
-    if told["advice"]:
-        _line("configuration", "newer", told["advice"], _BAD)
+    since = max(service["read_at"] for service in state["services"])
+    if configuration["advice"]:
+        _line("configuration", "newer", configuration["advice"], _BAD)
     else:
         _line("configuration", "as it runs", f"{config.source}, read {_ago(since)} ago", _GOOD)
-    if told["needs_restart"]:
-        _line("", "needs a restart", ", ".join(told["needs_restart"]), "bold yellow")
+    if configuration["needs_restart"]:
+        _line("", "needs a restart", ", ".join(configuration["needs_restart"]), "bold yellow")
 
 
 def _pids(state: dict[str, Any]) -> dict[str, str]:
-    pids = {one["service"]: f"  (pid {one['pid']})" for one in state["services"]}
+    pids = {service["service"]: f"  (pid {service['pid']})" for service in state["services"]}
     return {"pep": "", "pdp": "", **pids}
 
 

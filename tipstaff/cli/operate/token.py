@@ -56,21 +56,21 @@ def list_command(arguments: argparse.Namespace) -> int:
     """`tipstaff token list`."""
     tokens, now = _read(Path(load(arguments.config).pep.tokens)).tokens, time.time()
     if arguments.json:
-        console.print_json([_shown(one, now) for one in tokens])
+        console.print_json([_shown(token, now) for token in tokens])
         return 0
     if not tokens:
         console.out.print("There is no token yet: tipstaff token create NAME", markup=False)
         return 0
     table = Table("id", "caller", "state", "created", "expires", box=None, header_style="bold")
-    for one in tokens:
-        state = one.state(now)
+    for token in tokens:
+        state = token.state(now)
         colour = "green" if state == "active" else "red"
         table.add_row(
-            Text(one.id),
-            Text(f"token:{one.name}"),
+            Text(token.id),
+            Text(f"token:{token.name}"),
             Text(state, colour),
-            _day(one.created),
-            _day(one.expires),
+            _day(token.created),
+            _day(token.expires),
         )
     console.out.print(table)
     return 0
@@ -114,10 +114,10 @@ def _save(path: Path, tokens: TokenFile) -> None:
 
 
 def _seconds(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,6})([mhd])", text)
-    if not found or not int(found[1]):
+    duration = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if not duration or not int(duration[1]):
         raise ConfigError(f"--expires {text!r}: write a number and m, h or d, for example 90d")
-    return int(found[1]) * _UNITS[found[2]]
+    return int(duration[1]) * _UNITS[duration[2]]
 
 
 def _day(seconds: int) -> str:

@@ -78,7 +78,7 @@ def run(folder: Path, opa: Path, pattern: str | None) -> Results:
         raise PolicyTextError(result.stderr.strip() or "opa test said nothing") from error
     if not results.failed:
         return results
-    names = "|".join(re.escape(f"{one.package}.{one.name}") for one in results.failed)
+    names = "|".join(re.escape(f"{test.package}.{test.name}") for test in results.failed)
     pretty = _test(folder, opa, "--var-values", "--run", f"^({names})$").stdout
     return Results(results.outcomes, account_of(pretty))
 
@@ -149,8 +149,8 @@ def as_json(results: Results) -> dict[str, Any]:
         "own": count(is_own=True),
         "library": count(is_own=False),
         "failures": [
-            {"test": f"{one.package}.{one.name}", "place": one.place, "cases": list(one.cases)}
-            for one in results.failed
+            {"test": f"{test.package}.{test.name}", "place": test.place, "cases": list(test.cases)}
+            for test in results.failed
         ],
         "account": results.account,
     }

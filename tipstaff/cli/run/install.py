@@ -89,14 +89,14 @@ def install_opa(
     tell = say or (lambda _: None)
     cache = cache or cache_folder()
     try:
-        found = find_opa(named, cache)
+        binary = find_opa(named, cache)
     except OpaInstallError as error:
         if named:
             raise
         tell(str(error))
-        found = None
-    if found is not None:
-        return found
+        binary = None
+    if binary is not None:
+        return binary
     tried = []
     for what, get in (
         ("the official release", lambda target: _download(target, releases)),
@@ -129,7 +129,9 @@ def _place(get: Callable[[Path], None], final: Path) -> Path:
 
 def _make_folders(folder: Path) -> None:
     """Make a folder, and what is missing above it, in which nobody else can write."""
-    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+    for missing in reversed(
+        [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    ):
         missing.mkdir(mode=0o755, exist_ok=True)
 
 
@@ -137,13 +139,13 @@ def _download(target: Path, releases: str) -> None:
     asset = asset_name(platform.system(), platform.machine())
     if asset is None:
         raise OpaInstallError(f"there is no release for {platform.system()} {platform.machine()}")
-    wanted = RELEASE_SHA256.get(asset)
-    if wanted is None:
+    digest = RELEASE_SHA256.get(asset)
+    if digest is None:
         raise OpaInstallError(f"the source of this Tipstaff has no digest of {asset}")
     target.write_bytes(_fetched(f"{releases}/v{OPA_VERSION}/{asset}"))
     actual = sha256(target)
-    if actual != wanted:
-        raise OpaInstallError(f"{asset} has SHA-256 {actual}, but {wanted} is expected")
+    if actual != digest:
+        raise OpaInstallError(f"{asset} has SHA-256 {actual}, but {digest} is expected")
 
 
 def _fetched(url: str) -> bytes:

@@ -65,10 +65,10 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _write(path: Path, found: _Record) -> None:
+def _write(path: Path, record: _Record) -> None:
     """Keep a record, where that can be: without one it is only slower."""
     with contextlib.suppress(OSError):
-        replace_private(_beside(path), msgspec.json.encode(found))
+        replace_private(_beside(path), msgspec.json.encode(record))
         _beside(path).chmod(0o644)  # no secret, and others may run what one has installed
 
 
@@ -77,5 +77,5 @@ def _beside(path: Path) -> Path:
 
 
 def _stamp(path: Path) -> tuple[int, int, int, int, int]:
-    found: os.stat_result = path.stat()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    status: os.stat_result = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -85,13 +85,13 @@ class Reload:
             return
         try:
             config = load(self._config.source)
-            wanted = self._part.resolved(config)
-            live = self._part.live(self.settings, wanted)
+            changed = self._part.resolved(config)
+            live = self._part.live(self.settings, changed)
         except (ConfigError, ValueError) as error:
             log.error("configuration not taken over; the old one goes on", error=str(error))
             return
         known_secrets.hide(secrets_of(live))
-        changes = self._part.changes(self.settings, wanted)
+        changes = self._part.changes(self.settings, changed)
         self._take_over(live)
         for change in changes:
             if change.needs_restart:
@@ -114,26 +114,26 @@ class Reload:
 
 async def watch(config: Callable[[], Config]) -> None:
     """Tell in the log when the text of the configuration is another than that which runs; never ends."""
-    told = ""
+    last_logged = ""
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         now = await asyncio.to_thread(running.digest_of, config().source)
-        if now not in {told, config().digest}:
+        if now not in {last_logged, config().digest}:
             _tell(config())
-        elif told and now == config().digest != told:
+        elif last_logged and now == config().digest != last_logged:
             log.info("tipstaff.toml is as it runs again", file=str(config().source))
-        told = now
+        last_logged = now
 
 
 def _tell(config: Config) -> None:
     """Say that the file is another than what runs, and whether it can be used."""
     file = str(config.source)
     try:
-        wanted = load(config.source)
+        config_now = load(config.source)
     except ConfigError as error:
         log.error(
             "tipstaff.toml has changed and cannot be used; the old one goes on", error=str(error)
         )
         return
-    advice = running.outdated(wanted) or "a restart takes it over"
+    advice = running.outdated(config_now) or "a restart takes it over"
     log.warning("tipstaff.toml has changed; what runs is older", file=file, advice=advice)

@@ -70,8 +70,8 @@ def running_of(service: str, config: Config) -> Running | None:
 
 def all_of(config: Config) -> list[Running]:
     """The services of this site that run."""
-    found = (running_of(service, config) for service in SERVICES)
-    return [running for running in found if running is not None]
+    services = (running_of(service, config) for service in SERVICES)
+    return [running for running in services if running is not None]
 
 
 def digest_of(path: Path) -> str:
@@ -95,7 +95,7 @@ def outdated(config: Config) -> str:
 
 def _first(services: list[Running]) -> list[Running]:
     """Those that are to be told: `up` hands it on to the others."""
-    return [one for one in services if one.service == "up"] or services
+    return [service for service in services if service.service == "up"] or services
 
 
 def _path(config: Config, service: str) -> Path:

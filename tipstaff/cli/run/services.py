@@ -89,14 +89,14 @@ def opa_binary(config: Config, explicit: str | None) -> Path:
     """The opa binary to run; raises `ConfigError`."""
     named = explicit or config.pdp.opa.path or os.environ.get("TIPSTAFF_OPA")
     try:
-        found = find_opa(named)
+        binary = find_opa(named)
     except OpaInstallError as error:
         raise ConfigError(str(error)) from error
-    if found is None:
+    if binary is None:
         raise ConfigError(
             "there is no opa binary here: run `tipstaff opa install`, or name one with --opa"
         )
-    return found
+    return binary
 
 
 def _until_stopped(

@@ -175,14 +175,14 @@ class Child:
             stack.callback(os.close, writer)
             unread = stack.enter_context(contextlib.ExitStack())
             unread.callback(os.close, reader)  # unless it comes to be read
-            said = stack.enter_context(_log(self._log_file)) if self._log_file else None
+            log_file = stack.enter_context(_log(self._log_file)) if self._log_file else None
             self._process = await asyncio.create_subprocess_exec(
                 *bound_to_this_process([*self._command, "--ready-fd", str(writer)]),
                 pass_fds=(writer, *self._descriptors),
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
+                stdout=log_file,
+                stderr=log_file,
                 start_new_session=True,
             )
             unread.pop_all()

@@ -79,7 +79,7 @@ def _decisions(config: Config) -> DecisionClient:
 
 
 def _place(config: Config, name: str, agent: str) -> Place:
-    known = next((one for one in config.pep.servers if one.name == name), None)
+    known = next((server for server in config.pep.servers if server.name == name), None)
     principal = Principal(f"local:{agent}", "local")
     session = Session(_new_id(), "stdio")
     if known is None:

@@ -109,12 +109,17 @@ def _chosen(
 
 def _show(before: Mapping[str, Any], tool: Found) -> None:
     """What would be accepted: the change, what the tool is found to be, and what speaks against it."""
-    found = tool.classification
+    classification = tool.classification
     console.out.print(Text(visible(tool.name), "bold"))
     console.print_diff(pins.explained(before, tool))
-    if before and (before.get("category"), before.get("risk")) != (found.category, found.risk):
+    if before and (before.get("category"), before.get("risk")) != (
+        classification.category,
+        classification.risk,
+    ):
         was = f"it was {before.get('category')}, {before.get('risk')} risk"
-        console.tell("", f"{was}; it is {found.category}, {found.risk} risk", "bold red")
+        console.tell(
+            "", f"{was}; it is {classification.category}, {classification.risk} risk", "bold red"
+        )
     for sign in tool.warnings:
         console.tell("warning", wording.warning(sign), "bold red")
 

@@ -18,14 +18,14 @@ def command(arguments: argparse.Namespace) -> int:
     """`tipstaff init`."""
     servers = [_server(text) for text in arguments.server]
     folder: Path = arguments.folder
-    wanted = {folder / "tipstaff.toml": starter(servers, schemas.toml_line(schemas.TIPSTAFF_TOML))}
+    files = {folder / "tipstaff.toml": starter(servers, schemas.toml_line(schemas.TIPSTAFF_TOML))}
     for name, _ in servers or [("example", "")]:
-        wanted[folder / "policy" / "servers" / name / "data.yaml"] = starter_rules(
+        files[folder / "policy" / "servers" / name / "data.yaml"] = starter_rules(
             name, schemas.yaml_line(schemas.DATA_YAML)
         )
     if (folder / "tipstaff.toml").exists():
         raise ConfigError(f"{folder / 'tipstaff.toml'} exists already; nothing was written")
-    for path, text in wanted.items():
+    for path, text in files.items():
         old = user_file.find(path)
         if old.status is not None:
             console.out.print(f"kept   {path}", markup=False)

@@ -44,7 +44,7 @@ class _Plan(Struct, frozen=True):
     """What is to be written, and why; nothing has been yet."""
 
     files: Mapping[Path, str]
-    found: Mapping[Path, UserFile]
+    files_read: Mapping[Path, UserFile]
     """The files as they were read."""
     difference: Difference
     merged: Merged | None
@@ -63,17 +63,19 @@ def command(arguments: argparse.Namespace) -> int:
     server = _server(where, arguments)
     files = _files(where, server.name)
     listing = registry.ask(server, arguments.seconds)
-    found = report(
+    survey_report = report(
         server.name, sources.shown(server.url, server.command), listing, where.others(server.name)
     )
-    plan = _plan(where, server, found, Preset(arguments.preset), files)
+    plan = _plan(where, server, survey_report, Preset(arguments.preset), files)
     for path in plan.files:
-        user_file.check_unchanged(plan.found[path])
-    written = [path for path, text in plan.files.items() if registry.put(plan.found[path], text)]
+        user_file.check_unchanged(plan.files_read[path])
+    written = [
+        path for path, text in plan.files.items() if registry.put(plan.files_read[path], text)
+    ]
     if arguments.json:
-        console.print_json(_answer(found, plan, written))
+        console.print_json(_answer(survey_report, plan, written))
     else:
-        _tell(where, server, found, plan, written, verbose=arguments.verbose)
+        _tell(where, server, survey_report, plan, written, verbose=arguments.verbose)
     return 0
 
 
@@ -82,19 +84,19 @@ def _server(where: Site, arguments: argparse.Namespace) -> Server:
     known = where.server(arguments.name)
     if not arguments.place:
         return registry.registered(where, arguments.name)
-    wanted = registry.described(arguments.name, arguments)
-    for name, value in wanted.environment.items():
+    described = registry.described(arguments.name, arguments)
+    for name, value in described.environment.items():
         if is_in_clear(name, value):
             raise ConfigError(
                 f"--env {name}: a secret stands in no configuration: write --env {name}=env:{name}, "
                 "or file:PATH"
             )
-    if known is not None and registry.source(known) != registry.source(wanted):
+    if known is not None and registry.source(known) != registry.source(described):
         raise ConfigError(
             f"{where.path}: {known.name} is registered already, at {registry.source(known)}. Edit its "
             "section if it has moved, or register the other server under another name"
         )
-    return known or wanted
+    return known or described
 
 
 def _files(where: Site, name: str) -> dict[Path, UserFile]:
@@ -107,25 +109,31 @@ def _files(where: Site, name: str) -> dict[Path, UserFile]:
 
 
 def _plan(
-    where: Site, server: Server, found: Report, preset: Preset, read: Mapping[Path, UserFile]
+    where: Site,
+    server: Server,
+    survey_report: Report,
+    preset: Preset,
+    read: Mapping[Path, UserFile],
 ) -> _Plan:
     """All that is to be written, proven to load; raises `ConfigError` or `PolicyTextError`."""
     name = server.name
     before = where.catalogue(name)
     accepted = before.get("tools", {})
-    difference = pins.difference(accepted, found, where.closed(name, accepted))
+    difference = pins.difference(accepted, survey_report, where.closed(name, accepted))
     old = read[where.rules_path(name)]
-    surveyed = list(_surveyed(found.tools))
+    surveyed = list(_surveyed(survey_report.tools))
     merged = None
     if old.status is None:
         text = starter.rules(name, surveyed, preset, schemas.yaml_line(schemas.DATA_YAML))
     else:
-        new = [one for one in surveyed if one.name in difference.new]
+        new = [tool for tool in surveyed if tool.name in difference.new]
         merged = merge.merged(old.text, new, difference.gone, preset, name)
         text = merged.text
     # A tool that has gone stays in the catalogue while rules name it: without it they would not load.
     drop = set(difference.gone) - set(merged.standing if merged else ())
-    catalogue = pins.catalogue(before, found, difference.new, drop=drop, time=registry.now())
+    catalogue = pins.catalogue(
+        before, survey_report, difference.new, drop=drop, time=registry.now()
+    )
     server_rules.validate(text, str(where.rules_path(name)), catalogue)
     files = {
         where.catalogue_path(name): pins.text(catalogue),
@@ -142,7 +150,7 @@ def _surveyed(tools: Iterable[Found]) -> Iterator[Surveyed]:
     """What every tool is open to need not stand beside each rule."""
     everywhere = {attack.key for attack in attacks.load() if attack.is_universal}
     for tool in tools:
-        names = tuple(one.name for one in tool.attacks if one.key not in everywhere)
+        names = tuple(attack.name for attack in tool.attacks if attack.key not in everywhere)
         yield Surveyed(tool.name, tool.definition, tool.classification, names, tool.signs)
 
 
@@ -161,29 +169,31 @@ def _configured(where: Site, server: Server) -> str:
     return text
 
 
-def _answer(found: Report, plan: _Plan, written: Sequence[Path]) -> dict[str, Any]:
+def _answer(survey_report: Report, plan: _Plan, written: Sequence[Path]) -> dict[str, Any]:
     merged = plan.merged
     return {
-        **as_json(found),
+        **as_json(survey_report),
         "new": list(plan.difference.new),
         "changed": list(plan.difference.changed),
         "gone": list(plan.difference.gone),
         "written": [str(path) for path in written],
-        "hidden": _hidden(found, plan),
+        "hidden": _hidden(survey_report, plan),
         "to_do": list(merged.snippets) if merged else [],
     }
 
 
-def _hidden(found: Report, plan: _Plan) -> list[str]:
+def _hidden(survey_report: Report, plan: _Plan) -> list[str]:
     """The tools whose rules were written now, and hide them because of their signs; sorted."""
     ruled = set(plan.difference.new if plan.merged is None else plan.merged.added)
-    return sorted(tool.name for tool in found.tools if tool.name in ruled and hiding(tool.signs))
+    return sorted(
+        tool.name for tool in survey_report.tools if tool.name in ruled and hiding(tool.signs)
+    )
 
 
 def _tell(
     where: Site,
     server: Server,
-    found: Report,
+    survey_report: Report,
     plan: _Plan,
     written: Sequence[Path],
     *,
@@ -191,10 +201,10 @@ def _tell(
 ) -> None:
     """For people: what the server is, what was written, and what comes next."""
     if plan.merged is None or verbose:
-        table.show(found, console.out, verbose=verbose)
+        table.show(survey_report, console.out, verbose=verbose)
     if plan.merged is not None:
-        _tell_difference(found, plan, plan.merged, verbose=verbose)
-    for name in _hidden(found, plan):
+        _tell_difference(survey_report, plan, plan.merged, verbose=verbose)
+    for name in _hidden(survey_report, plan):
         console.tell(
             "sign", f"{visible(name)}: its rule hides it; look at its definition", "bold red"
         )
@@ -205,26 +215,26 @@ def _tell(
     console.tell("", f"any other client: {where.config.pep.resource(server)}")
 
 
-def _tell_difference(found: Report, plan: _Plan, merged: Merged, *, verbose: bool) -> None:
+def _tell_difference(survey_report: Report, plan: _Plan, merged: Merged, *, verbose: bool) -> None:
     """What has changed since the server was registered, and what to do about it."""
     if not plan.difference:
         console.tell("same", "every tool is as it was accepted", "green")
-    for tool in found.tools:
+    for tool in survey_report.tools:
         if tool.name in plan.difference.changed:
             name = visible(tool.name)
             console.tell("changed", f"{name}: hidden and denied until it is accepted", "bold red")
             console.print_diff(pins.explained(plan.accepted[tool.name], tool))
             _tell_signs(tool)
-            console.tell("", f"look at it, then: tipstaff accept {found.server} {name}")
-    for tool in found.tools:
+            console.tell("", f"look at it, then: tipstaff accept {survey_report.server} {name}")
+    for tool in survey_report.tools:
         if tool.name in plan.difference.new:
             rule = "with a rule of its own" if tool.name in merged.added else "with no new rule"
             console.tell("new", f"{visible(tool.name)}: pinned, {rule}", "bold yellow")
             _tell_signs(tool)
     if not verbose:
-        _tell_of_known(found, plan)
-    for one in merged.commented_out:
-        console.tell("gone", f"{visible(one)}: its rule is a comment now", "bold")
+        _tell_of_known(survey_report, plan)
+    for rule in merged.commented_out:
+        console.tell("gone", f"{visible(rule)}: its rule is a comment now", "bold")
     for line in _by_hand(plan, merged):
         console.tell("by hand", line, "bold yellow")
     console.print_diff(merge.diff(plan.before, merged.text))
@@ -235,11 +245,11 @@ def _tell_signs(tool: Found) -> None:
         console.tell("warning", wording.warning(sign), "bold red")
 
 
-def _tell_of_known(found: Report, plan: _Plan) -> None:
+def _tell_of_known(survey_report: Report, plan: _Plan) -> None:
     """Tools that are as they were accepted, and have signs: today's look may know more than that one."""
     names = [
         visible(tool.name)
-        for tool in found.tools
+        for tool in survey_report.tools
         if tool.warnings and tool.name not in {*plan.difference.new, *plan.difference.changed}
     ]
     if names:
@@ -256,8 +266,8 @@ def _by_hand(plan: _Plan, merged: Merged) -> Iterator[str]:
         yield f"the rules could not be edited: {merged.why}"
     for snippet in merged.snippets:
         yield f"put this under tools:\n{snippet}"
-    for one in merged.standing:
-        yield f"take out the rule of {visible(one)}, which has gone"
-    for one in plan.difference.gone:
-        if json.dumps(one, ensure_ascii=False) in plan.tests:
-            yield f"rules_test.rego has a case of {visible(one)}, which has gone"
+    for name in merged.standing:
+        yield f"take out the rule of {visible(name)}, which has gone"
+    for name in plan.difference.gone:
+        if json.dumps(name, ensure_ascii=False) in plan.tests:
+            yield f"rules_test.rego has a case of {visible(name)}, which has gone"

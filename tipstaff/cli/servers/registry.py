@@ -48,7 +48,7 @@ class Site(Struct, frozen=True):
 
     def server(self, name: str) -> Server | None:
         """The server of that name, if it is registered."""
-        return next((one for one in self.config.pep.servers if one.name == name), None)
+        return next((server for server in self.config.pep.servers if server.name == name), None)
 
     def catalogue_path(self, name: str) -> Path:
         """Where the catalogue of a server is."""
@@ -93,8 +93,12 @@ class Site(Struct, frozen=True):
 
     def others(self, name: str) -> Mapping[str, list[str]]:
         """The names of the tools of every other server that has a catalogue."""
-        found = sorted(path.parent.name for path in self.policy.glob("catalog/*/data.json"))
-        return {one: list(self.catalogue(one)["tools"]) for one in found if one != name}
+        names = sorted(path.parent.name for path in self.policy.glob("catalog/*/data.json"))
+        return {
+            server_name: list(self.catalogue(server_name)["tools"])
+            for server_name in names
+            if server_name != name
+        }
 
 
 def site(path: Path) -> Site:
@@ -108,14 +112,14 @@ def site(path: Path) -> Site:
 
 def registered(where: Site, name: str, advice: str = "") -> Server:
     """The server `name`; raises `ConfigError`, which says what is registered, and what to do."""
-    found = where.server(name)
-    if found is None:
-        known = [one.name for one in where.config.pep.servers]
+    known_server = where.server(name)
+    if known_server is None:
+        known = [server.name for server in where.config.pep.servers]
         raise ConfigError(
             f"{where.path}: there is no server {name!r}; {nearest(name, known)}. "
             f"{advice or f'`tipstaff register {name} URL` registers one'}"
         )
-    return found
+    return known_server
 
 
 def ask(server: Server, seconds: float) -> Listing:
@@ -139,9 +143,9 @@ def described(name: str, arguments: argparse.Namespace) -> Server:
             name,
             url=url,
             command=command,
-            environment=dict(_pair(one, "--env") for one in arguments.env),
+            environment=dict(_pair(pair, "--env") for pair in arguments.env),
             bearer=arguments.bearer or "",
-            headers=dict(_pair(one, "--header") for one in arguments.header),
+            headers=dict(_pair(pair, "--header") for pair in arguments.header),
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error

@@ -35,7 +35,7 @@ def command(arguments: argparse.Namespace) -> int:
     """`tipstaff scan`."""
     file = _page_file(arguments.html) if arguments.html else None
     is_one = bool(arguments.tools_list or arguments.place)
-    scan = Scan((_one(arguments),)) if is_one else _all(arguments)
+    scan = Scan((_single(arguments),)) if is_one else _all(arguments)
     if arguments.json:
         console.print_json(as_json(scan.reports[0]) if is_one else scan_as_json(scan))
     else:
@@ -52,21 +52,21 @@ def verdict(scan: Scan, fail_on: str | None) -> int:
     `fail_on` is a risk or `signs`; `None` fails on nothing. With it, a server that could not be looked
     at is no pass; without, it is enough that one could.
     """
-    if any(_is_bad(one, fail_on) for one in scan.reports):
+    if any(_is_bad(survey_report, fail_on) for survey_report in scan.reports):
         return 1
     return 0 if scan.is_complete or (scan.reports and fail_on is None) else 2
 
 
-def next_step(one: Report, *, is_asked: bool) -> str:
+def next_step(survey_report: Report, *, is_asked: bool) -> str:
     """The command that registers a server which was asked, or whose list was read from a file."""
-    is_url = one.source.startswith(("http://", "https://"))
+    is_url = survey_report.source.startswith(("http://", "https://"))
     if not is_asked:
         place = "(URL | -- COMMAND…)"
-    elif MASK in one.source or "…" in one.source:
+    elif MASK in survey_report.source or "…" in survey_report.source:
         place = "URL" if is_url else "-- COMMAND…"
     else:
-        place = one.source if is_url else f"-- {one.source}"
-    return f"tipstaff register {one.server} {place}"
+        place = survey_report.source if is_url else f"-- {survey_report.source}"
+    return f"tipstaff register {survey_report.server} {place}"
 
 
 def _now() -> str:
@@ -74,12 +74,12 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _is_bad(one: Report, fail_on: str | None) -> bool:
-    if fail_on is None or not one.tools:
+def _is_bad(survey_report: Report, fail_on: str | None) -> bool:
+    if fail_on is None or not survey_report.tools:
         return False
     if fail_on not in RISKS:
-        return bool(one.warnings)
-    return RISKS.index(one.worst) >= RISKS.index(fail_on)
+        return bool(survey_report.warnings)
+    return RISKS.index(survey_report.worst) >= RISKS.index(fail_on)
 
 
 def _page_file(path: Path) -> UserFile:
@@ -92,7 +92,7 @@ def _page_file(path: Path) -> UserFile:
     return file
 
 
-def _one(arguments: argparse.Namespace) -> Report:
+def _single(arguments: argparse.Namespace) -> Report:
     """One server, or a saved list."""
     if arguments.tools_list:
         _refuse(arguments, "a saved list is read and nobody asked", "place")
@@ -137,10 +137,10 @@ def _refuse(arguments: argparse.Namespace, why: str, *more: str) -> None:
 
 def _tell(scan: Scan, arguments: argparse.Namespace, *, is_one: bool) -> None:
     """For people."""
-    only = {Category(one) for one in arguments.only}
+    only = {Category(name) for name in arguments.only}
     least = Risk(arguments.risk) if arguments.risk else None
-    for one in scan.reports:
-        table.show(one, console.out, verbose=arguments.verbose, only=only, least=least)
+    for survey_report in scan.reports:
+        table.show(survey_report, console.out, verbose=arguments.verbose, only=only, least=least)
         console.out.print()
     if not is_one:
         table.show_summary(scan, console.out)
@@ -153,9 +153,9 @@ def _next_steps(scan: Scan, arguments: argparse.Namespace) -> Iterator[str]:
     if len(scan.reports) > 1:
         yield "next:  tipstaff register NAME (URL | -- COMMAND…)   pins a server's tools, writes its rules"
         yield "       tipstaff client-config NAME --client CLIENT   points the client at the proxy"
-    for one in scan.reports if len(scan.reports) == 1 else ():
-        if arguments.place == [one.server]:
-            yield f"next:  tipstaff register {one.server}   shows what has changed since it was registered"
+    for survey_report in scan.reports if len(scan.reports) == 1 else ():
+        if arguments.place == [survey_report.server]:
+            yield f"next:  tipstaff register {survey_report.server}   shows what has changed since it was registered"
         else:
-            yield f"next:  {next_step(one, is_asked=not arguments.tools_list)}"
+            yield f"next:  {next_step(survey_report, is_asked=not arguments.tools_list)}"
             yield "       pins these tools, and writes rules for each"

@@ -76,9 +76,9 @@ def shown_url(url: str) -> str:
 
 def shown_command(words: Sequence[str], secrets: Iterable[str] = ()) -> str:
     """A command line; `secrets` are texts that must not be in it, such as what its variables hold."""
-    known = [one for one in secrets if len(one) >= _SHORTEST_SECRET]
-    plain = [_TOKEN.sub(MASK, _no_queries(without(one, known))) for one in masked(list(words))]
-    return visible(" ".join(one if one == MASK else shlex.quote(one) for one in plain))
+    known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    plain = [_TOKEN.sub(MASK, _no_queries(without(word, known))) for word in masked(list(words))]
+    return visible(" ".join(word if word == MASK else shlex.quote(word) for word in plain))
 
 
 def name_of(text: str) -> str:
@@ -98,18 +98,18 @@ def place_name(url: str, command: Sequence[str]) -> str:
             host = ""
         return name_of("" if host == "localhost" or _ADDRESS.fullmatch(host) else host)
     words = [
-        _bare(one) for one in command if _PLAIN_WORD.fullmatch(one) and masked_text(one) == one
+        _bare(word) for word in command if _PLAIN_WORD.fullmatch(word) and masked_text(word) == word
     ]
-    return name_of(next((one for one in words if one not in _LAUNCHERS), "server"))
+    return name_of(next((word for word in words if word not in _LAUNCHERS), "server"))
 
 
 def unique(name: str, taken: Collection[str]) -> str:
     """The name, or the name with the first number that makes it one of its own."""
-    found, number = name, 1
-    while found in taken:
+    free_name, number = name, 1
+    while free_name in taken:
         number += 1
-        found = f"{name}_{number}"
-    return found
+        free_name = f"{name}_{number}"
+    return free_name
 
 
 def _bare(word: str) -> str:

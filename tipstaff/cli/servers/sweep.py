@@ -39,26 +39,32 @@ def sweep(proxies: Proxies, seconds: float, *, yes: bool) -> Scan:
 
     `yes` agrees to everything beforehand.
     """
-    found, unreadable = _read(_locations(), proxies)
-    if not found and not unreadable:
+    all_candidates, unreadable = _read(_locations(), proxies)
+    if not all_candidates and not unreadable:
         raise ConfigError(
             "no MCP client on this machine names a server: scan one with `tipstaff scan URL` or "
             "`tipstaff scan -- COMMAND…`"
         )
-    refused = _refused([one for one in found if one.server], yes=yes)
+    refused = _refused([candidate for candidate in all_candidates if candidate.server], yes=yes)
     skipped = [
-        Missed(one.known, one.source, refused.get(one.key, one.reason))
-        for one in found
-        if one.server is None or one.key in refused
+        Missed(candidate.known, candidate.source, refused.get(candidate.key, candidate.reason))
+        for candidate in all_candidates
+        if candidate.server is None or candidate.key in refused
     ]
-    asked = [one for one in found if one.server and one.key not in refused]
-    answers = asyncio.run(_ask_all([one.server for one in asked if one.server], seconds))
-    listings = {name: one for name, one in answers.items() if isinstance(one, Listing)}
-    of = {one.server.name: one for one in asked if one.server}
+    reachable = [
+        candidate
+        for candidate in all_candidates
+        if candidate.server and candidate.key not in refused
+    ]
+    answers = asyncio.run(
+        _ask_all([candidate.server for candidate in reachable if candidate.server], seconds)
+    )
+    listings = {name: answer for name, answer in answers.items() if isinstance(answer, Listing)}
+    of = {candidate.server.name: candidate for candidate in reachable if candidate.server}
     failed = [
-        Missed(of[name].known, of[name].source, one)
-        for name, one in answers.items()
-        if isinstance(one, str)
+        Missed(of[name].known, of[name].source, answer)
+        for name, answer in answers.items()
+        if isinstance(answer, str)
     ]
     return Scan(
         reports=tuple(_report(of[name], name, listings) for name in listings),
@@ -73,27 +79,27 @@ def _locations() -> list[Location]:
     places = client_forms.locations(Path.home(), Path.cwd(), sys.platform)
     if codex_home := os.environ.get("CODEX_HOME"):
         places.append(Location("codex", Path(codex_home).absolute() / "config.toml", "user"))
-    return list({one.path: one for one in reversed(places)}.values())[::-1]
+    return list({place.path: place for place in reversed(places)}.values())[::-1]
 
 
 def _read(places: Sequence[Location], proxies: Proxies) -> tuple[list[Candidate], list[Missed]]:
     """What the files name, and the files that cannot be read."""
     around = Surroundings(os.environ, Path.home(), Path.cwd())
-    found: list[Candidate] = []
+    all_candidates: list[Candidate] = []
     unreadable: list[Missed] = []
     for place in places:
         try:
-            found += candidates(place, user_file.find(place.path).text, around, proxies)
+            all_candidates += candidates(place, user_file.find(place.path).text, around, proxies)
         except ConfigError as error:
             who = Known(place.client, str(place.path), "")
             unreadable.append(Missed((who,), "", f"the file cannot be read: {error}"))
-    return merged(found), unreadable
+    return merged(all_candidates), unreadable
 
 
-def _refused(wanted: Sequence[Candidate], *, yes: bool) -> dict[tuple[str, ...], str]:
+def _refused(servers: Sequence[Candidate], *, yes: bool) -> dict[tuple[str, ...], str]:
     """Why some of them are not asked, by their keys: nobody has agreed to it."""
-    commands = [one for one in wanted if one.server and one.server.command]
-    giving = [one for one in wanted if one.gives_away]
+    commands = [candidate for candidate in servers if candidate.server and candidate.server.command]
+    giving = [candidate for candidate in servers if candidate.gives_away]
     refused: dict[tuple[str, ...], str] = {}
     for asked_about, what, question in (
         (commands, "a command is started", f"start {_these(commands, 'command')}"),
@@ -111,13 +117,13 @@ def _refused(wanted: Sequence[Candidate], *, yes: bool) -> dict[tuple[str, ...],
             continue
         else:
             why = "you said no"
-        refused |= dict.fromkeys((one.key for one in asked_about), why)
+        refused |= dict.fromkeys((candidate.key for candidate in asked_about), why)
     return refused
 
 
 def _agrees(question: str, asked_about: Sequence[Candidate]) -> bool:
-    for one in asked_about:
-        console.err.print(Text(f"  {visible(one.names)}:  {one.source}"))
+    for candidate in asked_about:
+        console.err.print(Text(f"  {visible(candidate.names)}:  {candidate.source}"))
     return console.err.input(f"{question}? \\[y/N] ").strip().lower() in {"y", "yes"}
 
 
@@ -130,7 +136,7 @@ async def _ask_all(servers: Sequence[Server], seconds: float) -> dict[str, Listi
     if not servers:
         return {}
     turns = asyncio.Semaphore(_AT_A_TIME)
-    waiting = [one.name for one in servers]
+    waiting = [server.name for server in servers]
     with console.err.status("") as status:
 
         async def ask(server: Server) -> Listing | str:
@@ -138,29 +144,29 @@ async def _ask_all(servers: Sequence[Server], seconds: float) -> dict[str, Listi
                 status.update(f"asking {', '.join(waiting)} …")
                 answer = await _ask(server, seconds)
             waiting.remove(server.name)
-            said = "failed" if isinstance(answer, str) else count(len(answer.tools), "tool")
-            console.err.print(Text(f"{server.name}: {said}"))
+            outcome = "failed" if isinstance(answer, str) else count(len(answer.tools), "tool")
+            console.err.print(Text(f"{server.name}: {outcome}"))
             status.update(f"asking {', '.join(waiting) or 'nobody any more'} …")
             return answer
 
         answers = await asyncio.gather(*map(ask, servers))
-    return {one.name: answer for one, answer in zip(servers, answers, strict=True)}
+    return {server.name: answer for server, answer in zip(servers, answers, strict=True)}
 
 
 async def _ask(server: Server, seconds: float) -> Listing | str:
     try:
         return await introspect(server, seconds=seconds)
     except IntrospectionError as error:
-        return f"{error.found}. {error.advice}"
+        return f"{error.outcome}. {error.advice}"
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are asked
-        said = failures.masked(str(error), failures.secrets_of(server))
-        return f"{type(error).__name__}: {failures.plain(said)}"
+        message = failures.masked(str(error), failures.secrets_of(server))
+        return f"{type(error).__name__}: {failures.plain(message)}"
 
 
 def _report(of: Candidate, name: str, listings: dict[str, Listing]) -> Report:
     others = {
-        other: [str(tool["name"]) for tool in one.tools]
-        for other, one in listings.items()
+        other: [str(tool["name"]) for tool in listing.tools]
+        for other, listing in listings.items()
         if other != name
     }
     return report(name, of.source, listings[name], others)

@@ -9,13 +9,13 @@ import pytest
 from msgspec import structs
 
 from tipstaff.cli.clients import client_entries as entries
-from tipstaff.cli.clients.client_entries import BRIDGE, Wanted
+from tipstaff.cli.clients.client_entries import BRIDGE, Connection
 from tipstaff.cli.clients.client_forms import CLIENTS, FORMS, Client, notes
 
 URL = "http://127.0.0.1:8700/files/mcp"
-OPEN = Wanted("files", URL)
-TOKEN = Wanted("files", URL, ("token",), header_file="/h/my files/x.header")
-LOCAL = Wanted(
+OPEN = Connection("files", URL)
+TOKEN = Connection("files", URL, ("token",), header_file="/h/my files/x.header")
+LOCAL = Connection(
     "files",
     URL,
     ("token",),
@@ -26,7 +26,7 @@ LOCAL = Wanted(
 )
 
 
-def told(client: Client, wanted: Wanted) -> str:
+def told(client: Client, wanted: Connection) -> str:
     return "\n".join(notes(client, wanted))
 
 
@@ -123,7 +123,7 @@ def test_the_bridge_is_allowed_plain_http_beyond_this_machine_only_where_that_is
         ("https://gate.example/files/mcp", []),
         ("http://localhost:8700/files/mcp", []),
     ):
-        assert entries.claude_desktop(Wanted("files", url))["args"][3:] == flags
+        assert entries.claude_desktop(Connection("files", url))["args"][3:] == flags
 
 
 def test_the_command_for_claude_code_is_safe_in_a_shell() -> None:
@@ -158,7 +158,7 @@ def test_what_an_entry_cannot_say_is_told() -> None:
     assert "certificate" in told("cursor", structs.replace(OPEN, accept=("mtls",)))
     assert "certificate" not in told("cursor", structs.replace(OPEN, accept=("mtls", "token")))
     assert "passthrough" in told("cursor", structs.replace(OPEN, passthrough=True))
-    assert "public_url" in told("cursor", Wanted("files", "http://0.0.0.0:8700/files/mcp"))
+    assert "public_url" in told("cursor", Connection("files", "http://0.0.0.0:8700/files/mcp"))
     assert told("cursor", OPEN) == ""
 
 
@@ -171,7 +171,7 @@ def test_what_claude_desktop_can_do_with_a_url_is_told() -> None:
     """Settings > Connectors is for what the internet can reach."""
     assert "which this is not" in told("claude-desktop", OPEN)
     url = "https://gate.example/files/mcp"
-    assert f"Connectors instead: {url}" in told("claude-desktop", Wanted("files", url))
+    assert f"Connectors instead: {url}" in told("claude-desktop", Connection("files", url))
 
 
 def test_references_for_a_wrapped_server_are_left_to_its_owner_by_name() -> None:

@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from pdp.errors import ConfigError
-from tipstaff.cli.clients.client_entries import Wanted
+from tipstaff.cli.clients.client_entries import Connection
 from tipstaff.cli.clients.client_forms import (
     CLIENTS,
     FORMS,
@@ -23,7 +23,7 @@ from tipstaff.cli.clients.client_forms import (
 )
 
 URL = "http://127.0.0.1:8700/files/mcp"
-WANTED = Wanted("files", URL, ("token",), header_file="/h")
+WANTED = Connection("files", URL, ("token",), header_file="/h")
 HOME, HERE = Path("/home/ann"), Path("/srv/x")
 
 

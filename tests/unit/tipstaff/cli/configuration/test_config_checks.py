@@ -24,7 +24,7 @@ environment = {{KEY_FILE = "/etc/key", LEVEL = "debug", KEY = "env:THERE"}}
 def told(text: str, folder: Path) -> list[str]:
     config = parse(text, folder / "tipstaff.toml")
     place = f"{config.source}:"
-    lines = [finding.told(config) for finding in findings(config)]
+    lines = [finding.sentence(config) for finding in findings(config)]
     assert all(line.startswith(place) for line in lines)
     assert TOKEN not in "".join(lines)
     return [line.removeprefix(place) for line in lines]
