@@ -6,16 +6,15 @@ could open it; no umask widens it, and no link that somebody has put there is fo
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pdp.errors import ConfigError
+from tipstaff.common import atomic_file
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -82,27 +81,7 @@ def replace_private(path: Path, data: bytes) -> None:
     Whoever reads sees the old file or the new one, also after a power failure.
     """
     _make_missing(path.parent)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as new:
-            new.write(data)
-            new.flush()
-            os.fsync(new.fileno())
-        Path(name).replace(path)
-        sync_folder(path.parent)
-    except OSError:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
-
-
-def sync_folder(path: Path) -> None:
-    """Have the names in a folder on the disk: what was replaced stays so; raises `OSError`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    atomic_file.replace(path, data)
 
 
 def write_private(path: Path, text: str) -> Path:

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import itertools
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +18,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from pdp.errors import ConfigError
+from tipstaff.common import atomic_file
+
+_ORDINARY = 0o666  # what a new file of the user has, narrowed by the umask
 
 
 class UserFile(Struct, frozen=True):
@@ -53,15 +55,15 @@ def replace(old: UserFile, text: str, *, keeps_copy: bool = True) -> Path | None
 
     Raises `ConfigError`, and then the old file stands as it was.
     """
-    new = old.path.with_name(f".{old.path.name}.{secrets.token_hex(4)}.new")
+    new = atomic_file.beside(old.path)
     try:
         old.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _create(new, text.encode(), old.status)
+            atomic_file.create(new, text.encode(), mode=_ORDINARY, like=old.status)
             with _alone(old.path.parent):
                 check_unchanged(old)
                 backup = _back_up(old) if old.status and keeps_copy else None
-                new.replace(old.path)
+                atomic_file.take_place(new, old.path)
         finally:
             new.unlink(missing_ok=True)
     except OSError as error:
@@ -85,24 +87,6 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _create(path: Path, data: bytes, like: os.stat_result | None) -> None:
-    """A new file with the mode and, where that is ours to give, the owner of the old one."""
-    mode = 0o666 if like is None else 0o600
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
-            if like is not None:
-                with contextlib.suppress(PermissionError):
-                    os.fchown(descriptor, like.st_uid, like.st_gid)
-                os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
-
-
 def check_unchanged(old: UserFile) -> None:
     """Raise `ConfigError` when somebody else has written the file since."""
     now = find(old.path)
@@ -116,7 +100,7 @@ def _back_up(old: UserFile) -> Path:
     for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
         path = old.path.with_name(f"{old.path.name}.{when}{suffix}.bak")
         try:
-            _create(path, old.text.encode(), old.status)
+            atomic_file.create(path, old.text.encode(), mode=_ORDINARY, like=old.status)
         except FileExistsError:
             continue
         return path
