@@ -12,10 +12,11 @@ from pep.config import PdpTls
 from pep.errors import StartError
 from tipstaff.common import certificates
 
-# Reconnect soon (the default backoff grows to 120 s), and let no answer be too large to read.
+# Reconnect soon (the default backoff grows to 120 s), and let no answer be too large to read. The minimum
+# is the time that one attempt has: on a busy machine a handshake takes more than a moment.
 _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     ("grpc.enable_retries", 0),

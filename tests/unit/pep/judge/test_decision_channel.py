@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import grpc
 import pytest
 
+from pdp.api.v1 import policy_pb2, policy_pb2_grpc
 from pep.config import PdpTls
 from pep.errors import StartError
 from pep.judge.decision_channel import async_channel, channel
 from tests.certificates import Authority
+from tests.proxy_rig import ScriptedService, grpc_service
 
 PLAIN = PdpTls()
 
@@ -67,3 +70,27 @@ async def test_with_certificates_only_the_named_authority_is_believed(tmp_path: 
             asking.close()
     await server.stop(0)
     assert reached == [True, False, False]
+
+
+async def test_a_service_that_takes_a_moment_to_connect_is_there(tmp_path: Path) -> None:
+    """As on a machine with much else to do: the first question waits for it."""
+    real, slow = tmp_path / "real.sock", tmp_path / "slow.sock"
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.5)
+        to_reader, to_writer = await asyncio.open_unix_connection(real)
+        await asyncio.gather(copy(reader, to_writer), copy(to_reader, writer))
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async with grpc_service(ScriptedService(), f"unix:{real}"):
+        forwarder = await asyncio.start_unix_server(forward, slow)
+        asking = channel(f"unix:{slow}", PLAIN)
+        stub = policy_pb2_grpc.PolicyServiceStub(asking)
+        status = await asyncio.to_thread(stub.GetStatus, policy_pb2.GetStatusRequest(), timeout=5)
+        assert status.ready
+        asking.close()
+        forwarder.close()
