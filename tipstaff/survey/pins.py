@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from pdp.api.definition import MEMBERS
 from tipstaff.common.visible_text import visible
-from tipstaff.survey.report import Found, Report, tool_as_json
+from tipstaff.survey.report import Report, SurveyedTool, tool_as_json
 
 Entries: TypeAlias = Mapping[str, Mapping[str, Any]]
 """The tools of a catalogue by name."""
@@ -80,20 +80,22 @@ def text(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
-def explained(before: Mapping[str, Any], now: Found) -> str:
+def explained(before: Mapping[str, Any], now: SurveyedTool) -> str:
     """How a definition differs from the one that was accepted, for people: a diff, line by line.
 
     Hidden characters are made visible, and what does not count for the digest is left out.
     """
-    old, new = (list(_lines(one)) for one in (before.get("definition", {}), now.definition))
+    old, new = (
+        list(_lines(definition)) for definition in (before.get("definition", {}), now.definition)
+    )
     lines = list(difflib.unified_diff(old, new, "accepted", "listed now", n=2, lineterm=""))
     return "\n".join(lines) or "listed now as it was accepted; it was seen to differ in between"
 
 
-def _entry(tool: Found, time: str) -> dict[str, Any]:
+def _entry(tool: SurveyedTool, time: str) -> dict[str, Any]:
     known = tool_as_json(tool)
     del known["name"]
-    attacks = [one["key"] for one in known["attacks"]]
+    attacks = [attack["key"] for attack in known["attacks"]]
     return {**known, "attacks": attacks, "accepted": time, "definition": tool.definition}
 
 

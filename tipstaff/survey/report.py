@@ -21,7 +21,7 @@ from tipstaff.survey.poisoning.signs import signs
 _RISKS, _CATEGORIES = tuple(Risk), tuple(Category)
 
 
-class Found(Struct, frozen=True):
+class SurveyedTool(Struct, frozen=True):
     """One tool. `digest` is that of its definition (`pdp.api.definition`).
 
     A warning sign raises the risk of `classification`.
@@ -46,7 +46,7 @@ class Report(Struct, frozen=True):
     server: str
     source: str
     listing: Listing
-    tools: tuple[Found, ...]
+    tools: tuple[SurveyedTool, ...]
 
     @property
     def worst(self) -> Risk:
@@ -55,16 +55,18 @@ class Report(Struct, frozen=True):
         return max(risks, key=_RISKS.index, default=Risk.LOW)
 
     @property
-    def warnings(self) -> tuple[tuple[Found, Sign], ...]:
+    def warnings(self) -> tuple[tuple[SurveyedTool, Sign], ...]:
         """Every sign that speaks against a tool, the worst tool first."""
         return tuple((tool, sign) for tool in worst_first(self.tools) for sign in tool.warnings)
 
     def counts(self) -> dict[Category, Counter[Risk]]:
         """How many tools of each category have which risk, the most dangerous category first."""
-        found: dict[Category, Counter[Risk]] = {one: Counter() for one in reversed(Category)}
+        counts: dict[Category, Counter[Risk]] = {
+            category: Counter() for category in reversed(Category)
+        }
         for tool in self.tools:
-            found[tool.classification.category][tool.classification.risk] += 1
-        return found
+            counts[tool.classification.category][tool.classification.risk] += 1
+        return counts
 
 
 def report(
@@ -77,46 +79,50 @@ def report(
     names = [str(tool["name"]) for tool in listing.tools]
     elsewhere = {name for tools in (others or {}).values() for name in tools}
     alike = lookalikes({**(others or {}), server: names}).get(server, {})
-    found = classify_all(listing.tools)
+    classifications = classify_all(listing.tools)
 
-    def looked_at(name: str, tool: Definition, kind: Classification) -> Found:
-        told = (*signs(tool, names, elsewhere), *([alike[name]] if name in alike else []))
+    def looked_at(name: str, tool: Definition, kind: Classification) -> SurveyedTool:
+        tool_signs = (*signs(tool, names, elsewhere), *([alike[name]] if name in alike else []))
         attacks = attacks_on(name, server, tool, kind)
-        return Found(name, tool, digest(tool), raised(kind, told), attacks, told)
+        return SurveyedTool(name, tool, digest(tool), raised(kind, tool_signs), attacks, tool_signs)
 
-    tools = tuple(map(looked_at, names, listing.tools, found))
+    tools = tuple(map(looked_at, names, listing.tools, classifications))
     return Report(server, source, listing, tools)
 
 
-def worst_first(tools: Iterable[Found]) -> list[Found]:
+def worst_first(tools: Iterable[SurveyedTool]) -> list[SurveyedTool]:
     """Those with warning signs, then by risk, then by category, then as the server lists them."""
     return sorted(tools, key=_danger, reverse=True)
 
 
-def _danger(tool: Found) -> tuple[bool, int, int]:
-    found = tool.classification
-    return bool(tool.warnings), _RISKS.index(found.risk), _CATEGORIES.index(found.category)
+def _danger(tool: SurveyedTool) -> tuple[bool, int, int]:
+    classification = tool.classification
+    return (
+        bool(tool.warnings),
+        _RISKS.index(classification.risk),
+        _CATEGORIES.index(classification.category),
+    )
 
 
-def as_json(one: Report) -> dict[str, Any]:
+def as_json(server_report: Report) -> dict[str, Any]:
     """The report as plain data, the worst tool first, definitions left out."""
-    listing = one.listing
+    listing = server_report.listing
     return {
-        "server": one.server,
-        "source": one.source,
+        "server": server_report.server,
+        "source": server_report.source,
         "server_info": listing.server_info,
         "protocol": {"era": listing.era, "version": listing.version},
-        "worst_risk": one.worst.value,
-        "tools": [tool_as_json(tool) for tool in worst_first(one.tools)],
+        "worst_risk": server_report.worst.value,
+        "tools": [tool_as_json(tool) for tool in worst_first(server_report.tools)],
     }
 
 
-def tool_as_json(tool: Found) -> dict[str, Any]:
+def tool_as_json(tool: SurveyedTool) -> dict[str, Any]:
     """One tool as plain data, its definition left out."""
-    found: dict[str, Any] = msgspec.to_builtins(tool.classification)
+    classification: dict[str, Any] = msgspec.to_builtins(tool.classification)
     return {
         "name": tool.name,
-        **found,
+        **classification,
         "attacks": msgspec.to_builtins(tool.attacks),
         "signs": msgspec.to_builtins(tool.signs),
         "digest": tool.digest,

@@ -48,7 +48,7 @@ class Scan(Struct, frozen=True):
     def is_complete(self) -> bool:
         """Whether every server was looked at that agents use without Tipstaff."""
         return not self.failed and all(
-            one.reason in {BEHIND_TIPSTAFF, SWITCHED_OFF} for one in self.skipped
+            missed.reason in {BEHIND_TIPSTAFF, SWITCHED_OFF} for missed in self.skipped
         )
 
 
@@ -56,11 +56,14 @@ def scan_as_json(scan: Scan) -> dict[str, Any]:
     """The scan as plain data. A server that several clients know and that failed is told for each."""
     return {
         "servers": [
-            {**as_json(one), "known": msgspec.to_builtins(scan.known.get(one.server, ()))}
-            for one in scan.reports
+            {
+                **as_json(server_report),
+                "known": msgspec.to_builtins(scan.known.get(server_report.server, ())),
+            }
+            for server_report in scan.reports
         ],
-        "failed": [row for one in scan.failed for row in _rows(one, "error")],
-        "skipped": [row for one in scan.skipped for row in _rows(one, "reason")],
+        "failed": [row for missed in scan.failed for row in _rows(missed, "error")],
+        "skipped": [row for missed in scan.skipped for row in _rows(missed, "reason")],
     }
 
 

@@ -22,7 +22,7 @@ from tipstaff.common.did_you_mean import nearest
 from tipstaff.common.visible_text import visible
 from tipstaff.survey import pins
 from tipstaff.survey.pins import Difference
-from tipstaff.survey.report import Found, Report, report
+from tipstaff.survey.report import Report, SurveyedTool, report
 from tipstaff.survey.showing import wording
 
 
@@ -61,7 +61,9 @@ def command(arguments: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def _agreed(chosen: Sequence[Found], arguments: argparse.Namespace) -> Iterator[Found]:
+def _agreed(
+    chosen: Sequence[SurveyedTool], arguments: argparse.Namespace
+) -> Iterator[SurveyedTool]:
     """The tools that the person accepts: those without signs together, the others one by one."""
     plain = [tool for tool in chosen if not tool.warnings]
     warned = [tool for tool in chosen if tool.warnings]
@@ -72,7 +74,9 @@ def _agreed(chosen: Sequence[Found], arguments: argparse.Namespace) -> Iterator[
             yield tool
 
 
-def _tell_left(left: Sequence[Found], arguments: argparse.Namespace, *, is_all: bool) -> None:
+def _tell_left(
+    left: Sequence[SurveyedTool], arguments: argparse.Namespace, *, is_all: bool
+) -> None:
     """What was not accepted, and why, where the person did not say so."""
     for tool in left if arguments.yes else ():
         console.err.print(_why_left(tool), markup=False)
@@ -80,7 +84,7 @@ def _tell_left(left: Sequence[Found], arguments: argparse.Namespace, *, is_all: 
         console.err.print("nothing was written")
 
 
-def _why_left(tool: Found) -> str:
+def _why_left(tool: SurveyedTool) -> str:
     kinds = ", ".join(dict.fromkeys(sign.kind.replace("_", " ") for sign in tool.warnings))
     return (
         f"{visible(tool.name)} was not accepted: its definition has warning signs ({kinds}), and --yes is "
@@ -93,7 +97,7 @@ def _chosen(
     accepted: Mapping[str, Any],
     now: Report,
     arguments: argparse.Namespace,
-) -> list[Found]:
+) -> list[SurveyedTool]:
     """The tools that are named, or all that have changed; raises `ConfigError`."""
     listed = {tool.name: tool for tool in now.tools}
     if arguments.all:
@@ -107,7 +111,7 @@ def _chosen(
     return [listed[name] for name in dict.fromkeys(arguments.tools)]
 
 
-def _show(before: Mapping[str, Any], tool: Found) -> None:
+def _show(before: Mapping[str, Any], tool: SurveyedTool) -> None:
     """What would be accepted: the change, what the tool is found to be, and what speaks against it."""
     classification = tool.classification
     console.out.print(Text(visible(tool.name), "bold"))
@@ -124,7 +128,7 @@ def _show(before: Mapping[str, Any], tool: Found) -> None:
         console.tell("warning", wording.warning(sign), "bold red")
 
 
-def _is_confirmed(chosen: Sequence[Found]) -> bool:
+def _is_confirmed(chosen: Sequence[SurveyedTool]) -> bool:
     if not sys.stdin.isatty():
         has_signs = any(tool.warnings for tool in chosen)
         yes = "--yes --despite-signs" if has_signs else "--yes"

@@ -31,7 +31,7 @@ from tipstaff.survey import pins
 from tipstaff.survey.classify import attacks
 from tipstaff.survey.pins import Difference
 from tipstaff.survey.poisoning.poisoned import hiding
-from tipstaff.survey.report import Found, Report, as_json, report
+from tipstaff.survey.report import Report, SurveyedTool, as_json, report
 from tipstaff.survey.showing import table, wording
 from tipstaff.survey.starter import merge, rule_tests
 from tipstaff.survey.starter import rules as starter
@@ -146,7 +146,7 @@ def _plan(
     return _Plan(files, read, difference, merged, old.text, accepted, tests.text)
 
 
-def _surveyed(tools: Iterable[Found]) -> Iterator[Surveyed]:
+def _surveyed(tools: Iterable[SurveyedTool]) -> Iterator[Surveyed]:
     """What every tool is open to need not stand beside each rule."""
     everywhere = {attack.key for attack in attacks.load() if attack.is_universal}
     for tool in tools:
@@ -240,7 +240,7 @@ def _tell_difference(survey_report: Report, plan: _Plan, merged: Merged, *, verb
     console.print_diff(merge.diff(plan.before, merged.text))
 
 
-def _tell_signs(tool: Found) -> None:
+def _tell_signs(tool: SurveyedTool) -> None:
     for sign in tool.warnings:
         console.tell("warning", wording.warning(sign), "bold red")
 

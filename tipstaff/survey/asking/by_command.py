@@ -59,10 +59,10 @@ def _check_program(server: Server, environment: Mapping[str, str]) -> None:
     if shutil.which(program, path=environment.get("PATH", os.defpath)):
         return
     if os.sep in program and Path(program).exists():
-        found, advice = "that cannot be run", "Is it the right file, and executable?"
+        outcome, advice = "that cannot be run", "Is it the right file, and executable?"
     else:
-        found, advice = "there is no such program", "Is it installed, and on the PATH?"
-    raise IntrospectionError(_tried(server), found, advice)
+        outcome, advice = "there is no such program", "Is it installed, and on the PATH?"
+    raise IntrospectionError(_tried(server), outcome, advice)
 
 
 async def _attempt(
@@ -75,16 +75,18 @@ async def _attempt(
         except Exception as error:  # noqa: BLE001 - whatever it is, no list has come
             problem = failures.leaf(error)
             code = await process.own_exit()
-    found, advice = _complaint(problem, process, code, seconds)
+    outcome, advice = _complaint(problem, process, code, seconds)
     secrets = failures.secrets_of(server)
-    said = [
+    last_output = [
         line
         for text in (process.noise, process.errors)
         for line in failures.last_lines(failures.masked(text, secrets))
     ]
     has_ended_early = code is not None and not answers
     kind = _EndedEarlyError if has_ended_early else IntrospectionError
-    raise kind(_tried(server), failures.plain(failures.masked(found, secrets)), advice, said)
+    raise kind(
+        _tried(server), failures.plain(failures.masked(outcome, secrets)), advice, last_output
+    )
 
 
 def _complaint(

@@ -46,11 +46,11 @@ async def ask(server: Server, seconds: float) -> Listing:
         try:
             return await visit(transport, answers, seconds, "auto")
         except Exception as error:  # noqa: BLE001 - whatever it is, no list has come
-            found, advice = _complaint(failures.leaf(error), server, seconds, watch)
+            outcome, advice = _complaint(failures.leaf(error), server, seconds, watch)
             if watch.reply and await old_transport.is_old(client, server.url, watch.reply.status):
-                found, advice = old_transport.complaint_about(server.name, _shown_url(server))
-    found = failures.plain(failures.masked(found, failures.secrets_of(server)))
-    raise IntrospectionError(_tried(server), found, advice)
+                outcome, advice = old_transport.complaint_about(server.name, _shown_url(server))
+    outcome = failures.plain(failures.masked(outcome, failures.secrets_of(server)))
+    raise IntrospectionError(_tried(server), outcome, advice)
 
 
 def _client(server: Server, seconds: float, watch: _Watch) -> httpx2.AsyncClient:
@@ -144,9 +144,9 @@ def _complaint(error: BaseException, server: Server, seconds: float, watch: _Wat
         return failures.of_connection(error, was_made=not isinstance(error, httpx2.ConnectError))
     if watch.reply is None or isinstance(error, ListingError | TimeoutError):
         return complaint_about(error, seconds)
-    told = failures.of_reply(watch.reply, has_credentials=bool(server.credentials))
-    if told is None:
+    explanation = failures.of_reply(watch.reply, has_credentials=bool(server.credentials))
+    if explanation is None:
         return complaint_about(error, seconds)
-    found, advice = told
+    outcome, advice = explanation
     reason = spoken(error) or watch.reply.text
-    return (f"{found}: {reason}" if reason else found), advice
+    return (f"{outcome}: {reason}" if reason else outcome), advice

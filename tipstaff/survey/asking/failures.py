@@ -58,25 +58,25 @@ def of_reply(reply: Reply, *, has_credentials: bool) -> Complaint | None:
             return None
         kind = reply.content_type or "something without a type"
         return f"it answered with {kind}, which is not MCP", _IS_IT_MCP
-    found = f"it answered {status} {_phrase(status)}".rstrip()
+    outcome = f"it answered {status} {_phrase(status)}".rstrip()
     if 300 <= status < 400:
-        found += f" to {reply.location}, which was not followed" if reply.location else ""
-        return found, "If the server is there, give that URL."
+        outcome += f" to {reply.location}, which was not followed" if reply.location else ""
+        return outcome, "If the server is there, give that URL."
     if status in {401, 403}:
-        return found, _CHECK_PROOF if has_credentials else _GIVE_PROOF
-    return found, _ADVICE.get(status, _IS_IT_MCP if status < 500 else "Its own log says why.")
+        return outcome, _CHECK_PROOF if has_credentials else _GIVE_PROOF
+    return outcome, _ADVICE.get(status, _IS_IT_MCP if status < 500 else "Its own log says why.")
 
 
 def of_connection(error: BaseException, *, was_made: bool) -> Complaint:
     """Why no connection was made, or what it means that one broke."""
     causes = list(_causes(error))
-    if any(isinstance(one, ssl.SSLCertVerificationError) for one in causes):
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return "its certificate is not trusted", "Name its authority's file in SSL_CERT_FILE."
-    if any(isinstance(one, ssl.SSLError) for one in causes):
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return "it does not speak TLS", "Does the URL begin with http:// rather than https://?"
-    if any(isinstance(one, socket.gaierror) for one in causes):
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
         return "its host name is not known", "Is the host in the URL spelled right?"
-    if any(isinstance(one, ConnectionRefusedError) for one in causes):
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return "the connection was refused", _IS_IT_THERE
     if was_made:
         return "it closed the connection without an answer", _IS_IT_HTTP
@@ -94,8 +94,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):
-            for one in error.exceptions:
-                yield from _causes(one)
+            for inner in error.exceptions:
+                yield from _causes(inner)
         error = error.__cause__ or error.__context__
 
 
@@ -108,7 +108,8 @@ def _phrase(status: int) -> str:
 def plain(text: str) -> str:
     """A stranger's text as a part of a sentence: one line of bounded length that moves no cursor."""
     line = "".join(
-        one if one.isprintable() else " " for one in _ESCAPE.sub("", text[: 8 * _LONGEST_LINE])
+        character if character.isprintable() else " "
+        for character in _ESCAPE.sub("", text[: 8 * _LONGEST_LINE])
     )
     line = " ".join(line.split()).rstrip(".")
     return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
@@ -123,15 +124,19 @@ def last_lines(text: str, most: int = 10) -> tuple[str, ...]:
 def secrets_of(server: Server) -> tuple[str, ...]:
     """What must not be shown: `server` has its references resolved, so it holds them."""
     sent = [server.bearer, *server.headers.values()]
-    given = [one for one in server.environment.values() if len(one) >= _SHORTEST_SECRET]
-    whole = {one for one in (*sent, *given) if one}
+    from_environment = [
+        value for value in server.environment.values() if len(value) >= _SHORTEST_SECRET
+    ]
+    whole = {secret for secret in (*sent, *from_environment) if secret}
     # A key of several lines comes back line by line, or with its line ends written as \n.
-    parts = {line for one in whole for line in one.splitlines() if len(line) >= _SHORTEST_SECRET}
-    return tuple(sorted(whole | parts | {json.dumps(one)[1:-1] for one in whole}, key=len))
+    parts = {
+        line for secret in whole for line in secret.splitlines() if len(line) >= _SHORTEST_SECRET
+    }
+    return tuple(sorted(whole | parts | {json.dumps(secret)[1:-1] for secret in whole}, key=len))
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
     """`text` without `secrets`, the longest first, since one may hold another."""
-    for one in sorted(secrets, key=len, reverse=True):
-        text = text.replace(one, "***")
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
     return text

@@ -67,20 +67,20 @@ async def follow(ask: Ask) -> tuple[dict[str, Any], ...]:
 def checked(tools: Iterable[Any]) -> tuple[dict[str, Any], ...]:
     """`tools`, if each is an object with a name of its own; raises `ListingError`, naming the place."""
     places: dict[str, int] = {}
-    found: list[dict[str, Any]] = []
+    valid: list[dict[str, Any]] = []
     for place, tool in enumerate(tools):
         if not isinstance(tool, dict):
             raise ListingError(f"tools[{place}] is {_kind(tool)}, not an object")
         name = tool.get("name")
         if not isinstance(name, str) or not name.strip():
-            said = "no name" if "name" not in tool else f"no proper name: {_short(name)}"
-            raise ListingError(f"tools[{place}] has {said}")
+            fault = "no name" if "name" not in tool else f"no proper name: {_short(name)}"
+            raise ListingError(f"tools[{place}] has {fault}")
         if name in places:
             raise ListingError(f"tools[{places[name]}] and tools[{place}] are both {_short(name)}")
         places[name] = place
         _check_json(tool, f"tools[{place}] ({_short(name)})")
-        found.append(tool)
-    return tuple(found)
+        valid.append(tool)
+    return tuple(valid)
 
 
 def described(begun: Mapping[str, Any], version: str, tools: tuple[dict[str, Any], ...]) -> Listing:
@@ -132,8 +132,8 @@ def _version(begun: Mapping[str, Any]) -> str:
 def _tools_of(page: Mapping[str, Any]) -> list[Any]:
     tools = page.get("tools")
     if not isinstance(tools, list):
-        said = f"tools is {_kind(tools)}, not a list" if "tools" in page else "there are no tools"
-        raise ListingError(f"{said} in the answer")
+        fault = f"tools is {_kind(tools)}, not a list" if "tools" in page else "there are no tools"
+        raise ListingError(f"{fault} in the answer")
     return tools
 
 

@@ -67,12 +67,12 @@ async def visit(
     A server that leaves the question of the era unanswered is asked to begin the old way after 10 s,
     which is the SDK's choice. Raises `TimeoutError`, `ListingError`, and what the SDK and the transport raise, in groups.
     """
-    found: Listing | None = None
-    asked = _Asked()
+    listing: Listing | None = None
+    questions = _Questions()
     with anyio.move_on_after(seconds):
         try:
             async with Client(
-                _overheard(transport, answers, asked),
+                _overheard(transport, answers, questions),
                 mode=mode,
                 client_info=Implementation(name="tipstaff", version=metadata.version("tipstaff")),
                 cache=None,
@@ -80,17 +80,17 @@ async def visit(
                 sampling_callback=no_sampling,
                 elicitation_callback=no_elicitation,
             ) as client:
-                found = await _listing(client, answers)
+                listing = await _listing(client, answers)
         except Exception as problem:
-            if found is None:  # else it has told all, and only the leave-taking went wrong
-                if asked.is_too_much:
+            if listing is None:  # else it has told all, and only the leave-taking went wrong
+                if questions.is_too_much:
                     raise ListingError(
                         f"it asks its client more than {MOST_ASKED} things"
                     ) from problem
                 raise
-    if found is None:
+    if listing is None:
         raise TimeoutError
-    return found
+    return listing
 
 
 async def _listing(client: Client, answers: list[dict[str, Any]]) -> Listing:
@@ -113,7 +113,7 @@ async def _page(
     return answers[-1]
 
 
-class _Asked:
+class _Questions:
     """How much a server has asked of its client."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class _Asked:
 
 @contextlib.asynccontextmanager
 async def _overheard(
-    transport: Transport, answers: list[dict[str, Any]], asked: _Asked
+    transport: Transport, answers: list[dict[str, Any]], questions: _Questions
 ) -> AsyncIterator[tuple[Reading, Any]]:
     """The transport: what the server answers is taken down, and what it asks is counted."""
     async with transport as (read, write):
@@ -137,8 +137,8 @@ async def _overheard(
             if isinstance(message, JSONRPCResponse):
                 answers.append(message.result)
             elif isinstance(message, JSONRPCRequest):
-                asked.count += 1
-                if asked.is_too_much:
+                questions.count += 1
+                if questions.is_too_much:
                     raise anyio.EndOfStream
             return heard
 

@@ -59,16 +59,16 @@ class Applies(Struct, frozen=True, forbid_unknown_fields=True):
     not_words: tuple[str, ...] = ()
     """Of which none is."""
 
-    def holds(self, tool: str, found: Classification) -> bool:
+    def holds(self, tool: str, classification: Classification) -> bool:
         """Whether it applies to a tool that is found to be so."""
-        marks, words = set(found.marks), set(split_name(tool))
+        marks, words = set(classification.marks), set(split_name(tool))
         risks = tuple(Risk)
         return (
-            (not self.categories or found.category in self.categories)
+            (not self.categories or classification.category in self.categories)
             and marks.issuperset(self.all_marks)
             and (not self.any_marks or not marks.isdisjoint(self.any_marks))
             and marks.isdisjoint(self.not_marks)
-            and risks.index(found.risk) >= risks.index(self.min_risk)
+            and risks.index(classification.risk) >= risks.index(self.min_risk)
             and (not self.words or not words.isdisjoint(self.words))
             and words.isdisjoint(self.not_words)
         )
@@ -121,7 +121,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def load() -> tuple[Attack, ...]:
     """The catalogue that ships with Tipstaff, the heaviest first."""
-    return tuple(sorted(_file().attack, key=lambda one: -one.weight))
+    return tuple(sorted(_file().attack, key=lambda attack: -attack.weight))
 
 
 def parse(text: str) -> tuple[Attack, ...]:
@@ -130,31 +130,33 @@ def parse(text: str) -> tuple[Attack, ...]:
 
 
 def attacks_on(
-    tool: str, server: str, definition: Definition, found: Classification
+    tool: str, server: str, definition: Definition, classification: Classification
 ) -> tuple[Applied, ...]:
     """The attacks that `tool` of `server` is open to, the most relevant first, at most `MOST`."""
-    hits = [attack for attack in load() if attack.applies.holds(tool, found)][:MOST]
-    return tuple(_apply(attack, tool, server, definition, found) for attack in hits)
+    hits = [attack for attack in load() if attack.applies.holds(tool, classification)][:MOST]
+    return tuple(_apply(attack, tool, server, definition, classification) for attack in hits)
 
 
-def argument(definition: Definition, found: Classification, marks: Collection[Mark]) -> str | None:
+def argument(
+    definition: Definition, classification: Classification, marks: Collection[Mark]
+) -> str | None:
     """The first of the arguments that the marks are about; nothing where the tool declares none."""
     schema = definition.get("inputSchema")
-    return next(iter(chosen_names(schema, _chosen(schema, found, marks))), None)
+    return next(iter(chosen_names(schema, _chosen(schema, classification, marks))), None)
 
 
-def _chosen(schema: Any, found: Classification, marks: Collection[Mark]) -> Chosen:
+def _chosen(schema: Any, classification: Classification, marks: Collection[Mark]) -> Chosen:
     """Whether an argument is one that the marks are about: by the evidence, or by what it is called.
 
     Where none is, the first argument stands for it.
     """
-    own = [mark for mark in marks if mark in found.marks]
+    own = [mark for mark in marks if mark in classification.marks]
     quoted = {
         name
         for mark in own
-        for one in found.evidence
-        if one.says.startswith(f"{mark.value}:")
-        for name in one.words.split(", ")
+        for evidence in classification.evidence
+        if evidence.says.startswith(f"{mark.value}:")
+        for name in evidence.words.split(", ")
     }
     called = [lexicon().argument_names[kind] for mark in own for kind in _ARGUMENTS.get(mark, ())]
     ends = {end for mark in own for end in _ENDS.get(mark, ())}
@@ -164,7 +166,7 @@ def _chosen(schema: Any, found: Classification, marks: Collection[Mark]) -> Chos
         spellings = (name.lower(), "_".join(words))
         return (
             name in quoted
-            or any(one.fullmatch(spelling) for one in called for spelling in spellings)
+            or any(pattern.fullmatch(spelling) for pattern in called for spelling in spellings)
             or (len(words) == 1 and words[0] in ends)
         )
 
@@ -175,13 +177,13 @@ def _chosen(schema: Any, found: Classification, marks: Collection[Mark]) -> Chos
 
 
 def _apply(
-    attack: Attack, tool: str, server: str, definition: Definition, found: Classification
+    attack: Attack, tool: str, server: str, definition: Definition, classification: Classification
 ) -> Applied:
     words = {"tool": tool, "server": server, "argument": "", "held": ""}
     stops = attack.stops
     if attack.argument_marks:
         schema = definition.get("inputSchema")
-        chosen = _chosen(schema, found, attack.argument_marks)
+        chosen = _chosen(schema, classification, attack.argument_marks)
         words["argument"] = next(iter(chosen_names(schema, chosen)), "")
         held = constraint(schema, chosen, attack.value, lambda name: _quoted(name, "argument"))
         if held is None and "{held}" in stops:
@@ -192,7 +194,9 @@ def _apply(
         name=attack.name,
         looks_like=_sentence(attack.looks_like, words),
         stops="".join(_stops(stops, words)),
-        references=tuple(f"{one} {_file().references[one]}" for one in attack.references),
+        references=tuple(
+            f"{reference} {_file().references[reference]}" for reference in attack.references
+        ),
     )
 
 
@@ -208,8 +212,10 @@ def _stops(template: str, words: dict[str, str]) -> Iterator[str]:
     for rule in _RULE.finditer(template):
         yield _sentence(template[last : rule.start()], words)
         yield _PLACEHOLDER.sub(
-            lambda found: (
-                words["held"] if found[1] == "held" else _quoted(words[found[1]], found[1])
+            lambda placeholder: (
+                words["held"]
+                if placeholder[1] == "held"
+                else _quoted(words[placeholder[1]], placeholder[1])
             ),
             rule[0],
         )
@@ -218,7 +224,7 @@ def _stops(template: str, words: dict[str, str]) -> Iterator[str]:
 
 
 def _sentence(template: str, words: dict[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda found: _shown(words[found[1]]), template)
+    return _PLACEHOLDER.sub(lambda placeholder: _shown(words[placeholder[1]]), template)
 
 
 def _shown(name: str) -> str:

@@ -14,17 +14,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from tipstaff.survey.classify.features import Context, Reading, context, read_twice
+from tipstaff.survey.classify.features import Context, Features, context, read_twice
 from tipstaff.survey.classify.lexicon import Lexicon, Rule, lexicon
 from tipstaff.survey.classify.rationale import rationale
-from tipstaff.survey.classify.verbs import Deed
+from tipstaff.survey.classify.verbs import VerbUse
 from tipstaff.survey.model import Category, Classification, Definition, Evidence, Mark, Risk
 
 _ORDER, _RISKS = tuple(Category), tuple(Risk)
 # The worse of two categories is taken when its weight is at least this share of the other's.
 _CLOSE = 0.8
 _TEXT, _CLAIM = 6.0, 2.0
-# A deed this faint supports a category, but is not what a rule means by its verbs.
+# A verb_use this faint supports a category, but is not what a rule means by its verbs.
 _FAINT = 1.0
 # The weight that makes sure by itself, and what a missing description leaves of that.
 _ENOUGH, _UNDESCRIBED = 6.0, 0.8
@@ -48,7 +48,7 @@ class _Finding(Struct, frozen=True):
     risk: Risk
     why: str
     """The reason of the risk."""
-    reading: Reading
+    reading: Features
     scores: Mapping[Category, float]
     votes: Sequence[_Vote]
     marks: Mapping[Mark, Evidence]
@@ -82,7 +82,7 @@ def _classify(definition: Definition, siblings: Context, words: Lexicon) -> Clas
     )
 
 
-def _find(reading: Reading, claims: Mapping[str, Any], words: Lexicon) -> _Finding:
+def _find(reading: Features, claims: Mapping[str, Any], words: Lexicon) -> _Finding:
     heard = _Heard(reading)
     votes = sorted(_votes(reading, heard, claims, words), key=lambda vote: -vote.weight)
     scores = _scores(votes)
@@ -101,33 +101,35 @@ def _by_risk(finding: _Finding) -> int:
 
 
 def _votes(
-    reading: Reading, heard: _Heard, claims: Mapping[str, Any], words: Lexicon
+    reading: Features, heard: _Heard, claims: Mapping[str, Any], words: Lexicon
 ) -> Iterator[_Vote]:
-    for deed in reading.deeds:
-        said = Evidence(deed.field, deed.words, f"{deed.category}: {deed.verb}")
-        is_choice = deed.field == "schema" or "routes" in reading.shape
-        yield _Vote(deed.category, deed.weight, said, is_choice)
+    for verb_use in reading.verb_uses:
+        evidence = Evidence(verb_use.field, verb_use.words, f"{verb_use.category}: {verb_use.verb}")
+        is_choice = verb_use.field == "schema" or "routes" in reading.shape
+        yield _Vote(verb_use.category, verb_use.weight, evidence, is_choice)
     if "text" in reading.shape:
-        said = Evidence("name", " ".join(reading.name), f"{Category.READ}: a text about something")
-        yield _Vote(Category.READ, _TEXT, said)
+        evidence = Evidence(
+            "name", " ".join(reading.name), f"{Category.READ}: a text about something"
+        )
+        yield _Vote(Category.READ, _TEXT, evidence)
     if claims.get("readOnlyHint") is True:
-        said = Evidence("annotations", "readOnlyHint: true", f"{Category.READ}: claimed")
-        yield _Vote(Category.READ, _CLAIM, said)
-    loudest = max(reading.deeds, key=_weight, default=None)
+        evidence = Evidence("annotations", "readOnlyHint: true", f"{Category.READ}: claimed")
+        yield _Vote(Category.READ, _CLAIM, evidence)
+    loudest = max(reading.verb_uses, key=_weight, default=None)
     spoken = loudest.category if loudest else Category.READ
     for rule in words.rules["category"]:
         quotes = heard.quotes(rule, spoken)
         if quotes is not None:
-            said = Evidence("description", quotes, f"{rule.says}: {rule.why}")
-            yield _Vote(Category(rule.says), rule.weight, said)
+            evidence = Evidence("description", quotes, f"{rule.says}: {rule.why}")
+            yield _Vote(Category(rule.says), rule.weight, evidence)
 
 
-def _weight(deed: Deed) -> float:
-    return deed.weight
+def _weight(verb_use: VerbUse) -> float:
+    return verb_use.weight
 
 
 def _scores(votes: Sequence[_Vote]) -> dict[Category, float]:
-    """How much speaks for each. Of the deeds that an argument chooses among, the worst counts, twice."""
+    """How much speaks for each. Of the verb_uses that an argument chooses among, the worst counts, twice."""
     scores: dict[Category, float] = {}
     choices: dict[Category, float] = {}
     for vote in votes:
@@ -167,13 +169,13 @@ def _raised(category: Category, claims: Mapping[str, Any]) -> Category:
 def _confidence(
     category: Category,
     scores: Mapping[Category, float],
-    reading: Reading,
+    reading: Features,
     support: Sequence[Evidence],
 ) -> float:
     """How much of what is said says so, and whether that is much. A verb of the name alone is not."""
     own, total = scores.get(category, 0.0), sum(scores.values())
     sure = own / total * min(1.0, own / _ENOUGH) if own else _NOTHING_SAID
-    most = _BY_NAME if all(said.field == "name" for said in support) else 1.0
+    most = _BY_NAME if all(evidence.field == "name" for evidence in support) else 1.0
     most = _BY_NAME if "routes" in reading.shape else most
     most = _UNTOLD if "untold" in reading.shape else most
     return round(min(most, sure * (_UNDESCRIBED if "undescribed" in reading.shape else 1)), 2)
@@ -203,9 +205,13 @@ def _risk(
 class _Heard:
     """What a rule may name, each kind of it as a map from its name to the words that say so."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Features) -> None:
         self._maps: tuple[Mapping[str, str], ...] = (
-            {deed.verb: deed.verb for deed in reading.deeds if deed.weight >= _FAINT},
+            {
+                verb_use.verb: verb_use.verb
+                for verb_use in reading.verb_uses
+                if verb_use.weight >= _FAINT
+            },
             reading.things,
             reading.head,
             {**reading.near, **reading.things},
@@ -224,11 +230,11 @@ class _Heard:
         if any(mark in marks for mark in rule.no_marks):
             return None
         quotes: list[str] = []
-        for (wanted, unwanted), heard in zip(rule.looks, self._maps, strict=True):
-            if unwanted and any(name in heard for name in unwanted):
+        for (required, excluded), heard in zip(rule.looks, self._maps, strict=True):
+            if excluded and any(name in heard for name in excluded):
                 return None
-            if wanted:
-                hit = next((heard[name] for name in wanted if name in heard), None)
+            if required:
+                hit = next((heard[name] for name in required if name in heard), None)
                 if hit is None:
                     return None
                 quotes.append(hit)

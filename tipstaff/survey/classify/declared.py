@@ -80,14 +80,16 @@ class Declared:
     def types(self) -> set[str]:
         """The types that it may have; empty when it may have any."""
         own = self.part.get("type", [])
-        listed = {one for one in (own if isinstance(own, list) else [own]) if isinstance(one, str)}
+        listed = {
+            kind for kind in (own if isinstance(own, list) else [own]) if isinstance(kind, str)
+        }
         if listed:
             return listed
         if values := self.values():
             return {type_of(value) for value in values}
         for word in _OF_A_CHOICE:
             forms = self.part.get(word)
-            each = [self._inside(one).types() for one in forms] if isinstance(forms, list) else []
+            each = [self._inside(form).types() for form in forms] if isinstance(forms, list) else []
             if each and (all(each) or word == "allOf"):
                 return set().union(*each)
         return set()
@@ -106,8 +108,8 @@ class Declared:
         yield self.part
         for word in _OF_A_CHOICE:
             listed = self.part.get(word)
-            for one in listed if isinstance(listed, list) else ():
-                yield self._inside(one).part
+            for form in listed if isinstance(listed, list) else ():
+                yield self._inside(form).part
 
     def _resolved(self, part: Any) -> Mapping[str, Any]:
         for _ in range(_DEEPEST):

@@ -13,7 +13,7 @@ from typing import Any
 
 from tipstaff.survey.classify.lexicon import Lexicon
 from tipstaff.survey.classify.schema import choices, properties
-from tipstaff.survey.classify.verbs import CHOICE, Deed
+from tipstaff.survey.classify.verbs import CHOICE, VerbUse
 from tipstaff.survey.classify.words import sentences, split_name, words
 from tipstaff.survey.model import Category, Definition
 
@@ -47,10 +47,10 @@ _ON_USE = re.compile(
 )
 
 
-def of_choices(definition: Definition, name: Sequence[str], lexicon: Lexicon) -> Iterator[Deed]:
-    """The deeds that an argument chooses among: `action: create | update | delete`.
+def of_choices(definition: Definition, name: Sequence[str], lexicon: Lexicon) -> Iterator[VerbUse]:
+    """The verb_uses that an argument chooses among: `action: create | update | delete`.
 
-    A tool that only asks about a deed (`check_permission`) offers none.
+    A tool that only asks about a verb_use (`check_permission`) offers none.
     """
     if any(word in lexicon.asking for word in name):
         return
@@ -58,7 +58,9 @@ def of_choices(definition: Definition, name: Sequence[str], lexicon: Lexicon) ->
         kinds = lexicon.argument(argument.lower())
         if "action" not in kinds:
             continue
-        offered = choices(about) or (_told(about, definition) if "chooser" in kinds else ())
+        offered = choices(about) or (
+            _listed_choices(about, definition) if "chooser" in kinds else ()
+        )
         if _is_of_one_operation(argument, offered, lexicon):
             continue
         if name and lexicon.category_of.get(name[0]) is Category.READ:
@@ -67,7 +69,7 @@ def of_choices(definition: Definition, name: Sequence[str], lexicon: Lexicon) ->
             verb = _verb_of(choice, lexicon)
             if verb:
                 category = lexicon.category_of[verb]
-                yield Deed(verb, category, CHOICE, "schema", f"{argument}: {choice}"[:160])
+                yield VerbUse(verb, category, CHOICE, "schema", f"{argument}: {choice}"[:160])
 
 
 def _is_of_one_operation(argument: str, offered: Sequence[str], lexicon: Lexicon) -> bool:
@@ -116,12 +118,12 @@ def chooser(definition: Definition, lexicon: Lexicon) -> str:
 
 def of_router(
     definition: Definition, name: Sequence[str], lexicon: Lexicon
-) -> tuple[Deed, ...] | None:
+) -> tuple[VerbUse, ...] | None:
     """What a router of commands offers, by its text or else its name; `None` where that is not told.
 
     A verb that may mean anything (`manage`) tells nothing, unless worse stands beside it.
     """
-    found: list[Deed] = []
+    offered: list[VerbUse] = []
     is_vague = False
     for sentence in _own_sentences(definition, lexicon):
         for clause in _CLAUSE_END.split(sentence):
@@ -131,13 +133,13 @@ def of_router(
                     is_vague = True
                     continue
                 category = lexicon.category_of[verb]
-                found.append(Deed(verb, category, CHOICE, "description", sentence[:160]))
+                offered.append(VerbUse(verb, category, CHOICE, "description", sentence[:160]))
     if is_vague:
-        found = [deed for deed in found if deed.category in _WORSE]
-    elif not found and len(name) > 1 and lexicon.is_clear_verb(name[0]):
+        offered = [verb_use for verb_use in offered if verb_use.category in _WORSE]
+    elif not offered and len(name) > 1 and lexicon.is_clear_verb(name[0]):
         category = lexicon.category_of[name[0]]
-        found.append(Deed(name[0], category, CHOICE, "name", " ".join(name)))
-    return tuple(found) or None
+        offered.append(VerbUse(name[0], category, CHOICE, "name", " ".join(name)))
+    return tuple(offered) or None
 
 
 def _own_sentences(definition: Definition, lexicon: Lexicon) -> Iterator[str]:
@@ -164,7 +166,7 @@ def _verbs(spoken: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
         before = word
 
 
-def _told(about: Mapping[str, Any], definition: Definition) -> tuple[str, ...]:
+def _listed_choices(about: Mapping[str, Any], definition: Definition) -> tuple[str, ...]:
     """What the text lists as choices, where the schema does not; two at least."""
     own, text = _text(about)[:_LONGEST_TEXT], _text(definition)[:_LONGEST_TEXT]
     listed = [*_QUOTED.findall(own), *_rows(own), *_LISTED.findall(own)]

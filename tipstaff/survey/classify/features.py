@@ -1,4 +1,4 @@
-"""What stands in a definition: deeds, things, arguments, phrases, and what the server is about. Pure."""
+"""What stands in a definition: verb_uses, things, arguments, phrases, and what the server is about. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from tipstaff.survey.classify import dispatch
-from tipstaff.survey.classify import verbs as deeds
+from tipstaff.survey.classify import dispatch, verbs
 from tipstaff.survey.classify.lexicon import Lexicon
 from tipstaff.survey.classify.schema import properties
-from tipstaff.survey.classify.verbs import Deed
+from tipstaff.survey.classify.verbs import VerbUse
 from tipstaff.survey.classify.words import sentences, split_name, words
 from tipstaff.survey.model import Definition
 
@@ -59,14 +58,14 @@ class _Phrases(Mapping[str, str]):
         return hash(self._text)
 
 
-class Reading(Struct, frozen=True):
+class Features(Struct, frozen=True):
     """All that was found in one definition, each with the words that say so."""
 
     full: tuple[str, ...]
     """The words of the name."""
     name: tuple[str, ...]
     """The same without a beginning that most of the server's tools share."""
-    deeds: tuple[Deed, ...]
+    verb_uses: tuple[VerbUse, ...]
     things: Mapping[str, str]
     """Classes of things in the name and the title."""
     head: Mapping[str, str]
@@ -94,7 +93,7 @@ class Context(Struct, frozen=True):
 
 def context(definitions: Sequence[Definition], lexicon: Lexicon) -> Context:
     """Beginnings of names that say nothing, and what the server is about."""
-    names = [split_name(_text(one.get("name"))) for one in definitions]
+    names = [split_name(_text(definition.get("name"))) for definition in definitions]
     firsts = [name[0] for name in names if len(name) > 1]
     often = max(_PREFIX_LEAST, _PREFIX_SHARE * len(names))
     prefixes = {
@@ -107,35 +106,35 @@ def context(definitions: Sequence[Definition], lexicon: Lexicon) -> Context:
     spoken = frozenset().union(*plain)
     domain = {
         kind
-        for kind, wanted in lexicon.domains.items()
-        if sum(not wanted.isdisjoint(name) for name in plain) >= enough
-        or len(wanted & spoken) >= _DOMAIN_WORDS
+        for kind, domain_words in lexicon.domains.items()
+        if sum(not domain_words.isdisjoint(name) for name in plain) >= enough
+        or len(domain_words & spoken) >= _DOMAIN_WORDS
     }
     return Context(frozenset(prefixes), frozenset(domain), plain)
 
 
-def read(definition: Definition, around: Context, lexicon: Lexicon) -> Reading:
+def read(definition: Definition, around: Context, lexicon: Lexicon) -> Features:
     """Read one definition among the other tools of its server."""
     return read_twice(definition, around, lexicon)[0]
 
 
 def read_twice(
     definition: Definition, around: Context, lexicon: Lexicon
-) -> tuple[Reading, Reading]:
+) -> tuple[Features, Features]:
     """One definition among the other tools of its server, and alone: the same where they say nothing."""
     full = split_name(_text(definition.get("name")))
     plain = tuple(word for word in full if not _VERSION.fullmatch(word))
     title = _text(definition.get("title"))
     lines = sentences(_text(definition.get("description")))
 
-    def named(name: tuple[str, ...]) -> Reading:
+    def named(name: tuple[str, ...]) -> Features:
         offers = dispatch.of_router(definition, name, lexicon) if router else None
         own = offers or () if router else _deeds(name, title, lines[:1], lexicon)
         spoken = (*own, *choices)
-        return Reading(
+        return Features(
             full=full,
             name=name,
-            deeds=spoken,
+            verb_uses=spoken,
             things=_things((*name, *words(title)), lexicon),
             head=_things(_head(name, lexicon), lexicon),
             near=near,
@@ -165,23 +164,23 @@ def read_twice(
 
 def _deeds(
     name: Sequence[str], title: str, first: Sequence[str], lexicon: Lexicon
-) -> Iterator[Deed]:
-    found = list(deeds.of_name(name, lexicon))
+) -> Iterator[VerbUse]:
+    tool_verbs = list(verbs.of_name(name, lexicon))
     for sentence in first:
-        found += deeds.of_sentence(sentence, "description", lexicon)
-    if not found and title:
-        found += deeds.of_sentence(title, "title", lexicon)
-    yield from found
+        tool_verbs += verbs.of_sentence(sentence, "description", lexicon)
+    if not tool_verbs and title:
+        tool_verbs += verbs.of_sentence(title, "title", lexicon)
+    yield from tool_verbs
 
 
 def _shape(
-    name: Sequence[str], lines: Sequence[str], found: Sequence[Deed], lexicon: Lexicon
+    name: Sequence[str], lines: Sequence[str], tool_verbs: Sequence[VerbUse], lexicon: Lexicon
 ) -> Iterator[str]:
     if name and name[-1] in lexicon.texts:
         yield "text"
     if not lines:
         yield "undescribed"
-    if not found:
+    if not tool_verbs:
         yield "silent"
     opening = (*words(lines[0]), "")[0] if lines else ""
     if any(lexicon.verb(word) in lexicon.empty for word in (*name, opening)):
@@ -209,7 +208,7 @@ def _head(name: Sequence[str], lexicon: Lexicon) -> tuple[str, ...]:
 
 def _things(spoken: Sequence[str], lexicon: Lexicon) -> dict[str, str]:
     """Each class to the thing that is of it; the words of a longer thing are no things themselves."""
-    found: dict[str, str] = {}
+    things: dict[str, str] = {}
     plain = [part for word in spoken for part in word.split("_") if part]
     used: set[int] = set()
     for size in range(lexicon.longest_thing, 0, -1):
@@ -221,20 +220,20 @@ def _things(spoken: Sequence[str], lexicon: Lexicon) -> dict[str, str]:
             if thing:
                 used.update(places)
             for kind in lexicon.classes.get(thing, ()):
-                found.setdefault(kind, thing)
-    return found
+                things.setdefault(kind, thing)
+    return things
 
 
 def _arguments(definition: Definition, router: str, lexicon: Lexicon) -> dict[str, str]:
     """The classes of the arguments. The name of a command of a router is no code of the caller's."""
-    found: dict[str, str] = {}
+    arguments: dict[str, str] = {}
     for name, about in properties(definition.get("inputSchema")):
         if router and name == router:
             continue
         for kind in lexicon.argument(name.lower()):
             if kind != "bulk" or about.get("type", "array") == "array":
-                found.setdefault(kind, name)
-    return found
+                arguments.setdefault(kind, name)
+    return arguments
 
 
 def _text(value: Any) -> str:

@@ -186,20 +186,20 @@ def parse(text: str) -> Lexicon:
 
 
 def _verbs(lists: Mapping[Category, str]) -> dict[str, Category]:
-    found: dict[str, Category] = {}
+    categories: dict[str, Category] = {}
     for category, words in lists.items():
         for word in words.split():
-            if found.setdefault(word, category) is not category:
-                raise ValueError(f"{word} is said to be {found[word]} and {category}")
-    return found
+            if categories.setdefault(word, category) is not category:
+                raise ValueError(f"{word} is said to be {categories[word]} and {category}")
+    return categories
 
 
 def _classes(lists: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    classes: dict[str, tuple[str, ...]] = {}
     for kind, words in lists.items():
         for word in words.split():
-            found[word] = (*found.get(word, ()), kind)
-    return found
+            classes[word] = (*classes.get(word, ()), kind)
+    return classes
 
 
 def _check_risks(rules: Sequence[Rule]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tipstaff.survey.classify.features import Context, Reading
+from tipstaff.survey.classify.features import Context, Features
 from tipstaff.survey.model import Category, Evidence, Risk
 
 _LONGEST_QUOTE = 60
@@ -18,7 +18,7 @@ def rationale(
     risk: Risk,
     why: str,
     support: Sequence[Evidence],
-    reading: Reading,
+    reading: Features,
     around: Context,
 ) -> str:
     """`support` is what speaks for `category`, the loudest first; `why` is the reason of the risk."""
@@ -34,36 +34,36 @@ def _reasons(support: Sequence[Evidence]) -> list[str]:
         spoken.setdefault(evidence.says.partition(": ")[2], []).append(evidence)
     reasons: list[str] = []
     heard: set[str] = set()
-    for said, found in spoken.items():
-        fields = {evidence.field for evidence in found}
-        if " " in said or not fields <= heard:
-            reasons.append(_reason(said, found))
+    for claim, support_of in spoken.items():
+        fields = {evidence.field for evidence in support_of}
+        if " " in claim or not fields <= heard:
+            reasons.append(_reason(claim, support_of))
             heard |= fields
     return reasons[:_MOST_REASONS]
 
 
-def _reason(said: str, found: Sequence[Evidence]) -> str:
-    quote = _short(found[0].words)
-    fields = {evidence.field for evidence in found}
-    if found[0].field == "annotations":
+def _reason(claim: str, support: Sequence[Evidence]) -> str:
+    quote = _short(support[0].words)
+    fields = {evidence.field for evidence in support}
+    if support[0].field == "annotations":
         return f"the server claims {quote}"
-    if found[0].field == "schema":
+    if support[0].field == "schema":
         return f'its arguments offer "{quote}"'
-    if " " in said:
-        return f'{said} ("{quote}")' if quote else said
+    if " " in claim:
+        return f'{claim} ("{quote}")' if quote else claim
     if "name" not in fields:
-        return f'its {found[0].field} says "{said}" in "{quote}"'
+        return f'its {support[0].field} says "{claim}" in "{quote}"'
     others = "".join(f" and its {field}" for field in sorted(fields - {"name"}))
-    return f'its name{others} {"say" if others else "says"} "{said}"'
+    return f'its name{others} {"say" if others else "says"} "{claim}"'
 
 
-def _company(reading: Reading, around: Context) -> str:
+def _company(reading: Features, around: Context) -> str:
     """What the other tools are about, where enough of them share a word with this one."""
-    verbs = {deed.verb for deed in reading.deeds}
+    verbs = {verb_use.verb for verb_use in reading.verb_uses}
     for spoken in (reading.name, reading.full):
         plain = {word.removesuffix("s") for word in spoken if len(word) > _SHORTEST} - verbs
         counts = {word: sum(word in name for name in around.names) - 1 for word in sorted(plain)}
-        word = max(counts, key=lambda one: counts[one], default="")
+        word = max(counts, key=lambda word_of: counts[word_of], default="")
         if word and counts[word] >= _ENOUGH_SIBLINGS:
             return f', beside {counts[word]} other tools about "{word}"'
     return ""

@@ -20,17 +20,17 @@ def properties(schema: Any, depth: int = 0) -> Iterator[tuple[str, Mapping[str, 
     for key in ("items", "additionalProperties"):
         yield from properties(schema.get(key), depth + 1)
     for key in ("anyOf", "oneOf", "allOf"):
-        for one in _list(schema.get(key)):
-            yield from properties(one, depth + 1)
+        for part in _list(schema.get(key)):
+            yield from properties(part, depth + 1)
 
 
 def choices(about: Mapping[str, Any]) -> tuple[str, ...]:
     """The texts that a property may be, where its schema says which."""
-    found = [*_list(about.get("enum")), about.get("const")]
-    for one in (*_list(about.get("anyOf")), *_list(about.get("oneOf"))):
-        if isinstance(one, dict):
-            found += [*_list(one.get("enum")), one.get("const")]
-    return tuple(one for one in found if isinstance(one, str))
+    values = [*_list(about.get("enum")), about.get("const")]
+    for form in (*_list(about.get("anyOf")), *_list(about.get("oneOf"))):
+        if isinstance(form, dict):
+            values += [*_list(form.get("enum")), form.get("const")]
+    return tuple(value for value in values if isinstance(value, str))
 
 
 def _list(value: Any) -> list[Any]:

@@ -30,7 +30,7 @@ _BOILERPLATE = re.compile(
 )
 
 
-class Deed(Struct, frozen=True):
+class VerbUse(Struct, frozen=True):
     """A verb that was found: in its plain form, and in the words around it."""
 
     verb: str
@@ -40,26 +40,26 @@ class Deed(Struct, frozen=True):
     words: str
 
 
-def of_name(name: Sequence[str], lexicon: Lexicon) -> Iterator[Deed]:
-    """The deed that a name means; more than one only where it says `and` or `or`."""
+def of_name(name: Sequence[str], lexicon: Lexicon) -> Iterator[VerbUse]:
+    """The verb_use that a name means; more than one only where it says `and` or `or`."""
     spots = ((at, word, lexicon.verb(word)) for at, word in enumerate(name))
-    found = [spot for spot in spots if spot[2] in lexicon.category_of]
-    if not found:
+    verb_spots = [spot for spot in spots if spot[2] in lexicon.category_of]
+    if not verb_spots:
         return
-    at, word, verb = _chosen(found, len(name) - 1, lexicon)
+    at, word, verb = _chosen(verb_spots, len(name) - 1, lexicon)
     weight = _HEAD if at == 0 else _END if at == len(name) - 1 and word == verb else _MIDDLE
     if verb in lexicon.weak:
         weight = _IF_THING if at else _ALONE_IF_THING if len(name) == 1 else _HEAD_IF_THING
     if at and word != verb:
         weight = min(weight, _IF_THING)
-    yield _deed(verb, weight, "name", " ".join(name), lexicon)
-    for place, _, other in found:
+    yield _verb_use(verb, weight, "name", " ".join(name), lexicon)
+    for place, _, other in verb_spots:
         if place and name[place - 1] in lexicon.joins and other != verb:
-            yield _deed(other, 2 * weight, "name", " ".join(name), lexicon)
+            yield _verb_use(other, 2 * weight, "name", " ".join(name), lexicon)
 
 
-def of_sentence(sentence: str, field: str, lexicon: Lexicon) -> Iterator[Deed]:
-    """The deed that a first sentence begins with, those joined to it, and faintly the others."""
+def of_sentence(sentence: str, field: str, lexicon: Lexicon) -> Iterator[VerbUse]:
+    """The verb_use that a first sentence begins with, those joined to it, and faintly the others."""
     spoken = [word.partition("_")[0] for word in words(sentence)[:_LONGEST_SENTENCE]]
     start = next((at for at in range(len(spoken)) if not _opens(spoken, at, lexicon)), 0)
     if _BOILERPLATE.match(sentence):
@@ -73,24 +73,28 @@ def of_sentence(sentence: str, field: str, lexicon: Lexicon) -> Iterator[Deed]:
         if at == start:
             carried = _carried(verb, spoken[at + 1 : at + 5], lexicon)
             weight = _LEAD_IF_THING if not carried and verb in lexicon.weak else _LEAD
-            yield _deed(carried or verb, weight, field, sentence, lexicon)
+            yield _verb_use(carried or verb, weight, field, sentence, lexicon)
         elif verb not in lexicon.weak:
             weight = _later(at - start, spoken[at - 1], lexicon)
             if weight:
-                yield _deed(verb, weight, field, sentence, lexicon)
+                yield _verb_use(verb, weight, field, sentence, lexicon)
 
 
 _Spot = tuple[int, str, str]
 
 
-def _chosen(found: Sequence[_Spot], end: int, lexicon: Lexicon) -> _Spot:
-    """Which of the verbs in a name is the deed: `list_charges`, `droplet-delete`, `backup_restore`."""
-    clear = [spot for spot in found if spot[2] not in lexicon.weak]
-    last = found[-1] if found[-1][0] == end and found[-1][1] == found[-1][2] else None
-    if found[0][0] == 0:
-        gives_way = found[0][2] in lexicon.mostly_things and clear and clear[-1] is last
-        return clear[-1] if gives_way else found[0]
-    return clear[0] if clear else last or found[0]
+def _chosen(verb_spots: Sequence[_Spot], end: int, lexicon: Lexicon) -> _Spot:
+    """Which of the verbs in a name is the verb_use: `list_charges`, `droplet-delete`, `backup_restore`."""
+    clear = [spot for spot in verb_spots if spot[2] not in lexicon.weak]
+    last = (
+        verb_spots[-1]
+        if verb_spots[-1][0] == end and verb_spots[-1][1] == verb_spots[-1][2]
+        else None
+    )
+    if verb_spots[0][0] == 0:
+        gives_way = verb_spots[0][2] in lexicon.mostly_things and clear and clear[-1] is last
+        return clear[-1] if gives_way else verb_spots[0]
+    return clear[0] if clear else last or verb_spots[0]
 
 
 def _opens(spoken: Sequence[str], at: int, lexicon: Lexicon) -> bool:
@@ -107,7 +111,7 @@ def _carried(verb: str, after: Sequence[str], lexicon: Lexicon) -> str:
     if after[0] not in lexicon.articles and verb not in lexicon.empty:
         return ""
     verbs = map(lexicon.verb, after[1:])
-    return next((one for one in verbs if lexicon.category_of.get(one) is Category.READ), "")
+    return next((verb for verb in verbs if lexicon.category_of.get(verb) is Category.READ), "")
 
 
 def _later(distance: int, before: str, lexicon: Lexicon) -> float:
@@ -119,5 +123,5 @@ def _later(distance: int, before: str, lexicon: Lexicon) -> float:
     return 0 if is_thing or distance > _LATER_WITHIN else _LATER
 
 
-def _deed(verb: str, weight: float, field: str, quote: str, lexicon: Lexicon) -> Deed:
-    return Deed(verb, lexicon.category_of[verb], weight, field, quote[:160])
+def _verb_use(verb: str, weight: float, field: str, quote: str, lexicon: Lexicon) -> VerbUse:
+    return VerbUse(verb, lexicon.category_of[verb], weight, field, quote[:160])

@@ -24,9 +24,9 @@ def split_name(name: str) -> tuple[str, ...]:
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences and list items of a text, without mark-up and examples of code."""
     plain = _CODE.sub(" ", text[:_LONGEST_TEXT])
-    plain = _ABBREVIATION.sub(lambda found: found[0].replace(".", ""), plain)
-    found = (_MARKUP.sub(" ", part) for part in _SENTENCE_END.split(plain))
-    return tuple(" ".join(part.split()) for part in found if any(char.isalpha() for char in part))
+    plain = _ABBREVIATION.sub(lambda parts: parts[0].replace(".", ""), plain)
+    parts = (_MARKUP.sub(" ", part) for part in _SENTENCE_END.split(plain))
+    return tuple(" ".join(part.split()) for part in parts if any(char.isalpha() for char in part))
 
 
 def words(sentence: str) -> tuple[str, ...]:

@@ -104,9 +104,13 @@ def hidden(text: str) -> Iterator[tuple[int, int]]:
 
 def kind_of_hidden(run: str) -> str:
     """In words what a run of hidden characters consists of; what tag characters spell, too."""
-    found = [words for pattern, words in _CLASSES if pattern.search(run)]
-    spelt = "".join(chr(ord(one) - 0xE0000) for one in run if "\U000e0020" <= one <= "\U000e007e")
-    return " and ".join(found[:2]) + (f" (`{spelt[:60]}`)" if spelt else "")
+    kinds = [words for pattern, words in _CLASSES if pattern.search(run)]
+    spelt = "".join(
+        chr(ord(character) - 0xE0000)
+        for character in run
+        if "\U000e0020" <= character <= "\U000e007e"
+    )
+    return " and ".join(kinds[:2]) + (f" (`{spelt[:60]}`)" if spelt else "")
 
 
 def excerpt(text: str, start: int, end: int) -> str:
@@ -121,7 +125,9 @@ def excerpt(text: str, start: int, end: int) -> str:
 def foreign() -> frozenset[str]:
     """The letters of other scripts that pass for Latin ones."""
     letters = phrasebook().letters
-    return frozenset(one for one in letters if not unicodedata.name(one).startswith("LATIN"))
+    return frozenset(
+        letter for letter in letters if not unicodedata.name(letter).startswith("LATIN")
+    )
 
 
 def fold(text: str) -> str:
@@ -151,12 +157,12 @@ def _is_at_home(text: str, start: int, end: int) -> bool:
     )
 
 
-def _is_symbol(one: str) -> bool:
+def _is_symbol(character: str) -> bool:
     """Whether a character may be an emoji; the letter-like `i` of information is one too."""
     return (
-        bool(one)
-        and not one.isascii()
-        and (unicodedata.category(one)[0] in "SP" or one == "\u2139")
+        bool(character)
+        and not character.isascii()
+        and (unicodedata.category(character)[0] in "SP" or character == "\u2139")
     )
 
 

@@ -46,9 +46,11 @@ def _is_an_order(spelt: str) -> bool:
 def _is_data(run: str) -> bool:
     """Whether letters and digits are data: words and paths change between their kinds less often."""
     kinds = [
-        "u" if one.isupper() else "l" if one.islower() else "d" for one in run if one.isalnum()
+        "u" if letter.isupper() else "l" if letter.islower() else "d"
+        for letter in run
+        if letter.isalnum()
     ]
-    changes = sum(one != other for one, other in pairwise(kinds))
+    changes = sum(letter != other for letter, other in pairwise(kinds))
     return changes > 0.3 * len(run)
 
 

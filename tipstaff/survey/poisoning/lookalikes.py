@@ -45,14 +45,14 @@ def lookalikes(names: Mapping[str, Collection[str]]) -> Mapping[str, Mapping[str
     `same_name` is mild. `lookalike_name` is not, nor is `duplicate_name`: a server that lists a name
     twice. Slips of the pen are looked for among the first 10,000 names.
     """
-    found: dict[str, dict[str, Sign]] = defaultdict(dict)
+    signs: dict[str, dict[str, Sign]] = defaultdict(dict)
     all_names = [_Name(server, tool) for server, tools in names.items() for tool in tools]
     for kind, name, other in _pairs(all_names):
         ranks = ("same_name", "duplicate_name", "lookalike_name")
-        known = found[name.server].get(name.tool)
+        known = signs[name.server].get(name.tool)
         if known is None or ranks.index(kind) > ranks.index(known.kind):
-            found[name.server][name.tool] = _sign(kind, name, other)
-    return {server: dict(tools) for server, tools in found.items()}
+            signs[name.server][name.tool] = _sign(kind, name, other)
+    return {server: dict(tools) for server, tools in signs.items()}
 
 
 def _pairs(names: list[_Name]) -> Iterator[tuple[str, _Name, _Name]]:
@@ -81,7 +81,10 @@ def _within(group: Collection[_Name]) -> Iterator[tuple[str, _Name, _Name]]:
             own[name.server].append(name)
         namesakes = [mates[0] for mates in islice(own.values(), 2)]
         for name in names:
-            for other in (*own[name.server][:2], *(one for other, one in odd if other != spelling)):
+            for other in (
+                *own[name.server][:2],
+                *(namesake for other, namesake in odd if other != spelling),
+            ):
                 if other != name:
                     yield "lookalike_name", name, other
             for other in namesakes:
@@ -106,8 +109,8 @@ def _slips(names: Collection[_Name]) -> Iterator[tuple[str, _Name, _Name]]:
     # The small groups first, so that a flood of names does not crowd out the others.
     groups = sorted(near.values(), key=len)
     pairs = islice((pair for group in groups for pair in combinations(group, 2)), _MOST_PAIRS)
-    for one, other in dict.fromkeys(pairs):
-        for name, stranger in product(owners[one][:20], owners[other][:20]):
+    for spelling, other in dict.fromkeys(pairs):
+        for name, stranger in product(owners[spelling][:20], owners[other][:20]):
             if name.server != stranger.server and _is_slip(name.tool, stranger.tool):
                 yield "lookalike_name", name, stranger
                 yield "lookalike_name", stranger, name
@@ -115,16 +118,26 @@ def _slips(names: Collection[_Name]) -> Iterator[tuple[str, _Name, _Name]]:
 
 def _is_slip(name: str, other: str) -> bool:
     """Whether names differ in one word, by one letter, and not by an ending or a number."""
-    words, others = ([part.lower() for part in _PARTS.findall(one)] for one in (name, other))
+    words, others = (
+        [part.lower() for part in _PARTS.findall(spelling)] for spelling in (name, other)
+    )
     if len(words) != len(others):
         return False
-    differing = [(one, two) for one, two in zip(words, others, strict=True) if one != two]
+    differing = [
+        (shorter, longer)
+        for shorter, longer in zip(words, others, strict=True)
+        if shorter != longer
+    ]
     if len(differing) != 1:
         return False
-    one, two = sorted(differing[0], key=len)
-    if len(one) < _SHORTEST_WORD or one.isdigit() or two.removeprefix(one) in _ENDINGS:
+    shorter, longer = sorted(differing[0], key=len)
+    if (
+        len(shorter) < _SHORTEST_WORD
+        or shorter.isdigit()
+        or longer.removeprefix(shorter) in _ENDINGS
+    ):
         return False
-    return not _holds(name, other) and _distance_is_one(one, two)
+    return not _holds(name, other) and _distance_is_one(shorter, longer)
 
 
 def _holds(name: str, other: str) -> bool:

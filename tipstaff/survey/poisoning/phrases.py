@@ -67,13 +67,13 @@ class Phrase(Struct, frozen=True):
 
     def matches(self, text: str) -> Iterator[tuple[int, int]]:
         """Where the phrase stands in a plain text: from, to."""
-        for found in self.find.finditer(text):
-            around = text[_left(text, found.start()) : _right(text, found.end())]
+        for match in self.find.finditer(text):
+            around = text[_left(text, match.start()) : _right(text, match.end())]
             if not all(near.search(around) for near in self.near):
                 continue
-            if self.unless and _is_excused(self.unless, text, found):
+            if self.unless and _is_excused(self.unless, text, match):
                 continue
-            yield found.span()
+            yield match.span()
 
 
 class Reference(Struct, frozen=True):
@@ -86,7 +86,9 @@ class Reference(Struct, frozen=True):
 
     def holds(self, sentence: str) -> bool:
         """Whether the sentence, with `MENTION` for the other tool's name, says so."""
-        return bool(self.find.search(sentence)) and all(one.search(sentence) for one in self.near)
+        return bool(self.find.search(sentence)) and all(
+            pattern.search(sentence) for pattern in self.near
+        )
 
 
 class Phrasebook(Struct, frozen=True):
@@ -122,9 +124,9 @@ def sentence(text: str, start: int, end: int) -> tuple[int, int]:
     return left, stop_after.start() if stop_after else right
 
 
-def _is_excused(unless: tuple[re.Pattern[str], ...], text: str, found: re.Match[str]) -> bool:
-    left, right = sentence(text, *found.span())
-    return any(one.search(text, left, right) for one in unless)
+def _is_excused(unless: tuple[re.Pattern[str], ...], text: str, match: re.Match[str]) -> bool:
+    left, right = sentence(text, *match.span())
+    return any(pattern.search(text, left, right) for pattern in unless)
 
 
 def _left(text: str, start: int) -> int:

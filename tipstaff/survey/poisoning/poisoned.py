@@ -37,24 +37,24 @@ def hiding(signs: Iterable[Sign]) -> tuple[Sign, ...]:
     return tuple(sign for sign in warnings(signs) if sign.kind != _LONG)
 
 
-def raised(found: Classification, signs: Sequence[Sign]) -> Classification:
+def raised(classification: Classification, signs: Sequence[Sign]) -> Classification:
     """The finding with the risk that the signs give it, and with what says so."""
-    told = warnings(signs)
-    if not told:
-        return found
-    risk = Risk.HIGH if all(sign.kind in _MILD for sign in told) else Risk.CRITICAL
-    risk = max(found.risk, risk, key=_RISKS.index)
-    kinds = ", ".join(dict.fromkeys(sign.kind.replace("_", " ") for sign in told))
-    because = found.rationale.rpartition(" Risk ")[0]
+    warnings_shown = warnings(signs)
+    if not warnings_shown:
+        return classification
+    risk = Risk.HIGH if all(sign.kind in _MILD for sign in warnings_shown) else Risk.CRITICAL
+    risk = max(classification.risk, risk, key=_RISKS.index)
+    kinds = ", ".join(dict.fromkeys(sign.kind.replace("_", " ") for sign in warnings_shown))
+    because = classification.rationale.rpartition(" Risk ")[0]
     evidence = (
         Evidence(
             sign.place.partition(",")[0], sign.excerpt, f"{risk}: {sign.kind.replace('_', ' ')}"
         )
-        for sign in told
+        for sign in warnings_shown
     )
     return structs.replace(
-        found,
+        classification,
         risk=risk,
-        evidence=(*evidence, *found.evidence),
+        evidence=(*evidence, *classification.evidence),
         rationale=f"{because} Risk {risk}: its definition has warning signs ({kinds}).".lstrip(),
     )

@@ -50,7 +50,7 @@ _CALLED = re.compile(
 _QUOTES = "'\""
 
 
-class _Found(Struct, frozen=True):
+class _Finding(Struct, frozen=True):
     kind: str
     text: int
     start: int
@@ -66,70 +66,72 @@ def signs(
     `siblings` are the names of the same server's tools, `others` those of other servers, if known.
     """
     reading = read(definition)
-    found = [
+    findings = [
         *_unseen(reading),
         *_spoken(reading),
         *_references(reading, str(definition.get("name", "")), siblings, others),
         *_encoded(reading),
         *_oversized(reading),
     ]
-    found.sort(key=lambda finding: (finding.text, KINDS.index(finding.kind), finding.start))
-    return tuple(_told(found, reading))
+    findings.sort(key=lambda finding: (finding.text, KINDS.index(finding.kind), finding.start))
+    return tuple(_one_per_text(findings, reading))
 
 
-def _unseen(reading: Reading) -> Iterator[_Found]:
+def _unseen(reading: Reading) -> Iterator[_Finding]:
     """What is hidden from people: characters, look-alikes, and text behind a wall of blanks."""
-    for number, one in enumerate(reading.texts):
-        for start, end in hidden(one.text):
-            what = kind_of_hidden(one.text[start:end])
-            yield _Found("hidden_characters", number, start, end, f"It holds {what}.")
-        for word in () if one.text.isascii() else _mixed(one.text):
+    for number, text in enumerate(reading.texts):
+        for start, end in hidden(text.text):
+            what = kind_of_hidden(text.text[start:end])
+            yield _Finding("hidden_characters", number, start, end, f"It holds {what}.")
+        for word in () if text.text.isascii() else _mixed(text.text):
             says = f"`{fold(word[0])[:80]}` is written with letters of another script that look the same."
-            yield _Found("mixed_script", number, *word.span(), says)
-        for blanks in _BLANKS.finditer(one.text):
-            if blanks.end() < len(one.text):
+            yield _Finding("mixed_script", number, *word.span(), says)
+        for blanks in _BLANKS.finditer(text.text):
+            if blanks.end() < len(text.text):
                 says = f"{len(blanks[0])} blanks push the text after them out of sight."
-                yield _Found("padding", number, blanks.end(), blanks.end(), says)
+                yield _Finding("padding", number, blanks.end(), blanks.end(), says)
 
 
 def _mixed(text: str) -> Iterator[re.Match[str]]:
     """Words of Latin letters with a few among them that only look Latin."""
-    letters = [one for one in text if one.isalpha()]
-    is_latin = sum(one.isascii() for one in letters) * 2 > len(letters)
+    letters = [letter for letter in text if letter.isalpha()]
+    is_latin = sum(letter.isascii() for letter in letters) * 2 > len(letters)
     for word in _WORD.finditer(text):
-        if word[0].isascii() or not any(one.isascii() and one.isalpha() for one in word[0]):
+        if word[0].isascii() or not any(
+            letter.isascii() and letter.isalpha() for letter in word[0]
+        ):
             continue
-        alien = [one in foreign() for one in word[0] if one.isalpha()]
-        changes = sum(one != other for one, other in pairwise(alien))
+        alien = [letter in foreign() for letter in word[0] if letter.isalpha()]
+        changes = sum(is_alien != other for is_alien, other in pairwise(alien))
         # A Latin word with an ending of the language that the text is in is spelling.
         if any(alien) and (is_latin or changes > 1):
             yield word
 
 
-def _spoken(reading: Reading) -> Iterator[_Found]:
+def _spoken(reading: Reading) -> Iterator[_Finding]:
     for phrase in phrasebook().phrases:
         for start, end in phrase.matches(reading.document):
-            yield _Found(phrase.kind, *reading.origin(start, end), phrase.says)
+            yield _Finding(phrase.kind, *reading.origin(start, end), phrase.says)
 
 
 def _references(
     reading: Reading, own: str, siblings: Collection[str], others: Collection[str]
-) -> Iterator[_Found]:
+) -> Iterator[_Finding]:
     """Other tools that are named together with an order about them."""
-    family = {own.lower(), *(one.lower() for one in siblings)}
-    known = family.union(one.lower() for one in others)
+    family = {own.lower(), *(sibling.lower() for sibling in siblings)}
+    known = family.union(name.lower() for name in others)
     document = reading.document
     for name in _NAME.finditer(document):
         if name[0] == own.lower() or not _is_a_tool(name, known):
             continue
         start, end = sentence(document, *name.span())
         before, after = document[start : name.start()], document[name.end() : end]
-        said = before.rstrip(_QUOTES) + MENTION + after.lstrip(_QUOTES)
+        without_name = before.rstrip(_QUOTES) + MENTION + after.lstrip(_QUOTES)
         for reference in phrasebook().references:
-            if (name[0] not in family or not reference.strangers) and reference.holds(said):
+            if (name[0] not in family or not reference.strangers) and reference.holds(without_name):
                 place = reading.origin(*name.span())
                 says = f"{reference.says.removesuffix('.')}: `{name[0][:80]}`."
-                yield _Found("references_other_tools", *place, says)
+                yield _Finding("references_other_tools", *place, says)
                 break
 
 
@@ -146,47 +148,51 @@ def _is_a_tool(name: re.Match[str], known: Collection[str]) -> bool:
     return bool(is_called) and (is_quoted or not is_plain) and "/" not in name[0]
 
 
-def _encoded(reading: Reading) -> Iterator[_Found]:
-    for number, one in enumerate(reading.texts):
-        for start, end, says in encoded(one.text):
-            yield _Found("encoded_blob", number, start, end, says)
+def _encoded(reading: Reading) -> Iterator[_Finding]:
+    for number, text in enumerate(reading.texts):
+        for start, end, says in encoded(text.text):
+            yield _Finding("encoded_blob", number, start, end, says)
 
 
-def _oversized(reading: Reading) -> Iterator[_Found]:
-    for number, one in enumerate(reading.texts):
-        if len(one.text) > LONGEST_TEXT:
+def _oversized(reading: Reading) -> Iterator[_Finding]:
+    for number, text in enumerate(reading.texts):
+        if len(text.text) > LONGEST_TEXT:
             says = f"More than {LONGEST_TEXT:,} characters are more than anybody reads before a consent."
-            yield _Found("oversized_text", number, LONGEST_TEXT, LONGEST_TEXT, says)
+            yield _Finding("oversized_text", number, LONGEST_TEXT, LONGEST_TEXT, says)
     if reading.is_cut and reading.texts:
         last = len(reading.texts) - 1
         at = len(reading.texts[last].text)
         says = f"The definition is so large that only its first {MOST_READ:,} characters, at most, were read."
-        yield _Found("unread_text", last, at, at, says)
+        yield _Finding("unread_text", last, at, at, says)
 
 
-def _told(found: Sequence[_Found], reading: Reading) -> Iterator[Sign]:
+def _one_per_text(findings: Sequence[_Finding], reading: Reading) -> Iterator[Sign]:
     """One sign for each text, the gravest; it tells what else is there."""
-    texts = [list(group) for _, group in groupby(found, key=lambda finding: finding.text)]
+    texts = [list(group) for _, group in groupby(findings, key=lambda finding: finding.text)]
     total = Counter(group[0].kind for group in texts)
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for gravest, *rest in texts:
-        told[gravest.kind] += 1
-        if told[gravest.kind] > _MOST_SIGNS:
+        counts[gravest.kind] += 1
+        if counts[gravest.kind] > _MOST_SIGNS:
             continue
-        left = total[gravest.kind] - _MOST_SIGNS if told[gravest.kind] == _MOST_SIGNS else 0
+        left = total[gravest.kind] - _MOST_SIGNS if counts[gravest.kind] == _MOST_SIGNS else 0
         text = reading.texts[gravest.text]
         yield Sign(
             kind=gravest.kind,
             place=text.place(gravest.start),
             excerpt=excerpt(text.text, gravest.start, gravest.end),
             message=gravest.message + _more(gravest, rest) + _left(left),
-            also=tuple(dict.fromkeys(one.kind for one in rest if one.kind != gravest.kind)),
+            also=tuple(
+                dict.fromkeys(finding.kind for finding in rest if finding.kind != gravest.kind)
+            ),
         )
 
 
-def _more(gravest: _Found, rest: Sequence[_Found]) -> str:
+def _more(gravest: _Finding, rest: Sequence[_Finding]) -> str:
     """What else was found in the same text, in a sentence."""
-    others = Counter(one.kind.replace("_", " ") for one in rest if one.kind != gravest.kind)
+    others = Counter(
+        finding.kind.replace("_", " ") for finding in rest if finding.kind != gravest.kind
+    )
     again = len(rest) - others.total()
     words = [f"this {again} more {'time' if again == 1 else 'times'}"] * bool(again)
     words += [f"{kind} ({number})" if number > 1 else kind for kind, number in others.items()]

@@ -69,19 +69,19 @@ def read(definition: Definition) -> Reading:
     """Read a definition, in its own order."""
     texts: list[Text] = []
     left = MOST_READ
-    for nodes, one in enumerate(_walk(definition), 1):
+    for nodes, text in enumerate(_walk(definition), 1):
         if left <= 0 or nodes > MOST_NODES:
             left = -1
             break
-        if one is not None:
-            texts.append(Text(one.path, one.text[:left], one.is_key))
-            left -= len(one.text)
-    plains = tuple(plain(one.text) for one in texts)
+        if text is not None:
+            texts.append(Text(text.path, text.text[:left], text.is_key))
+            left -= len(text.text)
+    plains = tuple(plain(text.text) for text in texts)
     starts, length = [], 0
     for one_plain in plains:
         starts.append(length)
         length += len(one_plain.text) + 1
-    document = BREAK.join(one.text for one in plains)
+    document = BREAK.join(plain_text.text for plain_text in plains)
     return Reading(tuple(texts), plains, tuple(starts), document, left < 0)
 
 

@@ -35,10 +35,10 @@ def badge(risk: Risk) -> str:
     return f'<span class="badge risk {risk}">{risk}</span>'
 
 
-def sign(one: Sign) -> str:
+def sign(text_sign: Sign) -> str:
     """What a sign is, and the text at its place."""
-    kind = plain(one.kind.replace("_", " "))
+    kind = plain(text_sign.kind.replace("_", " "))
     return (
-        f'<span class="badge sign">{kind}</span> <span class="place">at {strange(one.place)}</span>'
-        f"<p>{prose(one.message)}</p><blockquote>{strange(one.excerpt)}</blockquote>"
+        f'<span class="badge sign">{kind}</span> <span class="place">at {strange(text_sign.place)}</span>'
+        f"<p>{prose(text_sign.message)}</p><blockquote>{strange(text_sign.excerpt)}</blockquote>"
     )

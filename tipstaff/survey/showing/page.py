@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import metadata, resources
 
 from tipstaff.survey.model import Risk, Sign
-from tipstaff.survey.report import Found, Report
+from tipstaff.survey.report import Report, SurveyedTool
 from tipstaff.survey.scanned import Known, Scan
 from tipstaff.survey.showing.markup import badge, plain, sign, strange
 from tipstaff.survey.showing.page_tools import tools_of
@@ -35,7 +35,7 @@ def page(scan: Scan, time: str) -> str:
         [
             _top(scan, title, time),
             _overview(scan) if len(scan.reports) != 1 or scan.failed or scan.skipped else "",
-            *(_server(one, place) for place, one in enumerate(scan.reports)),
+            *(_server(server_report, place) for place, server_report in enumerate(scan.reports)),
             _foot(),
         ]
     )
@@ -63,9 +63,9 @@ def is_page(text: str) -> bool:
 
 
 def _top(scan: Scan, title: str, time: str) -> str:
-    tools = [tool for one in scan.reports for tool in one.tools]
+    tools = [tool for server_report in scan.reports for tool in server_report.tools]
     risks = [tool.classification.risk for tool in tools]
-    signs = sum(len(one.warnings) for one in scan.reports)
+    signs = sum(len(server_report.warnings) for server_report in scan.reports)
     tiles = "".join(
         f'<li class="{risk}"><b>{risks.count(risk)}</b> {risk} risk</li>' for risk in reversed(Risk)
     )
@@ -81,12 +81,15 @@ def _top(scan: Scan, title: str, time: str) -> str:
 
 def _overview(scan: Scan) -> str:
     """Every server in a row, also those of which there is no report."""
-    rows = [_overview_row(scan, one, place) for place, one in enumerate(scan.reports)]
+    rows = [
+        _overview_row(scan, server_report, place)
+        for place, server_report in enumerate(scan.reports)
+    ]
     for word, missed in (("failed", scan.failed), ("skipped", scan.skipped)):
         rows += [
-            f"<tr><th>{_names(one.known)}</th><td colspan=3><b>{word}</b>: {strange(one.reason)}</td>"
-            f"<td>{_known(one.known)}</td></tr>"
-            for one in missed
+            f"<tr><th>{_names(server.known)}</th><td colspan=3><b>{word}</b>: {strange(server.reason)}</td>"
+            f"<td>{_known(server.known)}</td></tr>"
+            for server in missed
         ]
     return f"""<section class="server"><h2>Servers</h2>
 <div class="wide"><table class="list servers"><thead>{_OVERVIEW_HEAD}</thead>
@@ -94,39 +97,40 @@ def _overview(scan: Scan) -> str:
 """
 
 
-def _overview_row(scan: Scan, one: Report, place: int) -> str:
-    worst = badge(one.worst) if one.tools else ""
-    link = f'<a href="#server-{place}">{strange(one.server)}</a>'
+def _overview_row(scan: Scan, server_report: Report, place: int) -> str:
+    worst = badge(server_report.worst) if server_report.tools else ""
+    link = f'<a href="#server-{place}">{strange(server_report.server)}</a>'
     return (
-        f"<tr><th>{link}</th><td>{len(one.tools)}</td><td>{worst}</td>"
-        f"<td>{len(one.warnings) or ''}</td><td>{_known(scan.known.get(one.server, ()))}</td></tr>"
+        f"<tr><th>{link}</th><td>{len(server_report.tools)}</td><td>{worst}</td>"
+        f"<td>{len(server_report.warnings) or ''}</td><td>{_known(scan.known.get(server_report.server, ()))}</td></tr>"
     )
 
 
 def _names(known: Sequence[Known]) -> str:
-    return ", ".join(dict.fromkeys(strange(one.name or one.file) for one in known))
+    return ", ".join(dict.fromkeys(strange(client.name or client.file) for client in known))
 
 
 def _known(known: Sequence[Known]) -> str:
     """Who knows a server: clients, with the file of each."""
     return "<br>".join(
-        f'{plain(one.client)} <span class="soft">{strange(one.file)}</span>' for one in known
+        f'{plain(client.client)} <span class="soft">{strange(client.file)}</span>'
+        for client in known
     )
 
 
-def _server(one: Report, place: int) -> str:
-    warnings = "".join(_warning(tool, found) for tool, found in one.warnings)
+def _server(server_report: Report, place: int) -> str:
+    warnings = "".join(_warning(tool, tool_sign) for tool, tool_sign in server_report.warnings)
     return f"""<section class="server" id="server-{place}">
-<h2>{strange(one.server)}</h2>
-<p class="soft">{strange(about(one))}</p>
-{_matrix(one) if one.tools else ""}
+<h2>{strange(server_report.server)}</h2>
+<p class="soft">{strange(about(server_report))}</p>
+{_matrix(server_report) if server_report.tools else ""}
 {f"<h3>Warning signs</h3>{warnings}" if warnings else ""}
-{tools_of(one) if one.tools else ""}
+{tools_of(server_report) if server_report.tools else ""}
 </section>
 """
 
 
-def _matrix(one: Report) -> str:
+def _matrix(server_report: Report) -> str:
     """How many tools of each category have which risk."""
     head = "".join(f"<th>{risk}</th>" for risk in reversed(Risk))
     rows = "".join(
@@ -136,7 +140,7 @@ def _matrix(one: Report) -> str:
             for risk in reversed(Risk)
         )
         + "</tr>"
-        for category, risks in one.counts().items()
+        for category, risks in server_report.counts().items()
     )
     return (
         f'<div class="wide"><table class="matrix"><thead><tr><th></th>{head}</tr></thead>'
@@ -144,8 +148,8 @@ def _matrix(one: Report) -> str:
     )
 
 
-def _warning(tool: Found, found: Sign) -> str:
-    return f'<div class="warning"><b>{strange(tool.name)}</b> {sign(found)}</div>'
+def _warning(tool: SurveyedTool, tool_sign: Sign) -> str:
+    return f'<div class="warning"><b>{strange(tool.name)}</b> {sign(tool_sign)}</div>'
 
 
 def _foot() -> str:

@@ -15,7 +15,7 @@ from rich.text import Text
 from tipstaff.common.visible_text import visible
 from tipstaff.survey.classify.attacks import Applied
 from tipstaff.survey.model import Category, Risk
-from tipstaff.survey.report import Found, Report, worst_first
+from tipstaff.survey.report import Report, SurveyedTool, worst_first
 from tipstaff.survey.scanned import BEHIND_TIPSTAFF, Known, Missed, Scan
 from tipstaff.survey.showing.wording import about, count, first_sentence, is_harmless, marks, why
 
@@ -67,10 +67,12 @@ def show(
     warned = {tool.name for tool, _ in report.warnings}
     chosen = [tool for tool in worst_first(report.tools) if _is_chosen(tool, only, least)]
     is_all = verbose or only or least
-    harmless = [one for one in chosen if not is_all and is_harmless(one) and one.name not in warned]
+    harmless = [
+        tool for tool in chosen if not is_all and is_harmless(tool) and tool.name not in warned
+    ]
     in_passing = {tool.name for tool in harmless}
     _show_tools(
-        page, [one for one in chosen if one.name not in in_passing], warned, verbose=verbose
+        page, [tool for tool in chosen if tool.name not in in_passing], warned, verbose=verbose
     )
     if harmless:
         page.put_line(_summed_up(harmless))
@@ -82,13 +84,21 @@ def show_summary(scan: Scan, console: Console) -> None:
     """Every server of a scan in a line or two, also those of which there is no report."""
     page = _Page(console)
     page.put(Text("what the MCP clients on this machine know", "bold underline"))
-    for one in scan.reports:
-        warnings = len(one.warnings)
+    for server_report in scan.reports:
+        warnings = len(server_report.warnings)
         signs = f", {count(warnings, 'warning sign')}" if warnings else ""
-        worst = (f"{one.worst} risk", _RISK_STYLE[one.worst]) if one.tools else ""
-        tools = f"  {count(len(one.tools), 'tool')}  "
-        page.put(Text.assemble((visible(one.server), "bold"), tools, worst, (signs, "bold red")))
-        _show_known(page, scan.known.get(one.server, ()))
+        worst = (
+            (f"{server_report.worst} risk", _RISK_STYLE[server_report.worst])
+            if server_report.tools
+            else ""
+        )
+        tools = f"  {count(len(server_report.tools), 'tool')}  "
+        page.put(
+            Text.assemble(
+                (visible(server_report.server), "bold"), tools, worst, (signs, "bold red")
+            )
+        )
+        _show_known(page, scan.known.get(server_report.server, ()))
     for missed in (*scan.failed, *scan.skipped):
         is_covered = missed.reason == BEHIND_TIPSTAFF
         word = "" if is_covered else "failed: " if missed in scan.failed else "skipped: "
@@ -166,7 +176,7 @@ def _show_warnings(page: _Page, report: Report) -> None:
 
 
 def _show_tools(
-    page: _Page, tools: Collection[Found], warned: Collection[str], *, verbose: bool
+    page: _Page, tools: Collection[SurveyedTool], warned: Collection[str], *, verbose: bool
 ) -> None:
     longest = max((len(visible(tool.name)) for tool in tools), default=0)
     width = min(longest, _LONGEST_NAME, max(page.width - _CELLS - _MARKS, _SHORTEST_NAME))
@@ -185,28 +195,30 @@ def _show_tools(
 
 def _show_attacks(page: _Page, attacks: Sequence[Applied]) -> None:
     """The heaviest, and what stops the first of them."""
-    names = ", ".join(one.name for one in attacks[:_TOLD])
+    names = ", ".join(attack.name for attack in attacks[:_TOLD])
     more = f" and {len(attacks) - _TOLD} more" if len(attacks) > _TOLD else ""
     page.below(f"open to: {names}{more}", "")
     page.below(f"stopped by: {first_sentence(attacks[0].stops)}", "")
 
 
-def _row(tool: Found, name_width: int) -> Text:
-    found = tool.classification
+def _row(tool: SurveyedTool, name_width: int) -> Text:
+    classification = tool.classification
     name = Text(visible(tool.name), "bold")
     name.truncate(name_width, overflow="ellipsis", pad=True)
-    category = (f"  {found.category:11}", _CATEGORY_STYLE[found.category])
-    risk = (f"  {found.risk:8}", _RISK_STYLE[found.risk])
+    category = (f"  {classification.category:11}", _CATEGORY_STYLE[classification.category])
+    risk = (f"  {classification.risk:8}", _RISK_STYLE[classification.risk])
     return Text.assemble(
-        name, category, risk, (f"  {found.confidence:4.0%}", "dim"), f"  {marks(tool)}"
+        name, category, risk, (f"  {classification.confidence:4.0%}", "dim"), f"  {marks(tool)}"
     )
 
 
-def _show_all_of(page: _Page, tool: Found) -> None:
+def _show_all_of(page: _Page, tool: SurveyedTool) -> None:
     """All that is known of a tool: why, what said so, its attacks, its signs."""
     page.below(visible(tool.classification.rationale))
-    for one in tool.classification.evidence:
-        page.below(f"{one.field}: “{visible(one.words)}” says {visible(one.says)}", indent=6)
+    for evidence in tool.classification.evidence:
+        page.below(
+            f"{evidence.field}: “{visible(evidence.words)}” says {visible(evidence.says)}", indent=6
+        )
     for attack in tool.attacks:
         page.below(f"open to: {attack.name}", "")
         for text in (attack.looks_like, attack.stops, "; ".join(attack.references)):
@@ -216,7 +228,7 @@ def _show_all_of(page: _Page, tool: Found) -> None:
         page.below(f"{kind} at {place}: {visible(sign.message)}", "red")
 
 
-def _summed_up(tools: Collection[Found]) -> Text:
+def _summed_up(tools: Collection[SurveyedTool]) -> Text:
     names = ", ".join(visible(tool.name) for tool in tools)
     return Text.assemble(
         "  ", (f"and {count(len(tools), 'Read')} of low risk: ", "green"), (names, "dim")
@@ -224,18 +236,18 @@ def _summed_up(tools: Collection[Found]) -> Text:
 
 
 def _show_known(page: _Page, known: Collection[Known]) -> None:
-    for one in known:
-        place = f"{one.file}, for {one.project}" if one.project else one.file
-        name = f" as {one.name}" if one.name else ""
-        page.below(visible(f"{one.client}{name} in {place}"))
+    for client in known:
+        place = f"{client.file}, for {client.project}" if client.project else client.file
+        name = f" as {client.name}" if client.name else ""
+        page.below(visible(f"{client.client}{name} in {place}"))
 
 
 def _names(missed: Missed) -> str:
-    named = dict.fromkeys(one.name or one.file for one in missed.known)
+    named = dict.fromkeys(client.name or client.file for client in missed.known)
     return visible(", ".join(named))
 
 
-def _is_chosen(tool: Found, only: Collection[Category], least: Risk | None) -> bool:
-    found = tool.classification
-    is_bad_enough = least is None or _RISKS.index(found.risk) >= _RISKS.index(least)
-    return is_bad_enough and (not only or found.category in only)
+def _is_chosen(tool: SurveyedTool, only: Collection[Category], least: Risk | None) -> bool:
+    classification = tool.classification
+    is_bad_enough = least is None or _RISKS.index(classification.risk) >= _RISKS.index(least)
+    return is_bad_enough and (not only or classification.category in only)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tipstaff.common.visible_text import visible
 from tipstaff.survey.model import Category, Mark, Risk, Sign
-from tipstaff.survey.report import Found, Report
+from tipstaff.survey.report import Report, SurveyedTool
 
 _LONGEST_INFO = 60
 
@@ -18,7 +18,7 @@ def about(report: Report) -> str:
     listing = report.listing
     info = [listing.server_info.get(key) for key in ("name", "version")]
     calls_itself = " ".join(
-        visible(one)[:_LONGEST_INFO] for one in info if isinstance(one, str) and one
+        visible(text)[:_LONGEST_INFO] for text in info if isinstance(text, str) and text
     )
     protocol = f"{listing.era} {visible(listing.version)[:_LONGEST_INFO]}".strip()
     parts = [
@@ -27,27 +27,29 @@ def about(report: Report) -> str:
         calls_itself,
         f"at {visible(report.source)}",
     ]
-    return ", ".join(one for one in parts if one)
+    return ", ".join(part for part in parts if part)
 
 
-def is_harmless(tool: Found) -> bool:
+def is_harmless(tool: SurveyedTool) -> bool:
     """Whether it may be told in passing: a Read of low risk."""
-    found = tool.classification
-    return found.category is Category.READ and found.risk is Risk.LOW
+    classification = tool.classification
+    return classification.category is Category.READ and classification.risk is Risk.LOW
 
 
-def marks(tool: Found) -> str:
+def marks(tool: SurveyedTool) -> str:
     """Its marks in words; that a call may be made twice, which is no danger, comes last."""
-    found = sorted(tool.classification.marks, key=lambda one: one is Mark.IDEMPOTENT)
-    return ", ".join(one.replace("_", " ") for one in found)
+    in_order = sorted(tool.classification.marks, key=lambda mark: mark is Mark.IDEMPOTENT)
+    return ", ".join(mark.replace("_", " ") for mark in in_order)
 
 
-def why(tool: Found) -> str:
+def why(tool: SurveyedTool) -> str:
     """The rationale, what is bad about the tool first: the end is cut."""
-    found = tool.classification
-    because, _, bad = visible(found.rationale).rpartition(f" Risk {found.risk}: ")
-    because = because.removeprefix(f"{found.category}: ")
-    return " ".join(f"{one[0].upper()}{one[1:]}" for one in (bad, because) if one)
+    classification = tool.classification
+    because, _, bad = visible(classification.rationale).rpartition(f" Risk {classification.risk}: ")
+    because = because.removeprefix(f"{classification.category}: ")
+    return " ".join(
+        f"{sentence[0].upper()}{sentence[1:]}" for sentence in (bad, because) if sentence
+    )
 
 
 def warning(sign: Sign) -> str:

@@ -66,7 +66,7 @@ def _applied(text: str, edits: Sequence[_Edit]) -> str:
     """All edits at once; their lines end as the text's do."""
     line_end = "\r\n" if "\r\n" in text else "\n"
     pieces, at = [], 0
-    for edit in sorted(edits, key=lambda one: one.start):
+    for edit in sorted(edits, key=lambda edit: edit.start):
         pieces += [text[at : edit.start], edit.new.replace("\n", line_end)]
         at = edit.end
     return "".join([*pieces, text[at:]])
@@ -119,8 +119,8 @@ def _end(text: str, node: Any) -> int:
 
 
 def _line_end(text: str, at: int) -> int:
-    found = _LINE_END.search(text, at)
-    return found.end() if found else len(text)
+    line_end = _LINE_END.search(text, at)
+    return line_end.end() if line_end else len(text)
 
 
 def _leaf(node: Any) -> Any:

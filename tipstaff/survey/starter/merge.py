@@ -50,11 +50,11 @@ def merged(
 
     A tool that has a rule already keeps it. `removed_tools` have gone from the server.
     """
-    added = [one for one in ordered(new_tools) if key(one.name)]
+    added = [tool for tool in ordered(new_tools) if key(tool.name)]
     gone = sorted(removed_tools)
     try:
         old = _rules(old_text, server)
-        added = [one for one in added if one.name not in old.get("tools", {})]
+        added = [tool for tool in added if tool.name not in old.get("tools", {})]
         gone = [name for name in gone if name in old.get("tools", {})]
         if not (added or gone):
             return Merged(old_text)
@@ -63,7 +63,7 @@ def merged(
     except PolicyTextError as error:
         snippets = tuple(blocks(added, preset))
         return Merged(old_text, snippets=snippets, standing=tuple(gone), why=str(error))
-    return Merged(text, tuple(one.name for one in added), tuple(gone))
+    return Merged(text, tuple(tool.name for tool in added), tuple(gone))
 
 
 def diff(old: str, new: str) -> str:
@@ -94,10 +94,10 @@ def _rules(text: str, server: str) -> dict[str, Any]:
 
 def _check(text: str, expected: Mapping[str, Any], server: str) -> None:
     try:
-        found = _rules(text, server)
+        rules = _rules(text, server)
     except PolicyTextError:
-        found = None
-    if found != expected:
+        rules = None
+    if rules != expected:
         raise PolicyTextError("the rules are written in a way that cannot be edited")
 
 

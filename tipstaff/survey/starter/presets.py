@@ -59,22 +59,22 @@ class Standing(StrEnum):
     FINANCIAL = "moves or books money"
 
 
-def ruling(preset: Preset, found: Classification) -> Ruling:
+def ruling(preset: Preset, classification: Classification) -> Ruling:
     """What the preset says of a tool that is found to be so."""
-    recommended, strict = _TABLE[standing(found)]
+    recommended, strict = _TABLE[standing(classification)]
     return strict if preset is Preset.STRICT else recommended
 
 
-def standing(found: Classification) -> Standing:
+def standing(classification: Classification) -> Standing:
     """The row of the table."""
-    grade = _GRADES[found.risk]
-    if found.category is not Category.READ:
-        return _DEEDS[found.category][grade]
-    if grade or Mark.SECRETS_OUT in found.marks:
+    grade = _GRADES[classification.risk]
+    if classification.category is not Category.READ:
+        return _DEEDS[classification.category][grade]
+    if grade or Mark.SECRETS_OUT in classification.marks:
         return Standing.CONFIDENTIAL_READ
-    if Mark.PERSONAL in found.marks:
+    if Mark.PERSONAL in classification.marks:
         return Standing.PERSONAL_READ
-    return Standing.READ if found.risk is Risk.LOW else Standing.INNER_READ
+    return Standing.READ if classification.risk is Risk.LOW else Standing.INNER_READ
 
 
 _GRADES = {Risk.LOW: 0, Risk.MEDIUM: 0, Risk.HIGH: 1, Risk.CRITICAL: 2}

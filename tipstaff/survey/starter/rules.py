@@ -43,7 +43,9 @@ def rules(server: str, tools: Sequence[Surveyed], preset: Preset, head: str = ""
     """The text of the rules of `server` below `head`: every tool once, the least dangerous first."""
     listed = ordered(tools)
     groups = [
-        _group(category, [one for one in listed if one.classification.category is category], preset)
+        _group(
+            category, [tool for tool in listed if tool.classification.category is category], preset
+        )
         for category in _CATEGORIES
     ]
     body = "\n".join(group for group in groups if group)
@@ -63,7 +65,7 @@ def ordered(tools: Iterable[Surveyed]) -> list[Surveyed]:
         known = worst.get(tool.name)
         if known is None or _gravity(tool) > _gravity(known):
             worst[tool.name] = tool
-    return sorted(worst.values(), key=lambda one: (_danger(one)[0], one.name))
+    return sorted(worst.values(), key=lambda tool: (_danger(tool)[0], tool.name))
 
 
 def judged(tool: Surveyed, preset: Preset) -> Ruling:
@@ -108,12 +110,12 @@ def approvals(tools: Iterable[Surveyed], preset: Preset) -> str:
 
 
 def _actions(tools: Iterable[Surveyed], preset: Preset) -> set[str]:
-    return {judged(one, preset).action for one in tools if key(one.name)}
+    return {judged(tool, preset).action for tool in tools if key(tool.name)}
 
 
 def _danger(tool: Surveyed) -> tuple[int, int]:
-    found = tool.classification
-    return _CATEGORIES.index(found.category), _RISKS.index(found.risk)
+    classification = tool.classification
+    return _CATEGORIES.index(classification.category), _RISKS.index(classification.risk)
 
 
 def _gravity(tool: Surveyed) -> tuple[bool, int, int]:
@@ -121,13 +123,13 @@ def _gravity(tool: Surveyed) -> tuple[bool, int, int]:
 
 
 def _group(category: Category, tools: list[Surveyed], preset: Preset) -> str:
-    found = list(blocks(tools, preset, is_enforced=preset is not Preset.OBSERVE))
-    if not found:
+    tool_blocks = list(blocks(tools, preset, is_enforced=preset is not Preset.OBSERVE))
+    if not tool_blocks:
         return ""
-    heading = f"== {category.value} ({len(found)}): {CATEGORIES[category.value]} =="
+    heading = f"== {category.value} ({len(tool_blocks)}): {CATEGORIES[category.value]} =="
     enforced = "" if preset is Preset.OBSERVE else approvals(tools, preset)
     notes = [text for text in (heading, enforced) if text]
-    return "\n".join(["\n".join(comment(note, _INDENT) for note in notes) + "\n", *found])
+    return "\n".join(["\n".join(comment(note, _INDENT) for note in notes) + "\n", *tool_blocks])
 
 
 def _rule(name: str, says: Ruling, indent: int) -> str:
@@ -149,9 +151,9 @@ def _budget(budget: Budget) -> str:
 
 
 def _comment(tool: Surveyed, preset: Preset, indent: int, *, is_enforced: bool) -> str:
-    found = tool.classification
-    sure = f"{found.confidence:.0%} sure{': look at it' if found.confidence < _UNSURE else ''}"
-    texts = [visible(f"{found.rationale} {sure.capitalize()}.", 400)]
+    classification = tool.classification
+    sure = f"{classification.confidence:.0%} sure{': look at it' if classification.confidence < _UNSURE else ''}"
+    texts = [visible(f"{classification.rationale} {sure.capitalize()}.", 400)]
     texts += _warnings(tool, is_enforced=is_enforced)
     if tool.attacks:
         texts.append(visible(f"Open to: {', '.join(tool.attacks)}.", 300))
@@ -160,7 +162,7 @@ def _comment(tool: Surveyed, preset: Preset, indent: int, *, is_enforced: bool) 
             "The name is none by MCP's grammar: calls of it are refused, "
             'unless the server\'s section says tool_names = "any".'
         )
-    if not tool.begins_hidden and ruling(preset, found).declared:
+    if not tool.begins_hidden and ruling(preset, classification).declared:
         texts += _remarks(tool.definition)
     return "\n".join(comment(text, indent) for text in texts)
 
@@ -217,7 +219,7 @@ def _unusable(definition: Definition) -> str:
 
 
 def _nameless(tools: Iterable[Surveyed]) -> str:
-    lost = [visible(one.name, 60) for one in tools if key(one.name) is None]
+    lost = [visible(tool.name, 60) for tool in tools if key(tool.name) is None]
     if not lost:
         return ""
     quoted = ", ".join(f'"{name}"' for name in lost[:20])

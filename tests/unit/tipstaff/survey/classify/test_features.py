@@ -1,16 +1,16 @@
-"""What is found in a definition besides its deeds, and what siblings say."""
+"""What is found in a definition besides its verb_uses, and what siblings say."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tipstaff.survey.classify.features import Reading, context, read
+from tipstaff.survey.classify.features import Features, context, read
 from tipstaff.survey.classify.lexicon import lexicon
 
 WORDS = lexicon()
 
 
-def reading(name: str, description: str = "", *siblings: str, **more: Any) -> Reading:
+def reading(name: str, description: str = "", *siblings: str, **more: Any) -> Features:
     own = {"name": name, "description": description, **more}
     around = context([own, *({"name": one} for one in siblings)], WORDS)
     return read(own, around, WORDS)
@@ -66,7 +66,7 @@ def test_a_definition_may_be_anything_at_all() -> None:
     """It comes from a server that nobody has looked at yet."""
     for odd in ({}, {"name": 3, "description": ["x"], "inputSchema": [], "title": {}}):
         found = read(odd, context([odd], WORDS), WORDS)
-        assert found.deeds == ()
+        assert found.verb_uses == ()
 
 
 def test_a_phrase_is_quoted_as_it_stands_and_what_is_not_there_is_absent() -> None:

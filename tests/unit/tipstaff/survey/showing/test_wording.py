@@ -6,7 +6,7 @@ from typing import Any
 
 from tipstaff.survey.asking.listing import listing_of
 from tipstaff.survey.model import Sign
-from tipstaff.survey.report import Found, Report, report, worst_first
+from tipstaff.survey.report import Report, SurveyedTool, report, worst_first
 from tipstaff.survey.showing.wording import (
     about,
     count,
@@ -29,7 +29,7 @@ def made(*tools: dict[str, Any], **begun: Any) -> Report:
     return report("files", "a\u202eb", listing_of({"initialize": begun, "tools": list(tools)}))
 
 
-def found(name: str) -> Found:
+def found(name: str) -> SurveyedTool:
     return next(tool for tool in made(*TOOLS).tools if tool.name == name)
 
 
