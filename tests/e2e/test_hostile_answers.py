@@ -250,9 +250,7 @@ async def test_a_failure_that_says_why_in_json_passes_as_it_is(site: Site) -> No
     assert (answer.status_code, answer.content) == (401, body)
 
 
-@pytest.mark.parametrize(
-    "status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"]
-)
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
 async def test_a_redirect_leads_no_client_past_the_proxy(site: Site, status: str) -> None:
     """A client that followed it would talk to a server that nobody watches."""
     async with Recorder().running() as elsewhere:

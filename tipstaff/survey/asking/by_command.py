@@ -21,8 +21,8 @@ from tipstaff.cli.errors import IntrospectionError, ListingError
 from tipstaff.survey.asking import failures
 from tipstaff.survey.asking.failures import Complaint
 from tipstaff.survey.asking.listing import Listing
+from tipstaff.survey.asking.mcp_session import Mode, complaint_about, tools_listed
 from tipstaff.survey.asking.spawned import Spawned, running
-from tipstaff.survey.asking.visit import Mode, complaint_about, visit
 
 _BY_ITSELF = (
     "Does the command run by itself, as an MCP server over stdio? It finds PATH, HOME and the like "
@@ -71,7 +71,7 @@ async def _attempt(
     answers: list[dict[str, Any]] = []
     async with running(server, environment) as process:
         try:
-            return await visit(process.transport(), answers, seconds, mode)
+            return await tools_listed(process.transport(), answers, seconds, mode)
         except Exception as error:  # noqa: BLE001 - whatever it is, no list has come
             problem = failures.leaf(error)
             code = await process.own_exit()

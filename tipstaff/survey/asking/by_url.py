@@ -20,7 +20,7 @@ from tipstaff.cli.errors import IntrospectionError, ListingError
 from tipstaff.survey.asking import failures, old_transport
 from tipstaff.survey.asking.failures import Complaint, Reply
 from tipstaff.survey.asking.listing import Listing
-from tipstaff.survey.asking.visit import MOST_BYTES, complaint_about, spoken, visit
+from tipstaff.survey.asking.mcp_session import MOST_BYTES, complaint_about, spoken, tools_listed
 
 _LEAVING_SECONDS = 2.0
 _FOR_PEOPLE = frozenset({"text/plain", "application/json", "application/problem+json"})
@@ -44,7 +44,7 @@ async def ask(server: Server, seconds: float) -> Listing:
             server.url, http_client=client, max_sse_event_size=MAX_LINE
         )
         try:
-            return await visit(transport, answers, seconds, "auto")
+            return await tools_listed(transport, answers, seconds, "auto")
         except Exception as error:  # noqa: BLE001 - whatever it is, no list has come
             outcome, advice = _complaint(failures.leaf(error), server, seconds, watch)
             if watch.reply and await old_transport.is_old(client, server.url, watch.reply.status):

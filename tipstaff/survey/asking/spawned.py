@@ -21,9 +21,9 @@ from pep.mcp.lines import MAX_LINE
 from pep.ports import LostError
 from pep.upstreams.child import Child
 from tipstaff.common.die_with_parent import bound_to_this_process
+from tipstaff.survey.asking.mcp_session import MOST_BYTES
 from tipstaff.survey.asking.streams import Heard, Reading, Writing
 from tipstaff.survey.asking.tail import Tail
-from tipstaff.survey.asking.visit import MOST_BYTES
 
 _MOST_NOISE = 1000
 _SHOWN_NOISE = 3

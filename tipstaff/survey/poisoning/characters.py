@@ -27,7 +27,7 @@ from tipstaff.common.visible_text import (
     TAGS,
     visible,
 )
-from tipstaff.survey.poisoning.phrases import phrasebook
+from tipstaff.survey.poisoning.phrases import known_phrases
 
 EXCERPT = 120
 """Characters in an excerpt, at most."""
@@ -124,7 +124,7 @@ def excerpt(text: str, start: int, end: int) -> str:
 @cache
 def foreign() -> frozenset[str]:
     """The letters of other scripts that pass for Latin ones."""
-    letters = phrasebook().letters
+    letters = known_phrases().letters
     return frozenset(
         letter for letter in letters if not unicodedata.name(letter).startswith("LATIN")
     )
@@ -180,7 +180,7 @@ def _folds() -> dict[int, str]:
             folded = unicodedata.normalize("NFKC", chr(point)).lower()
             if len(folded) == 1 and folded.isascii():
                 table[point] = folded
-    table.update({ord(alike): latin for alike, latin in phrasebook().letters.items()})
+    table.update({ord(alike): latin for alike, latin in known_phrases().letters.items()})
     blanks = "\t\n\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     table.update({ord(blank): " " for blank in blanks + "\u2028\u2029\u202f\u205f\u3000"})
     table.update({ord(quote): "'" for quote in "\u2018\u2019\u02bc\uff07"})

@@ -1,7 +1,7 @@
 """Runs of base64 and hexadecimal digits that spell an order to the model, or are too long for a text.
 
 Pure. Identifiers, digests, tokens in examples and long paths are runs too, and are left alone: a run is
-told of when what it spells holds a phrase of the phrasebook, or when nobody can read it for its length.
+told of when what it spells holds one of the known phrases, or when nobody can read it for its length.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from tipstaff.common.visible_text import visible
 from tipstaff.survey.poisoning.characters import plain
-from tipstaff.survey.poisoning.phrases import phrasebook
+from tipstaff.survey.poisoning.phrases import known_phrases
 
 LONGEST_TOKEN = 160
 """Characters that an example of a token, or a digest of 512 bits in hexadecimal, may take."""
@@ -40,7 +40,7 @@ def encoded(text: str) -> Iterator[tuple[int, int, str]]:
 
 def _is_an_order(spelt: str) -> bool:
     text = plain(spelt).text
-    return any(True for phrase in phrasebook().phrases for _ in phrase.matches(text))
+    return any(True for phrase in known_phrases().phrases for _ in phrase.matches(text))
 
 
 def _is_data(run: str) -> bool:

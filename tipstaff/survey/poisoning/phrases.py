@@ -91,7 +91,7 @@ class Reference(Struct, frozen=True):
         )
 
 
-class Phrasebook(Struct, frozen=True):
+class KnownPhrases(Struct, frozen=True):
     """All that `signs.toml` says."""
 
     phrases: tuple[Phrase, ...]
@@ -101,11 +101,11 @@ class Phrasebook(Struct, frozen=True):
 
 
 @cache
-def phrasebook() -> Phrasebook:
+def known_phrases() -> KnownPhrases:
     """The phrases that ship with Tipstaff."""
     english = _file("signs.toml")
     files = (english, *(_file(f"signs.{language}.toml") for language in LANGUAGES))
-    return Phrasebook(
+    return KnownPhrases(
         phrases=tuple(_phrase(entry, english.parts) for file in files for entry in file.phrase),
         references=tuple(
             _reference(entry, english.parts) for file in files for entry in file.reference

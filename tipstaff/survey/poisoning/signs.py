@@ -19,7 +19,7 @@ from tipstaff.survey.model import Definition, Sign
 from tipstaff.survey.poisoning.characters import excerpt, fold, foreign, hidden, kind_of_hidden
 from tipstaff.survey.poisoning.encoded import encoded
 from tipstaff.survey.poisoning.lookalikes import lookalikes
-from tipstaff.survey.poisoning.phrases import MENTION, phrasebook, sentence
+from tipstaff.survey.poisoning.phrases import MENTION, known_phrases, sentence
 from tipstaff.survey.poisoning.texts import MOST_READ, Reading, read
 
 __all__ = ["KINDS", "lookalikes", "signs"]
@@ -109,7 +109,7 @@ def _mixed(text: str) -> Iterator[re.Match[str]]:
 
 
 def _spoken(reading: Reading) -> Iterator[_Finding]:
-    for phrase in phrasebook().phrases:
+    for phrase in known_phrases().phrases:
         for start, end in phrase.matches(reading.document):
             yield _Finding(phrase.kind, *reading.origin(start, end), phrase.says)
 
@@ -127,7 +127,7 @@ def _references(
         start, end = sentence(document, *name.span())
         before, after = document[start : name.start()], document[name.end() : end]
         without_name = before.rstrip(_QUOTES) + MENTION + after.lstrip(_QUOTES)
-        for reference in phrasebook().references:
+        for reference in known_phrases().references:
             if (name[0] not in family or not reference.strangers) and reference.holds(without_name):
                 place = reading.origin(*name.span())
                 says = f"{reference.says.removesuffix('.')}: `{name[0][:80]}`."

@@ -1,4 +1,4 @@
-"""The phrasebook: what ships can be used, and near, unless and sentences mean what they say."""
+"""The known phrases: what ships can be used, and near, unless and sentences mean what they say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import resources
 import pytest
 
 from tipstaff.survey.poisoning.characters import plain
-from tipstaff.survey.poisoning.phrases import BREAK, LANGUAGES, Phrase, phrasebook, sentence
+from tipstaff.survey.poisoning.phrases import BREAK, LANGUAGES, Phrase, known_phrases, sentence
 
 PHRASE = Phrase(
     "asks_for_secrets",
@@ -48,7 +48,7 @@ def test_a_sentence_ends_where_the_text_does() -> None:
 
 def test_every_phrase_is_written_for_the_plain_form() -> None:
     """A capital letter or a double blank in a pattern would never match."""
-    book = phrasebook()
+    book = known_phrases()
     for pattern in [one.find.pattern for one in (*book.phrases, *book.references)]:
         bare = re.sub(r"\\[A-Za-z]", "", pattern)
         assert bare == bare.lower(), pattern
@@ -58,7 +58,7 @@ def test_every_phrase_is_written_for_the_plain_form() -> None:
 def test_no_phrase_repeats_without_a_bound_inside_a_repetition() -> None:
     """So that the time for a text grows with its length and no faster. A word beside a blank may."""
     word = re.compile(r"\(\?: (?:\\w|\[[^\]]*\])\+\)|\(\?:(?:\\w|\[[^\]]*\])\+ \)")
-    book = phrasebook()
+    book = known_phrases()
     patterns = [(*one.near, one.find) for one in book.references]
     patterns += [(*one.near, *one.unless, one.find) for one in book.phrases]
     for group in patterns:
@@ -69,7 +69,7 @@ def test_no_phrase_repeats_without_a_bound_inside_a_repetition() -> None:
 
 def test_every_letter_folds_to_the_one_it_looks_like() -> None:
     """One for one, and no ASCII letter among them."""
-    for alike, latin in phrasebook().letters.items():
+    for alike, latin in known_phrases().letters.items():
         assert not alike.isascii()
         assert plain(alike).text == latin
         assert len(latin) == 1
@@ -77,7 +77,7 @@ def test_every_letter_folds_to_the_one_it_looks_like() -> None:
 
 def test_every_part_that_a_pattern_names_stands_in_it() -> None:
     """A name left over would match itself and nothing else."""
-    book = phrasebook()
+    book = known_phrases()
     for pattern in [one.find.pattern for one in (*book.phrases, *book.references)]:
         assert "<<" not in pattern.replace("<</?sys>>", "")
 

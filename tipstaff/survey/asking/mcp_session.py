@@ -58,7 +58,7 @@ for _name in ("mcp", "client"):
     logging.getLogger(_name).propagate = False
 
 
-async def visit(
+async def tools_listed(
     transport: Transport, answers: list[dict[str, Any]], seconds: float, mode: Mode
 ) -> Listing:
     """What the server lists; the results that it gives are added to `answers` as they came.
