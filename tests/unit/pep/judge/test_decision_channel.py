@@ -74,9 +74,10 @@ async def test_with_certificates_only_the_named_authority_is_believed(tmp_path: 
 
 async def test_a_service_that_takes_a_moment_to_connect_is_there(tmp_path: Path) -> None:
     """As on a machine with much else to do: the first question waits for it."""
-    real, slow = tmp_path / "real.sock", tmp_path / "slow.sock"
+    real, slow, connections = tmp_path / "real.sock", tmp_path / "slow.sock", []
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
         await asyncio.sleep(0.5)
         to_reader, to_writer = await asyncio.open_unix_connection(real)
         await asyncio.gather(copy(reader, to_writer), copy(to_reader, writer))
@@ -85,6 +86,7 @@ async def test_a_service_that_takes_a_moment_to_connect_is_there(tmp_path: Path)
         while data := await reader.read(65536):
             writer.write(data)
         writer.close()
+        await writer.wait_closed()
 
     async with grpc_service(ScriptedService(), f"unix:{real}"):
         forwarder = await asyncio.start_unix_server(forward, slow)
@@ -93,4 +95,6 @@ async def test_a_service_that_takes_a_moment_to_connect_is_there(tmp_path: Path)
         status = await asyncio.to_thread(stub.GetStatus, policy_pb2.GetStatusRequest(), timeout=5)
         assert status.ready
         asking.close()
+        await asyncio.wait(connections, timeout=5)
         forwarder.close()
+    assert all(connection.done() for connection in connections)
