@@ -103,7 +103,12 @@ async def test_status_tells_how_the_services_are(gate: Gateway) -> None:
     async def is_told() -> bool:
         return "did you mean `action`" in tipstaff(gate.folder, "status").stdout
 
+    async def has_reached_the_proxy() -> bool:
+        state = json.loads(tipstaff(gate.folder, "status", "--json").stdout)
+        return "code" in state["proxy"]
+
     await eventually(is_told, 20)
+    await eventually(has_reached_the_proxy, 20)  # which asks the decision service now and then
     gate.config.write_text(gate.config.read_text() + "\n# another text\n")
     told = tipstaff(gate.folder, "status", "--json")
     plain = json.loads(told.stdout)
