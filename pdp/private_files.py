@@ -1,7 +1,8 @@
-"""Files and folders that only we can read, from the moment they are there. Edge: files.
+"""Folders that only we can enter, and files in them that are opened rather than replaced. Edge: files.
 
 The mode is given when a file is made, so that there is no instant at which another user of the machine
-could open it; no umask widens it, and no link that somebody has put there is followed.
+could open it; no umask widens it, and no link that somebody has put there is followed. What is written
+whole is written by `tipstaff.common.atomic_file`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pdp.errors import ConfigError
-from tipstaff.common import atomic_file
+from tipstaff.common.atomic_file import PRIVATE, PRIVATE_FOLDER, make_missing
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -26,7 +27,7 @@ def make_folder(path: Path) -> None:
     folder that they are to read may not be ours to close.
     """
     try:
-        _make_missing(path)
+        make_missing(path, PRIVATE_FOLDER)
         link, folder = path.lstat(), path.stat()
     except OSError as error:
         raise ConfigError(f"cannot use {path}: {error.strerror}") from error
@@ -43,9 +44,9 @@ def make_folder(path: Path) -> None:
 
 def open_private(path: Path, flags: int) -> int:
     """Open a file, made if it is not there, that only we can read; raises `OSError`."""
-    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
     try:
-        os.fchmod(descriptor, 0o600)  # it may be older than this habit
+        os.fchmod(descriptor, PRIVATE)  # it may be older than this habit
     except OSError:
         os.close(descriptor)
         raise
@@ -60,7 +61,7 @@ def changing(path: Path) -> Iterator[None]:
     """
     lock = path.with_name(f".{path.name}.lock")
     try:
-        _make_missing(path.parent)
+        make_missing(path.parent, PRIVATE_FOLDER)
         descriptor = open_private(lock, os.O_RDWR)
     except OSError as error:
         raise ConfigError(f"cannot use {lock}: {error.strerror}") from error
@@ -73,28 +74,3 @@ def changing(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def replace_private(path: Path, data: bytes) -> None:
-    """A file that only we can read, in one step; raises `OSError`.
-
-    Whoever reads sees the old file or the new one, also after a power failure.
-    """
-    _make_missing(path.parent)
-    atomic_file.replace(path, data)
-
-
-def write_private(path: Path, text: str) -> Path:
-    """A file that only we can read, made anew; raises `OSError`."""
-    path.unlink(missing_ok=True)
-    with open(open_private(path, os.O_WRONLY | os.O_EXCL), "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
-
-
-def _make_missing(folder: Path) -> None:
-    """Make a folder and all that is missing above it, for us alone."""
-    for missing in reversed(
-        [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    ):
-        missing.mkdir(mode=0o700, exist_ok=True)

@@ -49,11 +49,12 @@ from pdp.policy.opa import OpaEngine
 from pdp.policy.reload import Reloader
 from pdp.policy.sidecar import Sidecar, supervise
 from pdp.ports import StateStore
-from pdp.private_files import make_folder, write_private
+from pdp.private_files import make_folder
 from pdp.records.journal import FileJournal
 from pdp.state_lock import Holder
 from pdp.tools.catalogue import Catalogues
 from pdp.tools.changed_tools_file import ChangesFile
+from tipstaff.common import atomic_file
 from tipstaff.common.lifelong import Lifelong
 
 _START_SECONDS = 20.0
@@ -166,7 +167,8 @@ async def _policy(
 ) -> tuple[Parts, Reloader]:
     """Build the rules, start OPA, and wait until OPA says that it decides by them."""
     token, key = secrets.token_urlsafe(32), secrets.token_hex(32)
-    key_file = write_private(run_folder / "bundle.key", key)
+    key_file = run_folder / "bundle.key"
+    atomic_file.replace(key_file, key.encode())
     server = BundleServer(token)
     url = await server.start()
     stack.push_async_callback(server.stop)

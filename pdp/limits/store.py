@@ -22,6 +22,7 @@ import structlog
 from pdp.errors import StoreError
 from pdp.limits.algorithms import Units
 from pdp.limits.budgets import Claim, Grant, Taken, ends, returned_state, step
+from tipstaff.common.atomic_file import PRIVATE, PRIVATE_FOLDER, make_missing
 
 MAX_MEMORY_KEYS = 1_000_000
 _SWEEP_BATCH = 500
@@ -96,13 +97,13 @@ class SqliteStore:
         """
         self._thread = ThreadPoolExecutor(1, "limits") if is_full else None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_missing(path.parent, PRIVATE_FOLDER)
             # SQLite would make it by the umask; its side files get the mode of this one.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
             self._db = sqlite3.connect(
                 path, isolation_level=None, timeout=2.0, check_same_thread=not is_full
             )
-            path.chmod(0o600)
+            path.chmod(PRIVATE)
             self._open(now)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"cannot use {path}: {error}") from error

@@ -20,7 +20,8 @@ from msgspec import Struct
 from pdp.answer import UNREADABLE
 from pdp.api.private import Private
 from pdp.errors import SidecarError
-from pdp.private_files import make_folder, write_private
+from pdp.private_files import make_folder
+from tipstaff.common import atomic_file
 from tipstaff.common.die_with_parent import bound_to_this_process
 
 AUTHZ = """package system.authz
@@ -149,7 +150,7 @@ async def _run_to_its_end(process: asyncio.subprocess.Process) -> int:
 def _prepare(sidecar: Sidecar) -> None:
     make_folder(sidecar.folder)
     for name, text in (("opa.yaml", configuration(sidecar)), ("authz.rego", AUTHZ)):
-        write_private(sidecar.folder / name, text)
+        atomic_file.replace(sidecar.folder / name, text.encode())
 
 
 async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:

@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from pdp.errors import JournalError
+from tipstaff.common.atomic_file import PRIVATE, PRIVATE_FOLDER, make_missing
 
 _LOOK_EVERY_SECONDS = 1.0
 
@@ -71,9 +72,9 @@ class FileJournal:
 
     def _open(self) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_missing(self._path.parent, PRIVATE_FOLDER)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            descriptor = os.open(self._path, flags, 0o600)
+            descriptor = os.open(self._path, flags, PRIVATE)
         except OSError as error:
             raise JournalError(f"cannot write records to {self._path}: {error.strerror}") from error
         if self._descriptor >= 0:

@@ -12,10 +12,10 @@ from pathlib import Path
 import structlog
 
 from pdp.errors import ConfigError
-from pdp.private_files import replace_private
 from pdp.tools import changed_tools
 from pdp.tools.catalogue import Pin
 from pdp.tools.changed_tools import Sighting, Sightings
+from tipstaff.common import atomic_file
 
 log = structlog.get_logger("pdp.changes")
 
@@ -50,7 +50,7 @@ class ChangesFile:
 
     def _save(self) -> None:
         try:
-            replace_private(self._path, changed_tools.write(self._sightings.all()))
+            atomic_file.replace(self._path, changed_tools.write(self._sightings.all()))
         except OSError as error:
             self._is_saved = False
             log.error(

@@ -11,13 +11,7 @@ from pathlib import Path
 import pytest
 
 from pdp.errors import ConfigError
-from pdp.private_files import (
-    changing,
-    make_folder,
-    open_private,
-    replace_private,
-    write_private,
-)
+from pdp.private_files import changing, make_folder, open_private
 
 ROOT = Path(__file__).parents[3]
 WAITS = """
@@ -87,26 +81,7 @@ def test_a_file_is_ours_from_the_first_instant_and_no_link_is_followed(tmp_path:
     (tmp_path / "link").symlink_to("a")
     with pytest.raises(OSError, match="symbolic links"):
         open_private(tmp_path / "link", os.O_WRONLY)
-    assert mode(write_private(tmp_path / "link", "x")) == 0o600
     assert (tmp_path / "a").read_text() == ""
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is left beside it."""
-    path = tmp_path / "a" / "tokens.json"
-    replace_private(path, b"one")
-    assert (path.read_bytes(), mode(path)) == (b"one", 0o600)
-
-    def full(_: int) -> None:
-        raise OSError("no space")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="no space"):
-        replace_private(path, b"two")
-    assert path.read_bytes() == b"one"
-    assert [one.name for one in path.parent.iterdir()] == ["tokens.json"]
 
 
 def test_who_changes_a_file_waits_for_who_is_at_it(tmp_path: Path) -> None:

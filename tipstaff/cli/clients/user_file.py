@@ -6,12 +6,9 @@ read or written. Whoever reads the file meanwhile sees the old text or the new, 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import itertools
 import os
 import stat
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,8 +16,6 @@ from msgspec import Struct
 
 from pdp.errors import ConfigError
 from tipstaff.common import atomic_file
-
-_ORDINARY = 0o666  # what a new file of the user has, narrowed by the umask
 
 
 class UserFile(Struct, frozen=True):
@@ -55,36 +50,17 @@ def replace(old: UserFile, text: str, *, keeps_copy: bool = True) -> Path | None
 
     Raises `ConfigError`, and then the old file stands as it was.
     """
-    new = atomic_file.beside(old.path)
     try:
-        old.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            atomic_file.create(new, text.encode(), mode=_ORDINARY, like=old.status)
-            with _alone(old.path.parent):
-                check_unchanged(old)
-                backup = _back_up(old) if old.status and keeps_copy else None
-                atomic_file.take_place(new, old.path)
-        finally:
-            new.unlink(missing_ok=True)
+        atomic_file.make_missing(old.path.parent, 0o777)
+        with atomic_file.prepared(
+            old.path, text.encode(), mode=None, like=old.status, locks_folder=True
+        ) as new:
+            check_unchanged(old)
+            backup = _back_up(old) if old.status and keeps_copy else None
+            new.put()
     except OSError as error:
         raise ConfigError(f"cannot write {old.path}: {error.strerror}") from error
     return backup
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other Tipstaffs from replacing a file of the folder between a look at it and the step.
-
-    The folder itself is locked, so that nothing is left in a place that is the user's. Where that
-    cannot be, as on some network file systems, the look alone has to do, as it has for editors.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def check_unchanged(old: UserFile) -> None:
@@ -100,7 +76,7 @@ def _back_up(old: UserFile) -> Path:
     for suffix in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
         path = old.path.with_name(f"{old.path.name}.{when}{suffix}.bak")
         try:
-            atomic_file.create(path, old.text.encode(), mode=_ORDINARY, like=old.status)
+            atomic_file.create(path, old.text.encode(), like=old.status)
         except FileExistsError:
             continue
         return path

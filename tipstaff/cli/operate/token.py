@@ -15,11 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pdp.errors import ConfigError
-from pdp.private_files import changing, replace_private
+from pdp.private_files import changing
 from pep.callers import api_token
 from pep.callers.api_token import Entry, TokenFile
 from tipstaff.cli import console
 from tipstaff.cli.configuration.config import load
+from tipstaff.common import atomic_file
 
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
@@ -108,7 +109,7 @@ def _read(path: Path) -> TokenFile:
 def _save(path: Path, tokens: TokenFile) -> None:
     """Replace the file in one step, readable by us only: a proxy never sees a half of it."""
     try:
-        replace_private(path, api_token.write(tokens))
+        atomic_file.replace(path, api_token.write(tokens))
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tipstaff.cli.run.installed import BrokenInstallError, check, record, sha256
 from tipstaff.cli.run.opa_digests import MODULE, MODULE_SUM, OPA_VERSION, RELEASE_SHA256
+from tipstaff.common import atomic_file
 
 RELEASES = "https://github.com/open-policy-agent/opa/releases/download"
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -116,23 +117,15 @@ def install_opa(
 
 def _place(get: Callable[[Path], None], final: Path) -> Path:
     """Get the binary aside, check it, and only then put it where it is looked for."""
-    _make_folders(final.parent)
+    atomic_file.make_missing(final.parent, 0o755)  # nobody else can write in it
     with tempfile.TemporaryDirectory(dir=final.parent) as folder:
         target = Path(folder) / "opa"
         get(target)
         target.chmod(0o755)  # whatever the umask: nobody else may put another in its place
         _check_version(target)
-        target.replace(final)
+        atomic_file.take_place(target, final)
     record(final)
     return final
-
-
-def _make_folders(folder: Path) -> None:
-    """Make a folder, and what is missing above it, in which nobody else can write."""
-    for missing in reversed(
-        [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    ):
-        missing.mkdir(mode=0o755, exist_ok=True)
 
 
 def _download(target: Path, releases: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from pdp.private_files import replace_private
+from tipstaff.common import atomic_file
 
 _PIECE = 1024 * 1024
 
@@ -68,8 +68,8 @@ def sha256(path: Path) -> str:
 def _write(path: Path, record: _Record) -> None:
     """Keep a record, where that can be: without one it is only slower."""
     with contextlib.suppress(OSError):
-        replace_private(_beside(path), msgspec.json.encode(record))
-        _beside(path).chmod(0o644)  # no secret, and others may run what one has installed
+        # No secret, and others may run what one user has installed.
+        atomic_file.replace(_beside(path), msgspec.json.encode(record), mode=0o644)
 
 
 def _beside(path: Path) -> Path:

@@ -17,8 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from pdp.errors import ConfigError
-from pdp.private_files import make_folder, replace_private
+from pdp.private_files import make_folder
 from tipstaff.cli.configuration.config import Config
+from tipstaff.common import atomic_file
 
 SERVICES = ("up", "pdp", "pep")
 
@@ -45,7 +46,7 @@ def note(service: str, config: Config, waiting: Iterable[str] = ()) -> None:
     path = _path(config, service)
     try:
         make_folder(config.run_folder)
-        replace_private(path, msgspec.json.encode(running))
+        atomic_file.replace(path, msgspec.json.encode(running))
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 

@@ -117,6 +117,15 @@ def test_sqlite_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / "sub" / "l.db").stat().st_mode & 0o077 == 0
 
 
+def test_folders_that_were_missing_above_it_are_readable_by_their_owner_only(
+    tmp_path: Path,
+) -> None:
+    """Each of them."""
+    SqliteStore(tmp_path / "a" / "b" / "l.db", 0).close()
+    for name in ("a", "a/b"):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
+
+
 def test_a_damaged_file_is_refused_at_start(tmp_path: Path) -> None:
     """Nobody is admitted on the word of a file that is not a database."""
     path = tmp_path / "l.db"

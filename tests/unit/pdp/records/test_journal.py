@@ -32,6 +32,13 @@ def test_records_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / "r.jsonl").stat().st_mode & 0o077 == 0
 
 
+def test_folders_that_were_missing_are_their_owners_alone(tmp_path: Path) -> None:
+    """Each of them: whoever may rename one could put another in its place."""
+    FileJournal(tmp_path / "a" / "b" / "r.jsonl").close()
+    for name in ("a", "a/b"):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_is_an_error() -> None:
     """`/dev/full` takes nothing, and the journal says so."""
