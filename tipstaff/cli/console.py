@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tipstaff.cli.known_secrets import without_secrets
-from tipstaff.common.visible_text import visible, visible_lines
+from tipstaff.common.visible_text import is_hidden, visible, visible_lines
 
 _FIELD = 12
 _UNCUT = 1000
@@ -52,7 +52,7 @@ def as_json(value: Any, indent: int | None = None) -> str:
 
 
 def _escaped(character: re.Match[str]) -> str:
-    return character[0] if character[0].isprintable() else json.dumps(character[0])[1:-1]
+    return json.dumps(character[0])[1:-1] if is_hidden(character[0]) else character[0]
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:

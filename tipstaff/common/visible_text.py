@@ -1,44 +1,76 @@
-"""Foreign text made visible: characters that nobody sees, or that a terminal obeys, as escapes. Pure.
+r"""Text of a stranger, made visible: all of it is seen, and a terminal obeys none of it. Pure.
 
-Names, arguments, descriptions and errors are written by strangers. Shown as they are, they could move the
-cursor, forge a line of a log, or read in another order than they stand.
+Names, descriptions, arguments and errors come from servers and callers. Each character that prints stays
+as it is. Each blank, also a tab or a line end, becomes a space, so that no text forges a line. Every other
+character is written as its number, as in `\u{200b}`: what a terminal obeys, what turns the direction of the
+text beside it, and what takes no room or leaves no ink.
+
+The result is plain text: whoever puts it into HTML, YAML or JSON quotes it for that besides.
 """
 
 from __future__ import annotations
 
 import re
 
-# Ranges for a character class, by what is wrong with them.
 TAGS = "\U000e0000-\U000e007f"
+"""Characters that spell a text which only a model reads; like those below, for a class of a pattern."""
 BIDI = "\u202a-\u202e\u2066-\u2069"
+"""Controls that show a text in another order than it is read."""
 SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180d\u180f"
+"""Selectors of a variant of the character before them."""
 PRIVATE = "\ue000-\uf8ff\U000f0000-\U0010ffff"
+"""Characters without an agreed meaning."""
 CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-BLANKS = (  # zero width, fillers, and what else leaves no ink
+"""Control characters, which a terminal obeys, but for tab and line ends."""
+BLANKS = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2060-\u2065\u206a-\u206f"
     "\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a"
 )
+"""Characters of no width, fillers, and what else leaves no ink."""
 BROKEN = "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+"""Code points that are no characters in Unicode."""
 HIDDEN = TAGS + BIDI + SELECTORS + PRIVATE + CONTROLS + BLANKS + BROKEN
+"""All of these."""
+
 RUN_OF_HIDDEN = re.compile(f"[{HIDDEN}]+")
+"""A run of them, whether it has business where it stands or not."""
+_NOT_PLAIN = re.compile(r"[^ -~]")
+_PART_OF_ESCAPE = re.compile(r"\\(?:u(?:\{[0-9a-f]*)?)?\Z")
 
 
-def visible(text: str) -> str:
-    r"""The text on one line, every hidden character as `\u{200b}`, every blank as a space."""
-    return "".join(map(_visible_character, text))
+def visible(text: str, longest: int | None = None, *, folds: bool = False) -> str:
+    """`text` on one line, of at most `longest` characters; what was cut off shows as `…`.
+
+    With `folds`, blanks at its ends are left out, and several in a row are one space.
+    """
+    is_cut = False
+    if longest is not None:
+        most = 4 * longest if folds else longest + 1
+        is_cut, text = len(text) > most, text[:most]
+    if folds:
+        text = " ".join(text.split())
+    if not (text.isascii() and text.isprintable()):
+        text = _NOT_PLAIN.sub(_seen, text)
+    if longest is None or (len(text) <= longest and not is_cut):
+        return text
+    return f"{_PART_OF_ESCAPE.sub('', text[: longest - 1]).rstrip()}…"
 
 
 def visible_lines(text: str) -> str:
-    """The text with its lines, and on them nothing that a terminal obeys."""
+    """The lines of `text`, each made visible."""
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
     return "\n".join(map(visible, text.split("\n")))
 
 
-def _visible_character(character: str) -> str:
+def is_hidden(character: str) -> bool:
+    """Whether nobody would see `character`, or would take it for a blank that it is not."""
+    return not character.isprintable() or RUN_OF_HIDDEN.match(character) is not None
+
+
+def _seen(found: re.Match[str]) -> str:
+    character = found[0]
     if character.isspace():
         return " "
-    if character.isprintable() and not RUN_OF_HIDDEN.match(character):
-        return character
-    return f"\\u{{{ord(character):x}}}"
+    return f"\\u{{{ord(character):x}}}" if is_hidden(character) else character

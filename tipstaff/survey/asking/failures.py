@@ -1,7 +1,7 @@
 """Why a server could not be asked for its tools, in words: what came back, and what to do. Pure.
 
-What a server says is a stranger's text: it is shown on one line, without control characters, cut,
-and without the secrets that it was given.
+What a server says is a stranger's text: it is shown on one line, without colours and the like, made
+visible, cut, and without the secrets that it was given.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from pep.config import Server
+from tipstaff.common.visible_text import visible
 
 Complaint: TypeAlias = tuple[str, str]
 """What came back, and what to do."""
@@ -26,7 +27,7 @@ Complaint: TypeAlias = tuple[str, str]
 _SHORTEST_SECRET = 6
 _LONGEST_LINE = 300
 _MCP_TYPES = frozenset({"application/json", "text/event-stream"})
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
+_TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
 _IS_IT_THERE = "Is the server running there, and is this its port?"
 _IS_IT_HTTP = "Is it an MCP server over HTTP, and is it http:// or https:// there?"
 _IS_IT_MCP = "Is this the URL of its MCP endpoint? Its path is often /mcp."
@@ -107,12 +108,8 @@ def _phrase(status: int) -> str:
 
 def plain(text: str) -> str:
     """A stranger's text as a part of a sentence: one line of bounded length that moves no cursor."""
-    line = "".join(
-        character if character.isprintable() else " "
-        for character in _ESCAPE.sub("", text[: 8 * _LONGEST_LINE])
-    )
-    line = " ".join(line.split()).rstrip(".")
-    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
+    line = _TERMINAL_SEQUENCE.sub("", text[: 8 * _LONGEST_LINE])
+    return visible(line, _LONGEST_LINE, folds=True).rstrip(".")
 
 
 def last_lines(text: str, most: int = 10) -> tuple[str, ...]:

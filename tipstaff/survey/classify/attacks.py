@@ -17,13 +17,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tipstaff.common.visible_text import visible
 from tipstaff.survey.classify.lexicon import lexicon
 from tipstaff.survey.classify.schema import properties
 from tipstaff.survey.classify.words import split_name
 from tipstaff.survey.model import Category, Classification, Definition, Mark, Risk
 from tipstaff.survey.starter.constraint import Chosen, chosen_names, constraint
 from tipstaff.survey.starter.quoting import key as yaml_key
-from tipstaff.survey.starter.quoting import visible
 
 MOST = 6
 """Attacks that are told of one tool."""
@@ -228,7 +228,11 @@ def _sentence(template: str, words: dict[str, str]) -> str:
 
 
 def _shown(name: str) -> str:
-    return f"`{visible(name, _LONGEST_NAME).replace('`', chr(39))}`" if name else "its argument"
+    return (
+        f"`{visible(name, _LONGEST_NAME, folds=True).replace('`', chr(39))}`"
+        if name
+        else "its argument"
+    )
 
 
 def _quoted(name: str, kind: str) -> str:

@@ -29,7 +29,7 @@ def encoded(text: str) -> Iterator[tuple[int, int, str]]:
         for run in pattern.finditer(text):
             spelt = decode(run[0])
             if spelt and _is_an_order(spelt):
-                shown = visible(spelt)[:60]
+                shown = visible(spelt, 60)
                 yield *run.span(), f"It spells `{shown}` in an encoding that only the model reads."
             elif len(run[0]) > LONGEST_TOKEN and _is_data(run[0]):
                 yield (

@@ -170,11 +170,11 @@ def _look(name: str) -> str:
 
 
 def _sign(kind: str, name: _Name, other: _Name) -> Sign:
-    shown = f"`{visible(other.tool)[:80]}`"
+    shown = f"`{visible(other.tool, 80)}`"
     whose = (
         "of its own server"
         if other.server == name.server
-        else f"of the server {visible(other.server)[:60]}"
+        else f"of the server {visible(other.server, 60)}"
     )
     messages = {
         "same_name": f"A tool {whose} has the same name, {shown}, so a model may call the wrong one.",

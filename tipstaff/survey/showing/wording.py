@@ -18,9 +18,9 @@ def about(report: Report) -> str:
     listing = report.listing
     info = [listing.server_info.get(key) for key in ("name", "version")]
     calls_itself = " ".join(
-        visible(text)[:_LONGEST_INFO] for text in info if isinstance(text, str) and text
+        visible(text, _LONGEST_INFO) for text in info if isinstance(text, str) and text
     )
-    protocol = f"{listing.era} {visible(listing.version)[:_LONGEST_INFO]}".strip()
+    protocol = f"{listing.era} {visible(listing.version, _LONGEST_INFO)}".strip()
     parts = [
         count(len(report.tools), "tool"),
         protocol,

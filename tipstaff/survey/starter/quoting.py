@@ -1,7 +1,7 @@
 """Text of a stranger, written so that it can do nothing in YAML, Rego or a terminal. Pure.
 
 Names and descriptions come from the server and may be made to break out of where they are written: a
-line break in a comment, a `: ` in a key. So whatever does not print is shown as an escape, and a name
+line break in a comment, a `: ` in a key. So a comment holds visible text alone (`visible_text`), and a name
 that is not plain letters is quoted. It decides nothing about the text: `signs` judge what it says.
 """
 
@@ -43,20 +43,8 @@ def strict(name: str) -> bool:
     return TOOL_NAME.fullmatch(name) is not None
 
 
-def visible(text: str, longest: int) -> str:
-    """`text` on one line of at most `longest` characters: spaces folded, the unprintable escaped."""
-    folded = " ".join(text[: 4 * longest].split())
-    shown = "".join(letter if letter.isprintable() else _escaped(letter) for letter in folded)
-    return shown if len(shown) <= longest else f"{shown[: longest - 1].rstrip()}…"
-
-
 def comment(text: str, indent: int = 0) -> str:
     """`text`, which is `visible`, as comment lines that end at column 100, without a last line end."""
     start = f"{' ' * indent}# "
     lines = textwrap.wrap(text, WIDTH - len(start), break_on_hyphens=False)
     return "\n".join(start + line for line in lines)
-
-
-def _escaped(letter: str) -> str:
-    number = ord(letter)
-    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"

@@ -13,10 +13,11 @@ from msgspec import Struct, structs
 
 from pdp.rules.checks import SchemaError, compile_schema, unknown_keyword
 from pdp.rules.rule_keys import CATEGORIES
+from tipstaff.common.visible_text import visible
 from tipstaff.survey.model import Category, Classification, Definition, Risk, Sign
 from tipstaff.survey.poisoning.poisoned import hiding, warnings
 from tipstaff.survey.starter.presets import EVERYTHING, HIDDEN, Budget, Preset, Ruling, ruling
-from tipstaff.survey.starter.quoting import comment, key, strict, visible
+from tipstaff.survey.starter.quoting import comment, key, strict
 
 _INDENT = 2
 _CATEGORIES, _RISKS = tuple(Category), tuple(Risk)
@@ -153,10 +154,10 @@ def _budget(budget: Budget) -> str:
 def _comment(tool: Surveyed, preset: Preset, indent: int, *, is_enforced: bool) -> str:
     classification = tool.classification
     sure = f"{classification.confidence:.0%} sure{': look at it' if classification.confidence < _UNSURE else ''}"
-    texts = [visible(f"{classification.rationale} {sure.capitalize()}.", 400)]
+    texts = [visible(f"{classification.rationale} {sure.capitalize()}.", 400, folds=True)]
     texts += _warnings(tool, is_enforced=is_enforced)
     if tool.attacks:
-        texts.append(visible(f"Open to: {', '.join(tool.attacks)}.", 300))
+        texts.append(visible(f"Open to: {', '.join(tool.attacks)}.", 300, folds=True))
     if not strict(tool.name):
         texts.append(
             "The name is none by MCP's grammar: calls of it are refused, "
@@ -171,9 +172,9 @@ def _warnings(tool: Surveyed, *, is_enforced: bool) -> Iterator[str]:
     """The signs that speak against the tool, the ones that hide it first, and what to do about them."""
     signs = sorted(warnings(tool.signs), key=lambda sign: not hiding([sign]))
     for sign in signs[:_MOST_SIGNS]:
-        kind, place = sign.kind.replace("_", " "), visible(sign.place, 100)
-        excerpt = visible(sign.excerpt, 120)
-        yield f"Warning sign: {kind} at {place}: “{excerpt}”. {visible(sign.message, 300)}"
+        kind, place = sign.kind.replace("_", " "), visible(sign.place, 100, folds=True)
+        excerpt = visible(sign.excerpt, 120, folds=True)
+        yield f"Warning sign: {kind} at {place}: “{excerpt}”. {visible(sign.message, 300, folds=True)}"
     if len(signs) > _MOST_SIGNS:
         yield f"There are {len(signs)} signs in all: `tipstaff scan` shows them."
     if tool.begins_hidden:
@@ -196,11 +197,11 @@ def _remarks(definition: Definition) -> Iterator[str]:
     """What a rule cannot demand of the arguments, though it would."""
     why = _unusable(definition)
     if why:
-        yield f"Its arguments are held against no schema: {visible(why, 200)}."
+        yield f"Its arguments are held against no schema: {visible(why, 200, folds=True)}."
         return
     ignored = unknown_keyword(definition["inputSchema"])
     if ignored is not None:
-        yield f"In its schema `{visible(ignored[1], 60)}` checks nothing."
+        yield f"In its schema `{visible(ignored[1], 60, folds=True)}` checks nothing."
 
 
 def _unusable(definition: Definition) -> str:
@@ -219,7 +220,7 @@ def _unusable(definition: Definition) -> str:
 
 
 def _nameless(tools: Iterable[Surveyed]) -> str:
-    lost = [visible(tool.name, 60) for tool in tools if key(tool.name) is None]
+    lost = [visible(tool.name, 60, folds=True) for tool in tools if key(tool.name) is None]
     if not lost:
         return ""
     quoted = ", ".join(f'"{name}"' for name in lost[:20])

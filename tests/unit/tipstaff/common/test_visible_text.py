@@ -1,17 +1,30 @@
-"""Foreign text made visible: nothing in it moves a cursor, forges a line, or reads in another order."""
+"""A stranger's text shows all that is in it, on one line, and does nothing else."""
 
 from __future__ import annotations
+
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tipstaff.common.visible_text import visible, visible_lines
+from tipstaff.common.visible_text import is_hidden, visible, visible_lines
 
 
 def test_visible_text_shows_what_is_there() -> None:
-    """And leaves the rest alone."""
+    """What prints stays; a blank is a space; all else is its number."""
     assert visible("é\u200b\U000e0041\x1b\n日") == r"é\u{200b}\u{e0041}\u{1b} 日"
+    assert visible("a\u202eb\u0000c\ud800") == r"a\u{202e}b\u{0}c\u{d800}"
+    assert visible("a\tb\r\nc\u2028d\x85e\xa0f\u3000g") == "a b  c d e f g"
+    assert visible("plain é 日 🙂") == "plain é 日 🙂"
+
+
+@pytest.mark.parametrize("character", ["\u3164", "\u2800", "\uffa0", "\u115f", "\ufe0f", "\u034f"])
+def test_what_python_calls_printable_and_nobody_sees_is_shown_too(character: str) -> None:
+    """Fillers, joiners and selectors: a name with one looks like the name without."""
+    assert character.isprintable()
+    assert is_hidden(character)
+    assert visible(f"re{character}ad") == f"re\\u{{{ord(character):x}}}ad"
 
 
 @pytest.mark.parametrize("text", ["a\rb", "a\x85b", "a\u2028b", "a\nb", "a\tb", "a\u00a0b"])
@@ -21,16 +34,43 @@ def test_a_blank_of_any_kind_is_a_space(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(codec=None)))
-def test_what_is_visible_prints_and_is_one_line(text: str) -> None:
-    """Whatever it was."""
+def test_no_text_leaves_its_line_or_hides_anything(text: str) -> None:
+    """Neither by a control, nor by a format character, nor by a half of a pair."""
     shown = visible(text)
     assert shown.isprintable()
-    assert len(shown.splitlines()) <= 1
     assert shown.encode().decode() == shown
     assert all(line.isprintable() for line in visible_lines(text).split("\n"))
+    assert not any(map(is_hidden, shown))
+    assert not {unicodedata.category(one) for one in shown} & {"Cc", "Cf", "Cs", "Co", "Cn"}
+    assert visible(shown) == shown
 
 
-def test_lines_stay_lines() -> None:
-    """Of a text that may have some."""
-    assert visible_lines("a\nb") == "a\nb"
-    assert visible_lines("a\x1b[2J\nb\u202ec") == "a\\u{1b}[2J\nb\\u{202e}c"
+@given(st.text(), st.integers(1, 60), st.booleans())
+def test_no_text_is_longer_than_it_may_be(text: str, longest: int, folds: bool) -> None:
+    """What fits is whole."""
+    shown, whole = visible(text, longest, folds=folds), visible(text, folds=folds)
+    assert len(shown) <= longest
+    if not folds:
+        assert (shown == whole) == (len(whole) <= longest)
+
+
+def test_what_is_too_long_ends_in_dots_and_in_no_part_of_an_escape() -> None:
+    """A part of a number would be another number."""
+    assert visible("abc def", 5) == "abc…"
+    assert visible("abcde", 5) == "abcde"
+    assert visible("\u200b" * 10, 8) == "…"
+    assert visible("a\u200b\u200b", 10) == r"a\u{200b}…"
+    assert visible("x" * 10**6, 5) == "xxxx…"
+    assert visible(" " * 99 + "x", 5, folds=True) == "…"
+
+
+def test_blanks_are_folded_only_where_that_is_asked_for() -> None:
+    """Two names that differ by a blank stay two."""
+    assert visible(" a\n\t\u2028 b\x85c ", 99, folds=True) == "a b c"
+    assert visible(" a  b ") == " a  b "
+
+
+def test_lines_stay_lines_and_nothing_else_begins_one() -> None:
+    """A carriage return would overwrite what was there, another separator would forge a line."""
+    assert visible_lines("a\nb\n") == "a\nb\n"
+    assert visible_lines("a\rb\u2028c\x1b[2J\nd\u202e") == "a b c\\u{1b}[2J\nd\\u{202e}"

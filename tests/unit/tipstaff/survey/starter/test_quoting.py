@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pdp.api.names import own_form
 from pdp.rules.yaml_lines import load
 from pep.mcp.admit import TOOL_NAME
-from tipstaff.survey.starter.quoting import comment, key, strict, visible
+from tipstaff.common.visible_text import visible
+from tipstaff.survey.starter.quoting import comment, key, strict
 
 HOSTILE = [
     "read\n  wipe: {action: allow}\n#",
@@ -106,7 +107,7 @@ def test_the_grammar_of_names_is_the_one_that_calls_are_held_to() -> None:
 @given(st.text(), st.integers(1, 80), st.integers(0, 8))
 def test_a_comment_is_nothing_but_comment_lines(text: str, longest: int, indent: int) -> None:
     """Of at most 100 columns, which print, and which a file can hold."""
-    shown = visible(text, longest)
+    shown = visible(text, longest, folds=True)
     assert len(shown) <= longest
     assert shown.isprintable()
     written = comment(shown, indent)
@@ -115,18 +116,3 @@ def test_a_comment_is_nothing_but_comment_lines(text: str, longest: int, indent:
         assert line.startswith(" " * indent + "# ")
         assert len(line) <= 100
     assert load(written, "s").value is None
-
-
-def test_what_is_hidden_is_shown_by_its_number() -> None:
-    """A person sees that something was to be overlooked; spaces and line ends are one space."""
-    assert visible("re\u200bad\u202e\x1b\ud800\U000e0041", 99) == (
-        "re\\u200bad\\u202e\\u001b\\ud800\\U000e0041"
-    )
-    assert visible(" a\n\t\u2028 b\x85c ", 99) == "a b c"
-
-
-def test_what_is_too_long_ends_in_dots() -> None:
-    """Also when its escapes make it too long."""
-    assert visible("abc def", 5) == "abc…"
-    assert visible("\u200b" * 10, 8) == "\\u200b\\…"
-    assert visible("abcde", 5) == "abcde"

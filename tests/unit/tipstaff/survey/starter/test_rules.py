@@ -225,7 +225,7 @@ def test_a_tool_that_no_key_can_name_is_told_of_and_left_to_the_default() -> Non
     assert set(loaded(tools)["tools"]) == {"read"}
     text = comments(rules("files", tools, Preset.RECOMMENDED))
     assert 'so `default` decides: "", "' in text
-    assert '"\\ud800"' in text
+    assert '"\\u{d800}"' in text
     many = [tool("\ud800" + str(number)) for number in range(23)]
     assert "and 3 more." in comments(rules("files", many, Preset.RECOMMENDED))
 
