@@ -13,8 +13,8 @@ from msgspec import Struct
 from demo.caller import Agent, Outcome, agent
 from demo.parts import Stage
 from pdp.api.v1 import policy_pb2, policy_pb2_grpc
-from pdp.records.masking import MASK
 from tipstaff.cli.configuration.config import load
+from tipstaff.common.masking import MASK
 
 PASSWORD = "correct-horse-battery"
 DENY_ALL = """\

@@ -35,7 +35,7 @@ from pdp.api.model import (
     ShadowFinding,
 )
 from pdp.policy.input import policy_input
-from pdp.records.masking import Masked, masked_json
+from pdp.records.documents import Masked, masked_json
 from pdp.records.shown import NO_MEMBERS, PolicyInput, Shown, what_may_be_shown
 from pdp.tools.catalogue import UNKNOWN, Facts, Pin
 

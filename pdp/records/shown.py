@@ -13,16 +13,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pdp.api.model import Call, Client, Decision, Principal, Protocol, Reason, Session
-from pdp.records.masking import (
-    Masked,
-    masked_credentials,
-    masked_document,
-    masked_text,
-    may_hold_secret,
-)
+from pdp.records.documents import Masked, masked_document
 from pdp.rules import claims
 from pdp.rules.claims import ClaimsRead
 from pdp.tools.catalogue import Tool
+from tipstaff.common.masking import masked_credentials, masked_text, may_hold_secret
 
 NO_MEMBERS = b"{}"
 # Pointers to what is no part of the question.

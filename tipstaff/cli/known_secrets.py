@@ -1,25 +1,22 @@
 """Messages for people without secrets: those that this process was given, and what has the form of one.
 
 The values that the configuration gave this process are looked for as they are; everything else by its
-form (`pdp.records.masking`).
+form (`tipstaff.common.masking`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pdp.records.masking import MASK, masked_credentials
-
-# Shorter ones would be found in ordinary words.
-_SHORTEST_SECRET = 6
+from tipstaff.common.masking import SHORTEST_SECRET, masked_credentials, spellings, without
 
 _known: list[str] = []
 
 
 def hide(secrets: Iterable[str]) -> None:
     """Mask these wherever they stand, from now on."""
-    _known.extend(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
-    _known.sort(key=len, reverse=True)  # one may hold another
+    long = (secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+    _known[:] = {*_known, *spellings(long)}
 
 
 def without_secrets(text: str) -> str:
@@ -29,6 +26,4 @@ def without_secrets(text: str) -> str:
 
 def without_known(text: str) -> str:
     """A text without the secrets that this process was given."""
-    for secret in _known:
-        text = text.replace(secret, MASK)
-    return text
+    return without(text, _known)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from pdp.errors import ConfigError
-from pdp.records.masking import masked
 from pep.callers import api_token
 from pep.config import Server
 from tipstaff.cli import console
@@ -24,6 +23,7 @@ from tipstaff.cli.clients.client_entries import Connection
 from tipstaff.cli.clients.client_forms import FORMS, Client
 from tipstaff.cli.configuration.config import Config, load
 from tipstaff.common.did_you_mean import nearest
+from tipstaff.common.masking import masked
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from pdp.errors import ConfigError
-from pdp.records.masking import masked, masked_text
 from pep.config import Server
 from pep.upstreams.child import missing_program
 from tipstaff.cli.configuration.config import Config
 from tipstaff.cli.configuration.secret import has_password, is_in_clear, is_reference, secret
+from tipstaff.common.masking import masked, masked_text
 
 _IN_CLEAR = "a secret stands here in clear: write env:NAME or file:PATH"
 

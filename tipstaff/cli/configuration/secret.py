@@ -13,8 +13,8 @@ from msgspec import structs
 
 from pdp.config import PdpConfig
 from pdp.errors import ConfigError
-from pdp.records.masking import MASK, masked, masked_text
 from pep.config import PepConfig, Server
+from tipstaff.common.masking import MASK, masked, masked_text
 from tipstaff.survey.asking import failures
 
 

@@ -3,7 +3,7 @@
 A traceback says where a fault was, never what the variables held there: they hold headers, bodies and
 tokens. Whatever else is said goes through one filter on its way out: the secrets that the configuration
 gave this process are looked for as they are, everything else that has the form of a secret by
-`pdp.records.masking`; and nothing is longer than a person reads.
+`tipstaff.common.masking`; and nothing is longer than a person reads.
 
 Libraries speak by the standard library's logging, and the interpreter by its hooks; both end here.
 """
@@ -19,9 +19,9 @@ from collections.abc import MutableMapping
 from types import TracebackType
 from typing import Any
 
-from pdp.records.masking import masked, masked_credentials, masked_text
 from tipstaff.cli.known_secrets import without_known
 from tipstaff.cli.run.bounded_lines import BoundedLines
+from tipstaff.common.masking import masked, masked_credentials, masked_text
 from tipstaff.common.structlog_without_rich import structlog
 from tipstaff.common.visible_text import visible_lines
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pdp.errors import ConfigError
-from pdp.records.masking import MASK
 from pep.config import Server
 from tipstaff.cli import console
 from tipstaff.cli.clients import user_file
@@ -22,6 +21,7 @@ from tipstaff.cli.clients.user_file import UserFile
 from tipstaff.cli.servers import registry, sources
 from tipstaff.cli.servers.registry import Site
 from tipstaff.cli.servers.sweep import sweep
+from tipstaff.common.masking import MASK
 from tipstaff.survey.asking.introspect import read_listing
 from tipstaff.survey.model import RISKS, Category, Risk
 from tipstaff.survey.report import Report, as_json, report

@@ -12,12 +12,10 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
-from pdp.records.masking import MASK, masked, masked_text
+from tipstaff.common.masking import MASK, SHORTEST_SECRET, masked, masked_text, without
 from tipstaff.common.visible_text import visible
-from tipstaff.survey.asking.failures import masked as without
 
 _LONGEST_NAME = 40
-_SHORTEST_SECRET = 6
 # What nobody writes by hand: hexadecimal digits, a UUID, or letters of both cases and digits.
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9_-])(?:"
@@ -76,7 +74,7 @@ def shown_url(url: str) -> str:
 
 def shown_command(words: Sequence[str], secrets: Iterable[str] = ()) -> str:
     """A command line; `secrets` are texts that must not be in it, such as what its variables hold."""
-    known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    known = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
     plain = [_TOKEN.sub(MASK, _no_queries(without(word, known))) for word in masked(list(words))]
     return visible(" ".join(word if word == MASK else shlex.quote(word) for word in plain))
 

@@ -23,6 +23,7 @@ from tipstaff.cli.clients.client_references import Surroundings
 from tipstaff.cli.clients.client_servers import Candidate, candidates, merged
 from tipstaff.cli.clients.proxies import Proxies
 from tipstaff.cli.errors import IntrospectionError
+from tipstaff.common.masking import without
 from tipstaff.common.visible_text import visible
 from tipstaff.survey.asking import failures
 from tipstaff.survey.asking.introspect import introspect
@@ -159,7 +160,7 @@ async def _ask(server: Server, seconds: float) -> Listing | str:
     except IntrospectionError as error:
         return f"{error.outcome}. {error.advice}"
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are asked
-        message = failures.masked(str(error), failures.secrets_of(server))
+        message = without(str(error), failures.secrets_of(server))
         return f"{type(error).__name__}: {failures.plain(message)}"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from pep.config import Server
 from pep.upstreams.stdio_pool import INHERITED
 from tipstaff.cli.errors import IntrospectionError, ListingError
+from tipstaff.common.masking import without
 from tipstaff.survey.asking import failures
 from tipstaff.survey.asking.failures import Complaint
 from tipstaff.survey.asking.listing import Listing
@@ -80,12 +81,12 @@ async def _attempt(
     last_output = [
         line
         for text in (process.noise, process.errors)
-        for line in failures.last_lines(failures.masked(text, secrets))
+        for line in failures.last_lines(without(text, secrets))
     ]
     has_ended_early = code is not None and not answers
     kind = _EndedEarlyError if has_ended_early else IntrospectionError
     raise kind(
-        _tried(server), failures.plain(failures.masked(outcome, secrets)), advice, last_output
+        _tried(server), failures.plain(without(outcome, secrets)), advice, last_output
     )
 
 

@@ -17,6 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 from pep.config import Server
 from pep.mcp.lines import MAX_LINE
 from tipstaff.cli.errors import IntrospectionError, ListingError
+from tipstaff.common.masking import without
 from tipstaff.survey.asking import failures, old_transport
 from tipstaff.survey.asking.failures import Complaint, Reply
 from tipstaff.survey.asking.listing import Listing
@@ -49,7 +50,7 @@ async def ask(server: Server, seconds: float) -> Listing:
             outcome, advice = _complaint(failures.leaf(error), server, seconds, watch)
             if watch.reply and await old_transport.is_old(client, server.url, watch.reply.status):
                 outcome, advice = old_transport.complaint_about(server.name, _shown_url(server))
-    outcome = failures.plain(failures.masked(outcome, failures.secrets_of(server)))
+    outcome = failures.plain(without(outcome, failures.secrets_of(server)))
     raise IntrospectionError(_tried(server), outcome, advice)
 
 

@@ -7,24 +7,22 @@ visible, cut, and without the secrets that it was given.
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from pep.config import Server
+from tipstaff.common.masking import SHORTEST_SECRET, spellings
 from tipstaff.common.visible_text import visible
 
 Complaint: TypeAlias = tuple[str, str]
 """What came back, and what to do."""
 
-# Settings such as `true` or `debug` are everyday words; a secret is longer.
-_SHORTEST_SECRET = 6
 _LONGEST_LINE = 300
 _MCP_TYPES = frozenset({"application/json", "text/event-stream"})
 _TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
@@ -121,19 +119,6 @@ def last_lines(text: str, most: int = 10) -> tuple[str, ...]:
 def secrets_of(server: Server) -> tuple[str, ...]:
     """What must not be shown: `server` has its references resolved, so it holds them."""
     sent = [server.bearer, *server.headers.values()]
-    from_environment = [
-        value for value in server.environment.values() if len(value) >= _SHORTEST_SECRET
-    ]
-    whole = {secret for secret in (*sent, *from_environment) if secret}
-    # A key of several lines comes back line by line, or with its line ends written as \n.
-    parts = {
-        line for secret in whole for line in secret.splitlines() if len(line) >= _SHORTEST_SECRET
-    }
-    return tuple(sorted(whole | parts | {json.dumps(secret)[1:-1] for secret in whole}, key=len))
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """`text` without `secrets`, the longest first, since one may hold another."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
+    # Settings such as `true` or `debug` are everyday words; a secret is longer.
+    given = [value for value in server.environment.values() if len(value) >= SHORTEST_SECRET]
+    return tuple(sorted(spellings([*sent, *given]), key=len))

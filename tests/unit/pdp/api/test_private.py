@@ -15,6 +15,7 @@ from pdp.api.private import Private, PrivateBytes
 from pdp.policy import sidecar
 from pep import config as pep_config
 from tipstaff.cli.configuration import config
+from tipstaff.common.masking import MASK
 
 PLANTED = "planted-9f31c7"
 # Texts that are no secrets: names, places, sizes. What is in neither list is a secret.
@@ -124,6 +125,6 @@ def test_a_masked_structure_is_otherwise_like_any() -> None:
         key: str = ""
 
     assert repr(Settings("a")) == "Settings(name='a', key='')"
-    assert repr(Settings("a", "k")) == "Settings(name='a', key='[masked]')"
+    assert repr(Settings("a", "k")) == f"Settings(name='a', key='{MASK}')"
     assert Settings("a", "k") == Settings("a", "k")
-    assert f"{PrivateBytes(b'k')}" == "b'[masked]'"
+    assert f"{PrivateBytes(b'k')}" == f"b'{MASK}'"

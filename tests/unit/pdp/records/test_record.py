@@ -27,12 +27,13 @@ from pdp.api.model import (
     ShadowFinding,
 )
 from pdp.policy.input import policy_input
-from pdp.records.masking import MASK, MAX_RECORDED
+from pdp.records.documents import MAX_RECORDED
 from pdp.records.record import Timings, line
 from pdp.records.shown import PolicyInput
 from pdp.rules.claims import ClaimsRead
 from pdp.tools.catalogue import Facts, Pin, Tool
 from tests.calls import call
+from tipstaff.common.masking import MASK
 
 NOW = 1_790_000_000_123_456_789
 DECISION = Decision(

@@ -26,13 +26,13 @@ from pdp.api.model import (
 )
 from pdp.errors import RecordError
 from pdp.policy.input import policy_input
-from pdp.records.masking import MASK
 from pdp.records.record import Timings, line
 from pdp.records.replay import replay
 from pdp.records.shown import PolicyInput
 from pdp.rules.claims import ClaimsRead, kept
 from pdp.tools.catalogue import UNKNOWN, Facts, Pin, Tool
 from tests.calls import call
+from tipstaff.common.masking import MASK
 
 NOW = 1_790_000_000_123_456_789
 DECISION = Decision(decision_id="d", effect=Effect.ALLOW, reason=Reason("c", "m"), revision="v1")

@@ -8,9 +8,9 @@ import pytest
 
 from pdp.config import Limits, PdpConfig
 from pdp.errors import ConfigError
-from pdp.records.masking import MASK
 from pep.config import PepConfig, Server
 from tipstaff.cli.configuration.secret import resolved_pdp, resolved_pep, secret, secrets_of, shown
+from tipstaff.common.masking import MASK
 
 
 def test_a_reference_leads_to_the_environment_or_to_a_file(

@@ -62,7 +62,8 @@ def test_a_secret_that_looks_like_none_is_known_by_what_stands_before_it(words: 
 def test_what_a_variable_holds_is_not_shown_where_an_argument_holds_it_too() -> None:
     """But everyday words are."""
     assert (
-        shown_command(["x", "--as=plain-words", "on"], ["plain-words", "on"]) == "x '--as=***' on"
+        shown_command(["x", "--as=plain-words", "on"], ["plain-words", "on"])
+        == "x '--as=[masked]' on"
     )
 
 

@@ -1,8 +1,8 @@
-"""Secrets taken out of values before they are written. Pure.
+"""Secrets taken out of texts and values before they are written or shown. Pure.
 
 A member whose key names a secret is masked whole; text that has the form of a known credential is
-masked where it stands. Most arguments hold neither, and one scan of their bytes proves it, so that
-they are written as they came. In doubt more is masked: a record must not become a leak.
+masked where it stands, and so is a secret that is known. Most texts hold neither, and one scan of their
+bytes proves it. In doubt more is masked: a record, a log or an error must not become a leak.
 
 Every pattern takes time linear in the text, because callers choose the text: what may be followed
 by something it needs is bounded in length, and what is not bounded needs nothing after it.
@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ahocorasick_rs import BytesAhoCorasick
-from msgspec import Struct
-
-from pdp.api import strict_json
 
 MASK = "[masked]"
-MAX_RECORDED = 16 * 1024
-_MAX_POINTERS = 4096  # characters, in all of one document
+SHORTEST_SECRET = 6
+"""The length of the shortest secret that is looked for as it is: a shorter one is found in ordinary words."""
 
 _KEYS = (
     r"pass(?:w(?:or)?d|phrase|code)|pwd|secret|token|jwt|bearer|authorization|cookie|credential"
@@ -66,48 +63,37 @@ _HINTS = (
     *"pin otp cvv eyj sk- sk_ pk- pk_ rk- rk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_".split(),
     *"glpat- pypi- npm_ hf_ ya29. akia asia xox xapp- aiza -----begin basic ://".split(),
 )
-_SCAN = BytesAhoCorasick([hint.encode() for hint in _HINTS]).find_matches_as_indexes
+find_hints = BytesAhoCorasick([hint.encode() for hint in _HINTS]).find_matches_as_indexes
+"""What in bytes, made lower case, needs a closer look; nothing is a proof that they hold no secret."""
 # Members that name what the member `value` beside them holds.
 _NAMING = ("name", "key", "header")
 
 
-class Masked(Struct, frozen=True):
-    """A JSON document as it may be written: on one line, bounded in size, its secrets masked.
-
-    `pointers` lead to what was masked (RFC 6901), so that a mask is told apart from a text that reads
-    like one. With none of them, and not `is_omitted`, the document is what it was, byte for byte but
-    for line ends (`strict_json.on_one_line`).
-    """
-
-    data: bytes
-    pointers: tuple[str, ...] = ()
-    is_omitted: bool = False
-
-
 def may_hold_secret(text: str) -> bool:
     """Whether `text` needs a closer look; false is a proof that it does not."""
-    return bool(_SCAN(text.lower().encode(errors="surrogatepass")))
+    return bool(find_hints(text.lower().encode(errors="surrogatepass")))
 
 
-def masked_json(data: bytes) -> bytes:
-    """Strict JSON `data` with its secrets masked, on one line, bounded in size."""
-    return masked_document(data).data
+def without(text: str, secrets: Iterable[str]) -> str:
+    """`text` with `secrets` masked wherever they stand, the longest first, since one may hold another."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return text
 
 
-def masked_document(data: bytes) -> Masked:
-    """Strict JSON `data` with its secrets masked; a document that is too large is left out."""
-    if len(data) > MAX_RECORDED:
-        return Masked(json.dumps({"[omitted]": f"{len(data)} bytes"}).encode(), is_omitted=True)
-    data = strict_json.on_one_line(data)
-    if not _SCAN(data.lower()):
-        return Masked(data)
-    value = json.loads(data)
-    hidden = masked(value, _masked_inner)
-    pointers = _bounded(_differences(value, hidden))
-    if not pointers:
-        return Masked(data)
-    written = json.dumps(hidden, ensure_ascii=False, separators=(",", ":")).encode()
-    return Masked(written, pointers)
+def spellings(secrets: Iterable[str]) -> set[str]:
+    """All that `secrets` may be written as; none is empty.
+
+    A key of several lines comes back line by line, and JSON writes line ends and quotes in its own way.
+    """
+    whole = {secret for secret in secrets if secret}
+    lines = {line for secret in whole for line in secret.splitlines()}
+    return (
+        whole
+        | {line for line in lines if len(line) >= SHORTEST_SECRET}
+        | {json.dumps(secret)[1:-1] for secret in whole}
+        | {json.dumps(secret, ensure_ascii=False)[1:-1] for secret in whole}
+    )
 
 
 def masked_credentials(text: str) -> str:
@@ -138,45 +124,6 @@ def masked(value: Any, text: Callable[[str], str] = masked_text) -> Any:
             for before, item in zip([None, *value], value, strict=False)
         ]
     return text(value) if isinstance(value, str) else value
-
-
-def _masked_inner(text: str) -> str:
-    """`text`, masked as a JSON document when it is one; one within that one is masked as text."""
-    if text.lstrip()[:1] in ("{", "[") and may_hold_secret(text):
-        try:
-            value = strict_json.loads(text.encode())
-        except strict_json.StrictJsonError:
-            return masked_text(text)
-        hidden = masked(value)
-        return text if hidden == value else json.dumps(hidden)
-    return masked_text(text)
-
-
-def _bounded(pointers: Iterable[str]) -> tuple[str, ...]:
-    """The pointers; one to the whole document when they would be longer than a record should be."""
-    kept, room = [], _MAX_POINTERS
-    for pointer in pointers:
-        kept.append(pointer)
-        room -= len(pointer) + 1
-        if room < 0:
-            return ("",)
-    return tuple(kept)
-
-
-def _differences(before: Any, after: Any) -> Iterator[str]:
-    """Pointers to what masking has changed; to the object above when names in it have become one."""
-    if isinstance(before, dict) and isinstance(after, dict) and len(before) == len(after):
-        for (name, item), (shown, masked_item) in zip(before.items(), after.items(), strict=True):
-            pointer = "/" + shown.replace("~", "~0").replace("/", "~1")
-            if name != shown:
-                yield pointer
-            else:
-                yield from (pointer + rest for rest in _differences(item, masked_item))
-    elif isinstance(before, list) and isinstance(after, list):
-        for index, (item, masked_item) in enumerate(zip(before, after, strict=True)):
-            yield from (f"/{index}{rest}" for rest in _differences(item, masked_item))
-    elif before != after:
-        yield ""
 
 
 def _is_secret_word(item: Any) -> bool:
