@@ -21,8 +21,9 @@ from pdp.answer import UNREADABLE
 from pdp.api.private import Private
 from pdp.errors import SidecarError
 from pdp.private_files import make_folder
-from tipstaff.common import atomic_file
-from tipstaff.common.die_with_parent import bound_to_this_process
+from tipstaff.common import atomic_file, child_process
+from tipstaff.common.back_off import BackOff
+from tipstaff.common.child_process import keep_running
 
 AUTHZ = """package system.authz
 
@@ -41,6 +42,7 @@ allow if {
 BUNDLE = "policy"
 KEY = "local"
 _FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER = 0.05, 2.0, 10.0
+_STOP_SECONDS = 4.0
 _LONGEST_LINE = 1024 * 1024
 _LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "fatal": logging.ERROR}
 
@@ -116,21 +118,32 @@ async def supervise(sidecar: Sidecar) -> None:
     Later it is tried again for ever: meanwhile calls are denied and the health says so.
     """
     _prepare(sidecar)
-    process: asyncio.subprocess.Process | None = await _start(sidecar)
-    pause = _FIRST_PAUSE
-    loop = asyncio.get_running_loop()
-    while True:
-        started = loop.time()
-        code = None if process is None else await _run_to_its_end(process)
-        pause = _FIRST_PAUSE if loop.time() - started > _STEADY_AFTER else pause
+    opa = _Opa(sidecar, await _start(sidecar))
+    await keep_running(opa, BackOff(_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER))
+
+
+class _Opa:
+    """OPA's process, as its keeper sees it."""
+
+    def __init__(self, sidecar: Sidecar, process: asyncio.subprocess.Process) -> None:
+        self._sidecar = sidecar
+        self._process: asyncio.subprocess.Process | None = process
+
+    async def ended(self) -> int | None:
+        """See `Kept.ended`."""
+        return None if self._process is None else await _run_to_its_end(self._process)
+
+    def died(self, code: int | None, pause: float) -> None:
+        """See `Kept.died`."""
         log.error("opa died", exit_code=code, restart_in_seconds=pause)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def start_again(self) -> None:
+        """See `Kept.start_again`."""
         try:
-            process = await _start(sidecar)
+            self._process = await _start(self._sidecar)
         except SidecarError as error:
             log.error("opa not started", error=str(error))
-            process = None
+            self._process = None
 
 
 async def _run_to_its_end(process: asyncio.subprocess.Process) -> int:
@@ -142,7 +155,8 @@ async def _run_to_its_end(process: asyncio.subprocess.Process) -> int:
             code = await process.wait()
     except BaseException:
         relay.cancel()
-        await _stop(process)
+        if process.returncode is None:
+            await child_process.end(process, patience=_STOP_SECONDS)
         raise
     return code
 
@@ -161,15 +175,13 @@ async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:
         "GOMEMLIMIT": sidecar.memory_limit,
     }
     try:
-        return await asyncio.create_subprocess_exec(
-            *bound_to_this_process(arguments(sidecar)),
-            stdin=asyncio.subprocess.DEVNULL,
+        return await child_process.start(
+            arguments(sidecar),
+            environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            limit=_LONGEST_LINE,
             cwd=sidecar.folder,
-            env=environment,
-            start_new_session=True,
+            longest_line=_LONGEST_LINE,
         )
     except OSError as error:
         raise SidecarError(f"cannot run {sidecar.binary}: {error.strerror}") from error
@@ -190,15 +202,3 @@ async def _relay(process: asyncio.subprocess.Process) -> None:
         except UNREADABLE:
             entry = _LogEntry(msg=line.decode(errors="replace").strip())
         log.log(_LEVELS.get(entry.level, logging.INFO), "opa says", text=entry.msg)
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(4):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

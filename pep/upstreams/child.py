@@ -7,22 +7,17 @@ kernel ends it when this process is killed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import shutil
-import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from pathlib import Path
 
 import structlog
 
 from pep.mcp.lines import LineSplitter
 from pep.ports import LostError, NeverReachedError
-from tipstaff.common.die_with_parent import bound_to_this_process
+from tipstaff.common import child_process
 from tipstaff.common.lifelong import heard
 
 _PATIENCE_SECONDS = 2.0
-_LOOK_SECONDS = 0.05
 _PIECE = 64 * 1024
 _LONGEST_NOTE = 2000
 _MOST_NOTES = 20
@@ -101,7 +96,7 @@ class Child:
         """
         assert self._process.stdout is not None  # noqa: S101 - see `start`
         reader, lines = self._process.stdout, LineSplitter()
-        ended, left = asyncio.ensure_future(self._exit()), _LAST_PIECES
+        ended, left = asyncio.ensure_future(child_process.exit_code(self._process)), _LAST_PIECES
         try:
             while left:
                 reading = asyncio.ensure_future(reader.read(_PIECE))
@@ -125,30 +120,10 @@ class Child:
 
     async def end(self) -> int:
         """End it and all it has started: close its input, then ask, then insist; its exit code."""
-        process = self._process
-        assert process.stdin is not None  # noqa: S101 - see `start`
-        process.stdin.close()
-        for number in (None, signal.SIGTERM, signal.SIGKILL):
-            if number is not None:
-                self._signal(number)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await self._exit()
-                    break
-        self._signal(signal.SIGKILL)  # whatever of its group is left
+        code = await child_process.end(self._process, patience=_PATIENCE_SECONDS, asks_group=True)
         if self._noting is not None:
             self._noting.cancel()
-        return await self._exit()
-
-    async def _exit(self) -> int:
-        """Its exit code. asyncio's own `wait` waits for its pipes too, which others may hold open."""
-        while self._process.returncode is None:  # noqa: ASYNC110 - there is no event for it
-            await asyncio.sleep(_LOOK_SECONDS)
-        return self._process.returncode
-
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+        return code
 
     async def _note(self) -> None:
         """Its stderr goes into our log; a pipe that nobody empties would stop it."""
@@ -168,11 +143,13 @@ class Child:
 
 def missing_program(program: str, path: str | None) -> str:
     """Why a program cannot be started that is looked for along `path`; "" when it can."""
-    if shutil.which(program, path=path or os.environ.get("PATH", os.defpath)):
-        return ""
-    if os.sep in program and Path(program).exists():
-        return f"{program} cannot be run: is it the right file, and executable?"
-    return f"there is no program {program}: is it installed, and on the PATH?"
+    match child_process.lacks(program, path or os.environ.get("PATH", os.defpath)):
+        case "permission":
+            return f"{program} cannot be run: is it the right file, and executable?"
+        case "file":
+            return f"there is no program {program}: is it installed, and on the PATH?"
+        case _:
+            return ""
 
 
 async def start(
@@ -180,18 +157,16 @@ async def start(
 ) -> Child:
     """Start a server; raises `NeverReachedError`. `keep_stderr` puts what it says into our log."""
     fault = missing_program(command[0], environment.get("PATH"))
-    if (
-        fault
-    ):  # what starts it is an interpreter of ours, so that would look like the server's own end
+    # What starts it is an interpreter of ours, so that would look like the server's own end.
+    if fault:
         raise NeverReachedError(fault)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *bound_to_this_process(list(command)),
+        process = await child_process.start(
+            command,
+            environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE if keep_stderr else None,
-            env=dict(environment),
-            start_new_session=True,
         )
     except OSError as error:
         raise NeverReachedError(f"cannot start {command[0]!r}: {error.strerror}") from error

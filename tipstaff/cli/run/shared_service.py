@@ -17,6 +17,7 @@ from pep.judge.decision_client import DecisionClient
 from tipstaff.cli.configuration.config import Config
 from tipstaff.cli.run import up
 from tipstaff.cli.run.services import opa_binary
+from tipstaff.common.back_off import BackOff
 
 _LOOK_SECONDS = 0.3
 _READY_SECONDS = 10.0
@@ -38,7 +39,7 @@ class SharedService:
         self._holder = holder
         self._lock: StateLock | None = None
         self._ours: up.Child | None = None
-        self._pause = _FIRST_PAUSE
+        self._pauses = BackOff(_FIRST_PAUSE, _LONGEST_PAUSE)
 
     async def find(self) -> None:
         """Look for one that answers, and run one if nobody does; it need not be ready yet.
@@ -88,10 +89,9 @@ class SharedService:
         except up.ChildFailed:
             log.error("no decision service started; calls are denied", log=str(log_file))
             await self.end()
-            await asyncio.sleep(self._pause)
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            await asyncio.sleep(self._pauses.after(0))
         else:
-            self._pause = _FIRST_PAUSE
+            self._pauses.reset()
             await self._decisions.wait_connected(_READY_SECONDS)
 
     def _check_shared(self, error: StateInUse) -> None:

@@ -26,7 +26,8 @@ from tipstaff.cli.run import running
 from tipstaff.cli.run.environment import Service, environment
 from tipstaff.cli.run.reload import watch
 from tipstaff.cli.run.services import opa_binary
-from tipstaff.common.die_with_parent import bound_to_this_process
+from tipstaff.common import child_process
+from tipstaff.common.back_off import BackOff
 from tipstaff.common.lifelong import Lifelong
 
 _READY_SECONDS = 60.0
@@ -176,14 +177,12 @@ class Child:
             unread = stack.enter_context(contextlib.ExitStack())
             unread.callback(os.close, reader)  # unless it comes to be read
             log_file = stack.enter_context(_log(self._log_file)) if self._log_file else None
-            self._process = await asyncio.create_subprocess_exec(
-                *bound_to_this_process([*self._command, "--ready-fd", str(writer)]),
-                pass_fds=(writer, *self._descriptors),
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,
+            self._process = await child_process.start(
+                [*self._command, "--ready-fd", str(writer)],
+                self._environment,
                 stdout=log_file,
                 stderr=log_file,
-                start_new_session=True,
+                pass_fds=(writer, *self._descriptors),
             )
             unread.pop_all()
         if not await _says_ready(reader):
@@ -212,38 +211,33 @@ class Child:
 
     async def keep_running(self) -> None:
         """Start it again, with growing pauses, whenever it dies."""
-        pause = _FIRST_PAUSE
-        loop = asyncio.get_running_loop()
-        while True:
-            started = loop.time()
-            assert self._process is not None  # noqa: S101 - `start` came first
-            code = await self._process.wait()
-            pause = _FIRST_PAUSE if loop.time() - started > _STEADY_AFTER else pause
-            log.error("service died", service=self.name, exit_code=code, restart_in_seconds=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
-            try:
-                await self.start()
-                log.info("service is back", service=self.name)
-            except ChildFailed:
-                continue
-            except (
-                OSError
-            ) as error:  # no process, no descriptor, no memory: there may be some again
-                log.error("service not started", service=self.name, error=error.strerror)
+        pauses = BackOff(_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER)
+        await child_process.keep_running(self, pauses)
+
+    async def ended(self) -> int | None:
+        """See `Kept.ended`; `start` came first."""
+        assert self._process is not None  # noqa: S101 - see above
+        return await self._process.wait()
+
+    def died(self, code: int | None, pause: float) -> None:
+        """See `Kept.died`."""
+        log.error("service died", service=self.name, exit_code=code, restart_in_seconds=pause)
+
+    async def start_again(self) -> None:
+        """See `Kept.start_again`; a service that is not ready has said why."""
+        try:
+            await self.start()
+        except ChildFailed:
+            return
+        except OSError as error:  # no process, descriptor or memory: there may be some again
+            log.error("service not started", service=self.name, error=error.strerror)
+            return
+        log.info("service is back", service=self.name)
 
     async def end(self) -> None:
         """Ask it to stop; insist when it does not."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        if self._process is not None and self.is_running:
+            await child_process.end(self._process, patience=_STOP_SECONDS)
 
 
 def _log(path: Path) -> BinaryIO:

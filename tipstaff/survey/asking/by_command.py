@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import shutil
 import signal
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pep.config import Server
 from pep.upstreams.stdio_pool import INHERITED
 from tipstaff.cli.errors import IntrospectionError, ListingError
+from tipstaff.common.child_process import lacks
 from tipstaff.common.masking import without
 from tipstaff.survey.asking import failures
 from tipstaff.survey.asking.failures import Complaint
@@ -56,13 +55,13 @@ def environment_of(server: Server) -> dict[str, str]:
 
 def _check_program(server: Server, environment: Mapping[str, str]) -> None:
     """What starts it is an interpreter of ours, so a missing program would look like its failure."""
-    program = server.command[0]
-    if shutil.which(program, path=environment.get("PATH", os.defpath)):
-        return
-    if os.sep in program and Path(program).exists():
-        outcome, advice = "that cannot be run", "Is it the right file, and executable?"
-    else:
-        outcome, advice = "there is no such program", "Is it installed, and on the PATH?"
+    match lacks(server.command[0], environment.get("PATH", os.defpath)):
+        case "permission":
+            outcome, advice = "that cannot be run", "Is it the right file, and executable?"
+        case "file":
+            outcome, advice = "there is no such program", "Is it installed, and on the PATH?"
+        case _:
+            return
     raise IntrospectionError(_tried(server), outcome, advice)
 
 

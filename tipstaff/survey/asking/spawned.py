@@ -20,7 +20,7 @@ from pep.config import Server
 from pep.mcp.lines import MAX_LINE
 from pep.ports import LostError
 from pep.upstreams.child import Child
-from tipstaff.common.die_with_parent import bound_to_this_process
+from tipstaff.common import child_process
 from tipstaff.survey.asking.mcp_session import MOST_BYTES
 from tipstaff.survey.asking.streams import Heard, Reading, Writing
 from tipstaff.survey.asking.tail import Tail
@@ -36,13 +36,12 @@ async def running(server: Server, environment: Mapping[str, str]) -> AsyncIterat
     reading, writing = os.pipe()
     errors = Tail(reading)
     try:
-        started = await asyncio.create_subprocess_exec(
-            *bound_to_this_process(list(server.command)),
+        started = await child_process.start(
+            server.command,
+            environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=writing,
-            env=dict(environment),
-            start_new_session=True,
         )
     except BaseException:
         errors.close()
@@ -56,8 +55,7 @@ async def running(server: Server, environment: Mapping[str, str]) -> AsyncIterat
         try:
             await child.end()
         except BaseException:  # interrupted a second time: no more patience
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(started.pid, signal.SIGKILL)
+            child_process.signal_group(started, signal.SIGKILL)
             raise
         finally:
             errors.close()
@@ -115,8 +113,7 @@ class Spawned:
         if self._is_closed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_REAP_SECONDS):
-                    while self._started.returncode is None:  # noqa: ASYNC110 - see `Child`
-                        await asyncio.sleep(0.01)
+                    await child_process.exit_code(self._started, look_seconds=0.01)
         return self._started.returncode
 
     async def _write(self, item: SessionMessage) -> None:
