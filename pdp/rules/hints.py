@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
+
+from tipstaff.common.did_you_mean import closest
 
 _FOLDERS = ("servers", "catalog", "site")
 _PLACES = (
@@ -32,8 +33,8 @@ def of_place(relative: PurePath) -> str:
             better = f"servers/{relative.stem}/data.yaml"
         case ("servers", server, _):
             better = f"servers/{server}/data.yaml"
-        case (folder, *rest) if near := difflib.get_close_matches(folder, _FOLDERS, 1):
-            better = "/".join((*near, *rest))
+        case (folder, *rest) if near := closest(folder, _FOLDERS):
+            better = "/".join((near, *rest))
         case _:
             return _PLACES
     return f"did you mean {better}? {_PLACES}" if better != str(relative) else _PLACES

@@ -9,7 +9,6 @@ second reading here.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 import re
@@ -22,6 +21,7 @@ from msgspec import Raw, Struct, field
 
 from pdp.rules import elements
 from pdp.rules.elements import SETS, Term
+from tipstaff.common.did_you_mean import closest
 
 _MOVE = "move it to site/NAME/NAME.rego"
 # Words of other policies for what has a name of its own here.
@@ -175,9 +175,9 @@ def _no_set(name: str, kind: str) -> Iterator[str]:
 def _meant(name: str) -> str:
     words = {word: meant for meant, others in _MEANT.items() for word in (meant, *others)}
     words |= {word: word for word in SETS}
-    close = difflib.get_close_matches(name.strip("_").lower(), words, n=1, cutoff=0.7)
-    if close:
-        meant = words[close[0]]
+    close = closest(name.strip("_").lower(), words, likeness=0.7)
+    if close is not None:
+        meant = words[close]
         return f"did you mean `{meant} contains {elements.example(meant)}`?"
     *names, last = SETS
     return f"no {', '.join(names)} or {last} uses it"

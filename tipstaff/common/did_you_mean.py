@@ -8,12 +8,17 @@ from collections.abc import Iterable
 _MOST_LISTED = 8
 
 
+def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known word that was probably meant; `None` when none is as like as `likeness`, from 0 to 1."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)), None)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint at what may have been meant, or what there is."""
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean `{close[0]}`?"
+    meant = closest(word, known)
+    if meant is not None:
+        return f"did you mean `{meant}`?"
     listed = ", ".join(known[:_MOST_LISTED])
     more = ", …" if len(known) > _MOST_LISTED else ""
     return f"known are: {listed}{more}" if known else "none is known"
