@@ -100,18 +100,13 @@ async def end(process: Process, *, patience: float, asks_group: bool = False) ->
     Its input is closed, where that is a pipe of ours; then it is asked, with `asks_group` together with
     what it has started; then it is killed. Each but the last is given `patience` seconds.
     """
+    ask = signal_group if asks_group else _signal
     if process.stdin is not None:
         process.stdin.close()
-    steps = (None, signal.SIGTERM) if process.stdin is not None else (signal.SIGTERM,)
-    for number in steps:
-        if number is not None and asks_group:
-            signal_group(process, number)
-        elif number is not None:
-            _signal(process, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await exit_code(process, _LOOK_OFTEN_SECONDS)
-                break
+        await _ended_within(process, patience)
+    if process.returncode is None:
+        ask(process, signal.SIGTERM)
+        await _ended_within(process, patience)
     signal_group(process, signal.SIGKILL)  # whatever of its group is left, too
     _signal(process, signal.SIGKILL)
     return await exit_code(process, _LOOK_OFTEN_SECONDS)
@@ -126,3 +121,9 @@ def signal_group(process: Process, number: signal.Signals) -> None:
 def _signal(process: Process, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         process.send_signal(number)
+
+
+async def _ended_within(process: Process, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await exit_code(process, _LOOK_OFTEN_SECONDS)
