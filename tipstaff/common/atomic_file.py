@@ -59,6 +59,7 @@ class NewFile:
 def replace(path: Path, data: bytes, *, mode: int | None = PRIVATE) -> None:
     """Write a file in one step; raises `OSError`, and then what was there stands as it was.
 
+    But for a disk that fails at the last: then the new file stands, and may not survive a power failure.
     `mode` holds whatever the umask is; with `None` the umask decides. The folders that are missing
     above a private file are made for us alone.
     """
@@ -72,7 +73,7 @@ def create(
 ) -> None:
     """Write a file that is not there yet; raises `FileExistsError` or another `OSError`.
 
-    The name is taken by an empty file first, so that of two who want it one gets it.
+    The name is taken by an empty file first, so that of two who want it one gets it; a kill may leave that.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     os.close(os.open(path, flags, PRIVATE))
