@@ -455,14 +455,16 @@ async def test_no_secret_is_in_what_is_said() -> None:
     })  # fmt: skip
     keys = {"bearer": "s3cret-token", "headers": {"X-Key": "s3cret-key"}}
     async with asgi_upstream(answering(500, JSON, echo.encode())) as url:
-        with pytest.raises(IntrospectionError, match=r"bad token \[masked\] and key \[masked\]") as caught:
+        with pytest.raises(
+            IntrospectionError, match=r"bad token \[masked\] and key \[masked\]"
+        ) as caught:
             await introspect(Server("s", url=f"{url}?key=s3cret-query", **keys))
         assert "s3cret" not in str(caught.value)
     program = "import os, sys; print(os.environ); sys.exit(os.environ['KEY'] + sys.argv[1])"
     server = Server(
         "s", command=(PYTHON, "-c", program, "s3cret-argument"), environment={"KEY": "s3cret-env"}
     )
-    with pytest.raises(IntrospectionError, match=r"\*\*\*") as caught:
+    with pytest.raises(IntrospectionError, match=r"\[masked\]") as caught:
         await introspect(server)
     assert "s3cret-env" not in str(caught.value)
     assert "s3cret-argument" not in str(caught.value).splitlines()[0]

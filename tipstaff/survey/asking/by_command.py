@@ -84,9 +84,7 @@ async def _attempt(
     ]
     has_ended_early = code is not None and not answers
     kind = _EndedEarlyError if has_ended_early else IntrospectionError
-    raise kind(
-        _tried(server), failures.plain(without(outcome, secrets)), advice, last_output
-    )
+    raise kind(_tried(server), failures.plain(without(outcome, secrets)), advice, last_output)
 
 
 def _complaint(
