@@ -69,8 +69,8 @@ def is_hidden(character: str) -> bool:
     return not character.isprintable() or RUN_OF_HIDDEN.match(character) is not None
 
 
-def _seen(found: re.Match[str]) -> str:
-    character = found[0]
+def _seen(match: re.Match[str]) -> str:
+    character = match[0]
     if character.isspace():
         return " "
     return f"\\u{{{ord(character):x}}}" if is_hidden(character) else character
