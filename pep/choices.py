@@ -1,4 +1,4 @@
-"""What the configuration of a server or of tokens may choose from. Pure, and light to load."""
+"""The values that the configuration of a server or of tokens may choose from. Pure, and light to load."""
 
 from __future__ import annotations
 

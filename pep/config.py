@@ -1,4 +1,4 @@
-"""What the enforcement point can be told. Read from the section `[pep]`; the values are checked here."""
+"""The settings of the enforcement point, from the section `[pep]`; the values are checked here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NotNegative = Annotated[int, Meta(ge=0)]
 Proof = Literal["jwt", "token", "mtls", "anonymous"]
 SERVER_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
-# Lines that the protocol or the connection speaks by; `bearer` is for Authorization.
+# Header lines of the protocol or the connection; `bearer` is for Authorization.
 _OURS = frozenset(
     "host content-length content-type transfer-encoding connection accept authorization cookie "
     "mcp-session-id mcp-protocol-version mcp-method mcp-name".split()
@@ -92,7 +92,7 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
 
     @property
     def credentials(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The header lines that are ours to send, once references have been resolved."""
+        """The proxy's own header lines for this server, once references have been resolved."""
         bearer = {"authorization": f"Bearer {self.bearer}"} if self.bearer else {}
         lines = {**bearer, **self.headers}
         return tuple(
@@ -117,7 +117,7 @@ class Jwt(Private, frozen=True, forbid_unknown_fields=True):
     """Seconds by which the issuer's clock may differ."""
 
     def __post_init__(self) -> None:
-        """Refuse what could accept a forged token."""
+        """Refuse settings that could accept a forged token."""
         unknown = [algorithm for algorithm in self.algorithms if algorithm not in JWT_ALGORITHMS]
         if unknown or not self.algorithms:
             listed = ", ".join(JWT_ALGORITHMS)
@@ -138,7 +138,7 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
     """The file of the authorities whose client certificates prove a caller (PEM)."""
 
     def __post_init__(self) -> None:
-        """Refuse a half."""
+        """Refuse a certificate without its key, or authorities without either."""
         if bool(self.certificate) != bool(self.key):
             raise ValueError("certificate and key belong together")
         if self.client_ca and not self.certificate:
@@ -158,7 +158,7 @@ class PdpTls(Struct, frozen=True, forbid_unknown_fields=True):
     """The name in the service's certificate. Empty: the host of `[pdp] listen`."""
 
     def __post_init__(self) -> None:
-        """Refuse a half."""
+        """Refuse a part of the three without the others."""
         parts = (self.server_ca, self.certificate, self.key)
         if any(parts) != all(parts) or (self.server_name and not any(parts)):
             raise ValueError("pdp_tls: server_ca, certificate and key belong together")
@@ -217,7 +217,7 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
             self._check_proof(server)
 
     def accepted(self, server: Server) -> tuple[Proof, ...]:
-        """What proves to `server` who calls."""
+        """The kinds of credentials that `server` accepts."""
         return server.accept or ("anonymous",)
 
     def resource(self, server: Server) -> str:

@@ -1,1 +1,1 @@
-"""Who calls: tokens, certificates, sessions."""
+"""Identity of callers: tokens, certificates, sessions."""

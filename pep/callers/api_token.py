@@ -23,7 +23,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is kept of a token. Times are seconds since the epoch; 0 is never."""
+    """The stored entry of a token. Times are seconds since the epoch; 0 is never."""
 
     id: str
     name: str
@@ -45,7 +45,7 @@ class TokenFile(Struct, frozen=True, forbid_unknown_fields=True):
     tokens: tuple[Entry, ...] = ()
 
     def by_digest(self) -> dict[str, Entry]:
-        """The tokens by their digest, for finding one."""
+        """The entries by the token's digest, for look-up."""
         return {entry.sha256: entry for entry in self.tokens}
 
 
@@ -63,7 +63,7 @@ def write(tokens: TokenFile) -> bytes:
 
 
 def make(secret: bytes, name: str, now: int, expires: int = 0) -> tuple[str, Entry]:
-    """The token that is shown, and what is kept of it; raises `ValueError`."""
+    """Make a token: its text, to be shown once, and its entry; raises `ValueError`."""
     if not NAME.fullmatch(name):
         raise ValueError(
             f"{name!r} cannot be the name of a caller: use a-z, 0-9, `.`, `_` and `-`, at most 63"
@@ -84,7 +84,7 @@ def revoke(tokens: TokenFile, which: str, now: int) -> tuple[TokenFile, int]:
 
 
 def verify(token: str, entries: dict[str, Entry], now: float) -> Principal:
-    """Who the token proves the caller to be; raises `CredentialInvalid`."""
+    """The principal that the token proves; raises `CredentialInvalid`."""
     entry = entries.get(_digest(token))
     if entry is None:
         raise CredentialInvalid("the token is not known")

@@ -1,7 +1,7 @@
-"""Who calls: finds the proof in a request and holds it against what the server accepts. Edge: files.
+"""Authentication: finds the credential in a request and verifies it. Edge: files.
 
-The first that a request carries decides, and it is not weakened: whoever shows a token that is
-wrong is refused, also by a server that would have let them in without one.
+The first credential in a request decides: a request with an invalid token is refused, also by a
+server that accepts requests without one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = structlog.get_logger("pep.callers")
 
 
 class _Known(Struct, frozen=True):
-    """A token that was verified with the keys of that version, for that audience."""
+    """A verified token, with the version of the keys and the audience that it was verified for."""
 
     version: int
     audience: str
@@ -40,12 +40,12 @@ class _Known(Struct, frozen=True):
 
 
 class Callers:
-    """The callers of all servers."""
+    """Authenticates the callers of all servers."""
 
     def __init__(
         self, config: PepConfig, wall: Callable[[], float], clock: Callable[[], float]
     ) -> None:
-        """`wall` tells seconds since the epoch, `clock` counts seconds and never goes back."""
+        """`wall` returns seconds since the epoch, `clock` seconds that never go back."""
         self._config = config
         self._wall = wall
         self._clock = clock
@@ -55,7 +55,7 @@ class Callers:
         self._left: list[IssuerKeys] = []
 
     def take_over(self, config: PepConfig) -> None:
-        """Believe by `config` from now on: whoever was proven by another `[jwt]` is asked again."""
+        """Use `config` from now on: tokens that another `[jwt]` accepted are verified again."""
         if config.jwt != self._config.jwt:
             self._left.append(self._keys)
             self._keys = IssuerKeys(config.jwt.jwks, config.jwt.algorithms, self._clock)
@@ -65,7 +65,7 @@ class Callers:
         self._config = config
 
     async def principal(self, server: Server, scope: dict[str, Any], credential: str) -> Principal:
-        """Who makes the request; raises `CredentialMissing`, `CredentialInvalid` or `KeysAway`."""
+        """The principal of the request; raises `CredentialMissing`, `CredentialInvalid` or `KeysAway`."""
         accepted = self._config.accepted(server)
         if credential and ("jwt" in accepted or "token" in accepted):
             return await self._bearer(server, accepted, credential)
@@ -77,7 +77,7 @@ class Callers:
         raise CredentialMissing("Authentication is required")
 
     async def close(self) -> None:
-        """Ask no issuer anything more."""
+        """End the requests to issuers."""
         for keys in (*self._left, self._keys):
             await keys.close()
 
@@ -97,7 +97,7 @@ class Callers:
         return await self._jwt(token, self._config.audience(server))
 
     async def _jwt(self, token: str, audience: str) -> Principal:
-        """A token that was verified before is not verified again while the keys are the same."""
+        """Verify a JWT, unless it was verified before with the same keys."""
         # Loads cryptography, which most proxies never need.
         from pep.callers import jwt_bearer  # noqa: PLC0415
 

@@ -1,13 +1,13 @@
 """The issuer's keys, from a file or a URL, kept fresh. Edge: files and HTTP.
 
-A file is read again when it changes. A URL is asked at the first need, again after ten minutes, and
+A file is read again when it changes. A URL is fetched at the first need, again after ten minutes, and
 when a token names a key that is not known, but never twice within half a minute: a caller who makes up
 key ids must not turn this proxy against the issuer. Keys that cannot be renewed are used for an hour,
 and then no longer.
 
-There is one request to the issuer at a time, and it ends within five seconds, however slowly it is
-answered. Only callers that cannot do without wait for it, all of them for the same one: those whose key
-is known go on with the keys there are.
+There is one request to the issuer at a time, and it ends within five seconds, however slowly the issuer
+answers. Callers whose key is unknown all wait for that request; the others are verified with the
+present keys.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class IssuerKeys:
         clock: Callable[[], float],
         fetch: Callable[[str], Awaitable[bytes]] | None = None,
     ) -> None:
-        """Read nothing yet. `source` is a URL or a path; `clock` counts seconds, never back.
+        """`source` is a URL or a path, not read yet; `clock` counts seconds, never back.
 
         `fetch` reads a URL; whatever it raises is logged, and means that there was no answer.
         """
@@ -61,7 +61,7 @@ class IssuerKeys:
 
     @property
     def version(self) -> int:
-        """Grows whenever the keys may have changed."""
+        """A number that grows whenever the keys may have changed."""
         return self._version
 
     @property
@@ -70,7 +70,7 @@ class IssuerKeys:
         return self._request is not None
 
     async def current(self, *, is_missing: bool = False) -> KeysById:
-        """The keys; `is_missing` says that those before lacked one. Raises `KeysAway`."""
+        """The keys; `is_missing` is true when the present keys lack one that is needed. Raises `KeysAway`."""
         if not self._source.startswith(("http://", "https://")):
             self._read_file()
             return self._keys
@@ -78,7 +78,7 @@ class IssuerKeys:
         if is_missing or age >= _REFRESH_SECONDS:
             self._renew()
         if self._request is not None and (is_missing or age > _STALE_SECONDS):
-            # The request is everybody's: who leaves does not end it.
+            # All waiting callers share the request: one that leaves does not end it.
             await asyncio.wait({self._request}, timeout=DEADLINE_SECONDS)
         if self._clock() - self._fetched_at > _STALE_SECONDS:
             raise KeysAway("The keys that tokens are checked with cannot be had")
@@ -102,13 +102,13 @@ class IssuerKeys:
         except (OSError, ValueError) as error:
             self._keys = {}
             if isinstance(error, OSError):
-                self._stamp = None  # it may come back as it was
+                self._stamp = None  # the file may come back unchanged
             self._complain("keys cannot be read", str(error) or type(error).__name__)
         if self._fault:
             raise KeysAway("The keys that tokens are checked with cannot be had")
 
     def _complain(self, event: str, fault: str) -> None:
-        """Log a fault once, not for every caller that it keeps out."""
+        """Log a fault once, not for every caller who is refused because of it."""
         if fault != self._fault:
             log.error(event, source=self._source, error=fault)
         self._fault = fault
@@ -119,7 +119,7 @@ class IssuerKeys:
         self._fault = ""
 
     def _renew(self) -> None:
-        """Begin a request to the issuer, unless there is one or was one just now."""
+        """Begin a request to the issuer, unless one is under way or has just been made."""
         now = self._clock()
         if self._request is None and now - self._tried_at >= _COOL_SECONDS:
             self._tried_at = now
@@ -140,7 +140,7 @@ class IssuerKeys:
             self._request = None
 
     def _accept(self, data: bytes) -> None:
-        """Take the keys of `data`; those before stay when it raises `ValueError`."""
+        """Replace the keys by those in `data`; raises `ValueError`, and then the old keys stay."""
         from pep.callers.jwt_bearer import read_keys  # noqa: PLC0415 - loads cryptography
 
         key_set = read_keys(data, self._algorithms)
@@ -152,7 +152,7 @@ class IssuerKeys:
 
 
 async def fetch_over_http(url: str) -> bytes:
-    """What `url` answers: 200, as it is, a megabyte at most. Redirects lead nowhere."""
+    """Fetch `url`: the body of a 200, unencoded, a megabyte at most. Redirects are not followed."""
     import httpx  # noqa: PLC0415 - only for an issuer's keys by URL
 
     async with (

@@ -28,7 +28,7 @@ _MAX_KID = 512
 _MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
 # In characters of base64: 8192 bits of modulus, 64 of exponent, any curve; a larger key only takes time.
 _MAX_MEMBERS = MappingProxyType({"n": 1366, "e": 11, "x": 100, "y": 100})
-# What making a key of an issuer's entry may raise.
+# The exceptions that making a key of an issuer's entry may raise.
 _UNUSABLE = (
     jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, AttributeError, KeyError,
     OverflowError,
@@ -42,14 +42,14 @@ KeysById = Mapping[tuple[str, str], jwt.PyJWK]
 
 
 class KeySet(Struct, frozen=True):
-    """What an issuer's set holds: keys to use, and what is the matter with each of the others."""
+    """An issuer's key set: the usable keys, and the fault of each of the others."""
 
     keys: KeysById
     passed_over: tuple[str, ...] = ()
 
 
 class Expected(Struct, frozen=True):
-    """What a token must say: its issuer, its audience, one of these algorithms."""
+    """The issuer, the audience and the algorithms that are accepted in a token."""
 
     issuer: str
     audience: str
@@ -58,7 +58,7 @@ class Expected(Struct, frozen=True):
 
 
 class Proven(Struct, frozen=True):
-    """Who a token proves the caller to be, and until when (seconds since the epoch)."""
+    """The principal that a token proves, and until when (seconds since the epoch)."""
 
     principal: Principal
     expires: float
@@ -67,7 +67,7 @@ class Proven(Struct, frozen=True):
 def read_keys(data: bytes, algorithms: Iterable[str]) -> KeySet:
     """The signature keys of a JWK set that fit `algorithms`; raises `ValueError` when none does.
 
-    A key that cannot be used is passed over, whatever is the matter with it (RFC 7517 section 5): an
+    A key that cannot be used is passed over, whatever its fault (RFC 7517 section 5): an
     issuer may add a key of a new kind at any time, and the others go on verifying.
     """
     keys: dict[tuple[str, str], jwt.PyJWK] = {}
@@ -103,7 +103,7 @@ def key_of(token: str, keys: KeysById) -> jwt.PyJWK | None:
 
 
 def verify(token: str, key: jwt.PyJWK, expected: Expected, now: float) -> Proven:
-    """Who the token proves the caller to be; raises `CredentialInvalid`."""
+    """The principal that the token proves; raises `CredentialInvalid`."""
     try:
         claims = jwt.decode(
             token,
@@ -136,7 +136,7 @@ def _entries(data: bytes) -> list[Any]:
 
 
 def _usable(entry: Any, algorithms: Iterable[str]) -> dict[tuple[str, str], jwt.PyJWK]:
-    """The key under each algorithm it fits; raises one of `_UNUSABLE` when it is no key for us."""
+    """The key under each algorithm that it fits; raises one of `_UNUSABLE` when it cannot be used here."""
     if not isinstance(entry, dict):
         raise TypeError("not an object")
     kid, operations = entry.get("kid", ""), entry.get("key_ops", ["verify"])
@@ -201,7 +201,7 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
 
 
 def _known_to_caller(error: Exception) -> str:
-    """What the caller may know: the kind of fault, and nothing that was in the token."""
+    """The part of the fault that the caller may see: its kind, and nothing that was in the token."""
     kinds = {
         jwt.InvalidAudienceError: "it is for another audience",
         jwt.InvalidIssuerError: "it is of another issuer",

@@ -1,4 +1,4 @@
-"""What a server tells of how to get in: protected-resource metadata and challenges. Pure.
+"""OAuth protected-resource metadata of a server, and challenges. Pure.
 
 RFC 9728: the metadata of `https://host/NAME/mcp` stands at
 `https://host/.well-known/oauth-protected-resource/NAME/mcp`, and a challenge names that place.
@@ -16,7 +16,7 @@ _WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
 def path(server: Server) -> bytes:
-    """Where the metadata of `server` stands, on this listener."""
+    """The path of the metadata of `server` on this listener."""
     return f"{_WELL_KNOWN}/{server.name}/mcp".encode()
 
 

@@ -1,4 +1,4 @@
-"""Who calls, and in which agent session, as far as HTTP without authentication can tell.
+"""The caller and the agent session of a request, as far as HTTP without authentication can tell.
 
 The session is the first that exists of: the legacy session that this upstream gave to this caller,
 a cooperative key the client sends, the caller itself. A caller can mint keys, so a key only ever
@@ -30,7 +30,7 @@ Exchanged = tuple[str, str, type, str | int]
 
 
 class LegacySession(Struct, frozen=True):
-    """What an answer to `initialize` taught: whose the session is, and what its client says."""
+    """What is known from an answer to `initialize`: the session's caller, and its client's claims."""
 
     principal: str
     client: Client
@@ -46,13 +46,13 @@ class SessionBook:
         self._under_way: set[Exchanged] = set()
 
     def begin(self, request: Exchanged) -> None:
-        """A request of a legacy session goes on; raises `InvalidRequest` when its id is in use."""
+        """Note that a request of a legacy session goes on; raises `InvalidRequest` when its id is in use."""
         if request in self._under_way:
             raise InvalidRequest("a request with this id is under way in this session")
         self._under_way.add(request)
 
     def end(self, request: Exchanged) -> None:
-        """Its answer has gone."""
+        """Note that the request has been answered."""
         self._under_way.discard(request)
 
     def learn(self, server: str, session: str, legacy_session: LegacySession) -> None:
@@ -63,7 +63,7 @@ class SessionBook:
             self._sessions.popitem(last=False)
 
     def forget(self, server: str, session: str) -> None:
-        """The session has ended."""
+        """Forget a session that has ended."""
         self._sessions.pop((server, session), None)
 
     def find(self, server: str, session: str, principal: Principal) -> LegacySession | None:
@@ -84,7 +84,7 @@ def anonymous(peer: str | None) -> Principal:
 
 
 def unauthenticated(peer: tuple[str, int] | None) -> Principal:
-    """Whoever it was that was refused, for the record; never for a call that is judged."""
+    """The principal in the record of a refused request; never that of a judged call."""
     return Principal(f"unauthenticated:{peer[0] if peer else 'local'}", "unauthenticated")
 
 
@@ -107,7 +107,7 @@ def identify(
     legacy_session: LegacySession | None = None,
     key: str,
 ) -> Session:
-    """The session to count by. The raw legacy id is a credential of the upstream: it stays here."""
+    """The session that limits count by. The raw legacy id, a credential of the upstream, is not passed on."""
     if legacy_session is not None:
         return Session(id=opaque(server, principal.id, legacy_id), kind="legacy")
     if key:
@@ -116,7 +116,7 @@ def identify(
 
 
 def opaque(*parts: str) -> str:
-    """A key that tells nothing of its parts and cannot be forged from other parts."""
+    """A key that reveals none of its parts and cannot be forged from other parts."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode()

@@ -1,4 +1,4 @@
-"""The head of a server's answer: what goes on of it, and whether its body can be judged. Pure.
+"""The head of a server's answer: the lines that go on, and whether the body can be judged. Pure.
 
 A body can be judged when every client reads the same in it: one `Content-Type`, exactly JSON or an
 event stream, in UTF-8 (RFC 8259 section 8.1, HTML section 9.2.5), in a coding that can be undone.
@@ -18,7 +18,7 @@ from pep.errors import AnswerUnreadable
 from pep.mcp.headers import HOP_BY_HOP, JOINTS, HeaderLines, named_by_connection
 
 MAX_BYTES = 64 * 1024
-# What would outlive the answer (a cookie is for all servers behind this proxy), or lead elsewhere.
+# Lines that would outlive the answer (a cookie is for all servers behind this proxy), or lead elsewhere.
 _NEVER_TO_CLIENT = HOP_BY_HOP | {
     b"set-cookie",
     b"set-cookie2",
@@ -50,7 +50,7 @@ _MEDIA = re.compile(
 
 
 class Form(Enum):
-    """What the body is declared to be."""
+    """The declared form of the body."""
 
     MESSAGE = "message"
     EVENTS = "events"
@@ -58,7 +58,7 @@ class Form(Enum):
 
 
 class Head(Struct, frozen=True):
-    """The head of an answer. `length` is -1 when it is not said; `coding` is that of the body."""
+    """The head of an answer. `length` is -1 when it is not given; `coding` is that of the body."""
 
     status: int
     lines: HeaderLines
@@ -100,7 +100,7 @@ def read(status: int, raw: tuple[tuple[bytes, bytes], ...], more: HeaderLines) -
 
 
 def _length(values: dict[bytes, list[bytes]]) -> int:
-    """How long the body is; refuses what ends in two places (RFC 9112 section 6.3)."""
+    """The body's length; refuses a body that ends in two places (RFC 9112 section 6.3)."""
     lengths, codings = values.get(b"content-length", []), values.get(b"transfer-encoding", [])
     if codings:
         is_clear = not lengths and codings == [b"chunked"]

@@ -67,13 +67,13 @@ class App:
             await exchange.refuse(fault)
         except ClientGoneError:
             log.info("client gone", server=server.name)
-        except Exception:  # the edge: whatever it was, nothing goes on
+        except Exception:  # the edge: no fault ends in a forward
             log.exception("unexpected fault", server=server.name)
             if not exchange.has_begun:
                 await exchange.refuse(Unexpected("Internal error"))
 
     async def _elsewhere(self, path: bytes, verb: str, send: Send) -> None:
-        """`/healthz`, the metadata of servers, and every path that leads nowhere."""
+        """Answer `/healthz`, the metadata of servers, and every unknown path."""
         if path != b"/healthz" and path not in self._documents:
             log.info("refused", code=PathNotFound.code, path=path.decode("latin-1")[:256])
             answer = refuse(None, PathNotFound("Not Found"))

@@ -21,7 +21,7 @@ Hold = Callable[[int], Awaitable[None]]
 
 
 class ClientGoneError(Exception):
-    """The client left before its message was whole: there is nobody to answer."""
+    """The client left before its message was whole, so there is no answer."""
 
 
 async def read_body(receive: Receive, declared: int, config: PepConfig, hold: Hold) -> bytes:
@@ -53,7 +53,7 @@ async def read_body(receive: Receive, declared: int, config: PepConfig, hold: Ho
 def unpacked(body: bytes, coding: str, limit: int) -> bytes:
     """The message in a body of that Content-Encoding; raises `InvalidRequest` or `BodyTooLarge`.
 
-    One gzip member or zlib stream and nothing after it: some would read on, and some would not.
+    One gzip member or zlib stream and nothing after it: some parsers would read on, and some would not.
     """
     if coding in {"", "identity"}:
         return body
@@ -70,7 +70,7 @@ def unpacked(body: bytes, coding: str, limit: int) -> bytes:
 
 
 async def _read(receive: Receive, limit: int, hold: Callable[[], Awaitable[None]] | None) -> bytes:
-    """`hold` is asked once, when the body turns out to be large."""
+    """Read the body; `hold` is awaited once, when the body turns out to be large."""
     body, size, more = bytearray(), 0, True
     while more:
         message = await receive()
@@ -98,7 +98,7 @@ def _too_large(limit: int) -> BodyTooLarge:
 
 
 async def until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do `work`, and drop it the moment the client leaves.
+    """Do `work`, and cancel it the moment the client leaves.
 
     Closing the stream is how a modern client cancels, and it may do so before the upstream has
     sent a single header: so the connection is watched from the first moment on, not only while the
@@ -119,7 +119,7 @@ async def until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
     except asyncio.CancelledError:
-        # Somebody else may have cancelled us too: the server does when it stops.
+        # This task may have been cancelled, too: the server does so when it stops.
         if not is_gone or main.uncancel() > 0:
             raise
         log.info("client gone")

@@ -13,33 +13,33 @@ class ClientAnswer:
     """Status, header lines and body of one answer; `caller` is who must read it."""
 
     def __init__(self, send: Send, unread: Unread) -> None:
-        """Nothing has been said yet."""
+        """Nothing has been sent yet."""
         self._send = send
         self._unread = unread
         self.caller = ""
         self.has_begun = False
 
     async def begin(self, status: int, lines: HeaderLines) -> None:
-        """Say status and lines."""
+        """Send status and header lines."""
         self.has_begun = True
         await self._send({"type": "http.response.start", "status": status, "headers": lines})
 
     async def part(self, data: bytes) -> None:
-        """Say more of the body; raises `LostError` for a client that reads too slowly."""
+        """Send more of the body; raises `LostError` for a client that reads too slowly."""
         if len(data) > PIECE:
             await self._write_pieces(data)
         else:
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def last(self, data: bytes) -> None:
-        """Say the rest of it; raises `LostError` for a client that reads too slowly."""
+        """Send the rest of the body; raises `LostError` for a client that reads too slowly."""
         if len(data) > PIECE:
             await self._write_pieces(data)
             data = b""
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def _write_pieces(self, data: bytes) -> None:
-        """The connection takes in all that it is given: so it gets the next piece after the last."""
+        """Write piece after piece, since the connection buffers everything that it is given."""
         async with self._unread.held(self.caller, len(data)):
             for start in range(0, len(data), PIECE):
                 piece = data[start : start + PIECE]

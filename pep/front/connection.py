@@ -1,11 +1,11 @@
-"""One client connection: HTTP as httptools parses it, and what it leaves open. Edge.
+"""One client connection: HTTP parsed by httptools, with deadlines and sizes besides. Edge.
 
 uvicorn waits for header lines for ever and reads any number of them, and takes the trailers of a
 chunked body for header lines. Here the lines have a deadline and a size, and trailers are dropped
 (RFC 9110 section 6.5.1): a line that comes after the lines were checked would not have been checked.
 
 uvicorn also waits for ever for a client that does not read its answer. Here such a client is cut off,
-so that the server's answer is closed, what the call holds is free, and nothing is kept for it.
+so that the server's answer is closed and what the call holds is free.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pep.judge.enforce import refuse
 
 _MAX_HEAD_BYTES = 64 * 1024
 _MAX_HEAD_LINES = 200
-# What a client must read in one period of the write timeout, or all of what is left.
+# Bytes that a client must read in one period of the write timeout, or all that are left.
 _PROGRESS_BYTES = 64 * 1024
 
 log = structlog.get_logger("pep")
@@ -38,7 +38,7 @@ class Connection(HttpToolsProtocol):
     """Seconds in which the client must have read on."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Somebody has connected: see who, and wait for a request, but not for ever."""
+        """Keep the identity in the client's certificate, and wait for a request until the deadline."""
         super().connection_made(transport)
         self._identity = certificate_identity(transport.get_extra_info("peercert") or {})
         self._reads_head = False
@@ -48,48 +48,48 @@ class Connection(HttpToolsProtocol):
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        """More bytes; those that begin no request do not keep the connection open either."""
+        """Parse more bytes; bytes that begin no request do not extend the deadline."""
         super().data_received(data)
         if self._deadline is None and not self._reads_head and not self._is_answering():
             self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Gone."""
+        """End the deadlines."""
         self._head_is_here()
         self._reader_is_here()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as it is answered."""
+        """Set a deadline: the client does not read as fast as it is answered."""
         super().pause_writing()
         self._await_reader()
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """End that deadline: the client has caught up."""
         self._reader_is_here()
         super().resume_writing()
 
     def on_response_complete(self) -> None:
-        """The answer is written, though perhaps not read; a connection that closes waits for that."""
+        """Set a deadline for the client to read the rest of its answer, when the connection closes."""
         super().on_response_complete()
         if self.transport.is_closing() and self._reader_deadline is None:
             self._await_reader()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nothing came for long: hang up, also on a client that has not read what there is."""
+        """Close an idle connection, also that of a client that has not read its answer."""
         super().timeout_keep_alive_handler()
         if self._reader_deadline is None:
             self._await_reader()
 
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """Begin a request, of which the first byte is here."""
         super().on_message_begin()
         self._head_size = 0
         self._reads_head = True
         self._await_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header line, or a trailer."""
+        """Take a header line, and drop a trailer."""
         if not self._reads_head:
             return
         self._head_size += len(name) + len(value) + 4
@@ -98,7 +98,7 @@ class Connection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """All lines are here: tell the application."""
+        """Hand the request to the application: all header lines are here."""
         if len(self.headers) > _MAX_HEAD_LINES:
             raise HeadTooLarge("Too many header lines")
         self._reads_head = False
@@ -107,7 +107,7 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, or not what we take, and hang up."""
+        """Answer a request that is not HTTP or breaks a bound, and close the connection."""
         too_large = self._head_size > _MAX_HEAD_BYTES or len(self.headers) > _MAX_HEAD_LINES
         self._refuse(HeadTooLarge("Too many header lines") if too_large else InvalidRequest(msg))
 
@@ -121,7 +121,7 @@ class Connection(HttpToolsProtocol):
             self._deadline = None
 
     def _await_reader(self) -> None:
-        """Cut the client off unless it reads on; it has until then to read `_PROGRESS_BYTES`."""
+        """Cut the client off unless it reads `_PROGRESS_BYTES` before the deadline."""
         self._reader_is_here()
         unread = self.transport.get_write_buffer_size()
         if unread:

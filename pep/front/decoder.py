@@ -1,9 +1,9 @@
 """A compressed body back to its plain bytes, piece by piece. Pure.
 
-Only what every client undoes alike: gzip by its header, deflate by that of zlib (RFC 9110 section
-8.4.1), since a body that is both to two readers would show one of them what was not judged. Each
-piece is bounded, so that whoever takes them can let others work in between; and so is what a small
-body may become.
+Only codings that every client undoes alike: gzip by its header, deflate by that of zlib (RFC 9110
+section 8.4.1), since a body that is both to two readers would show one of them what was not judged.
+Each piece is bounded, so that other exchanges can work in between; and so is the decoded size of a
+small body.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WINDOW = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}  # zlib manual, inflateIn
 
 
 class Decoder:
-    """Bytes of one answer to bytes of its messages. Every method raises `AnswerUnreadable`."""
+    """Decodes the bytes of one answer. Every method raises `AnswerUnreadable`."""
 
     def __init__(self, coding: bytes) -> None:
         """`coding` is gzip, x-gzip, deflate; or empty or identity, which change nothing."""
@@ -48,7 +48,7 @@ class Decoder:
         yield from self.rest()
 
     def rest(self) -> Iterator[bytes]:
-        """What was fed and not yet taken."""
+        """The bytes that were fed and not yet taken."""
         while self._zlib is not None and self._tail:
             if self._zlib.eof:
                 self._begin_member()
@@ -65,7 +65,7 @@ class Decoder:
             yield piece
 
     def finish(self) -> None:
-        """The body has ended: what is cut short, some clients read and some do not."""
+        """End the body; one that is cut short is refused, since some clients read it and some do not."""
         if self._zlib is not None and self._packed and not self._zlib.eof:
             raise AnswerUnreadable("the server's answer ends before its compression does")
 

@@ -45,7 +45,7 @@ from pep.ports import (
     Send,
 )
 
-_LIGHT_BYTES = 4096  # what is larger is not kept for as long as the server takes to answer
+_LIGHT_BYTES = 4096  # a larger message is not kept while the server works on its answer
 
 log = structlog.get_logger("pep")
 
@@ -70,11 +70,11 @@ class Exchange:
 
     @property
     def has_begun(self) -> bool:
-        """Whether any of the answer has gone."""
+        """Whether any of the answer has been sent."""
         return self._client.has_begun
 
     async def run(self, receive: Receive) -> None:
-        """Answer the request. Raises a `Refusal` when there is no answer but that."""
+        """Answer the request; raises a `Refusal` that is still to be answered."""
         lines = self._scope["headers"]
         self._headers = headers.read(lines)
         self._era = headers.header_era(self._headers)
@@ -115,7 +115,7 @@ class Exchange:
     async def _post(self, body: RequestBody, data: bytes) -> None:
         plain, admitted = await body.read(data, self._read)
         if self._server.command:
-            data = plain  # there is no header line that would tell how it is packed
+            data = plain  # a child gets no header line with the body's coding
         message = admitted.message
         call = self._caller.call(admitted, self._caller.legacy_session())
         if isinstance(message, Response):
@@ -155,7 +155,7 @@ class Exchange:
 
     @contextlib.contextmanager
     def _under_way_once(self, request_id: Id | None) -> Iterator[None]:
-        """Two requests with one id would have each other's answers (JSON-RPC 2.0 section 4)."""
+        """Hold the request's id: two requests with one id could get each other's answers (JSON-RPC 2.0 section 4)."""
         session_id = self._headers.session if self._era == LEGACY else ""
         if not session_id or request_id is None:
             yield
@@ -168,7 +168,7 @@ class Exchange:
             self._parts.sessions.end(exchanged)
 
     def _check_shown(self, message: Response) -> None:
-        """A client answers a request that it was shown, once; one that policy refused it cannot have seen."""
+        """Refuse an answer to a request that the client was not shown, or has answered; raises `AnswerUnasked`."""
         holder = self._caller.holder(self._headers.session)
         if not self._parts.server_requests.answer(holder, message.id):
             raise AnswerUnasked("No request of the server with this id waits for an answer")
@@ -186,7 +186,7 @@ class Exchange:
         await self._hand_on(answer, response_filter, budget_lines)
 
     async def _pass_verb(self, verb: str) -> None:
-        """GET opens the server's own stream, DELETE ends the session (legacy era)."""
+        """Forward a GET, for the server's own stream, or a DELETE, which ends the session (legacy era)."""
         if self._headers.length or self._headers.framing:
             raise InvalidRequest(f"a {verb} has no body")
         listening = self._caller.listening(verb, self._caller.legacy_session())
@@ -199,7 +199,7 @@ class Exchange:
         await self._hand_on(answer, self._response_filter(listening, None, shown), [])
 
     def _shown(self, session_id: str, *, is_resumed: bool = False) -> Shown | None:
-        """Where the server's requests are written down; a modern client answers none."""
+        """The book of requests shown to the client; `None` for a modern client, which answers none."""
         if self._era != LEGACY:
             return None
         holder = self._caller.holder(session_id)
@@ -218,7 +218,7 @@ class Exchange:
         )
 
     def _answer_server(self, body: bytes) -> None:
-        """Send the server the refusal of its request; it waits for an answer."""
+        """Send the server, which waits for an answer, the refusal of its request."""
         self._parts.background.start("answer to a server", self._send_refusal(body))
 
     async def _send_refusal(self, body: bytes) -> None:
@@ -233,7 +233,7 @@ class Exchange:
             answer.close()
 
     async def _forward(self, verb: str, body: bytes | None) -> Answer:
-        """Send the judged bytes on; a call that never arrived is given back."""
+        """Forward the judged bytes; a call that never reached the server is refunded."""
         server = self._server
         try:
             answer = await self._send_on(verb, body, self._scope["headers"])
@@ -254,7 +254,7 @@ class Exchange:
         return answer
 
     def _give_back(self) -> None:
-        """The server has seen nothing: the decision is refunded, and an answer may be given again."""
+        """Refund the decision and let the client answer again, as the server has seen nothing."""
         self._turn.never_sent()
         if self._answered is not None:
             holder = self._caller.holder(self._headers.session)
@@ -275,7 +275,7 @@ class Exchange:
     async def _hand_on(
         self, answer: Answer, response_filter: ResponseFilter, budget_lines: headers.HeaderLines
     ) -> None:
-        """Hand the response on; `budget_lines` say what is left of the caller's limits."""
+        """Hand the response on, with `budget_lines` for what is left of the caller's limits."""
         to_client = self._client
         request_id = None if self._reply_to is NO_REPLY else self._reply_to
         client = Client(to_client.begin, to_client.part, to_client.last, request_id)

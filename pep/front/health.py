@@ -1,7 +1,7 @@
-"""What `/healthz` tells an operator: whether calls are judged, and by the rules that are in the files.
+"""`/healthz`: whether calls are judged, and by the rules that are in the files.
 
-The decision service is asked again and again, so that an answer costs nothing and says nothing that
-is older than a second or two. Edge: gRPC, by way of the client of the decision service.
+The decision service is polled, so that an answer costs nothing and is at most a second or two old.
+Edge: gRPC, by way of the client of the decision service.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = structlog.get_logger("pep.health")
 class Unready(Struct, frozen=True):
     """Why the gateway is not ready: a stable `code`, and a `reason` for people.
 
-    Whoever can reach the port reads it, so it quotes nothing from files.
+    The reason is readable by whoever can reach the port, so it quotes nothing from files.
     """
 
     code: str
@@ -49,7 +49,7 @@ STALE = Unready(
 
 
 class PolicyStatus(Protocol):
-    """The members of `GetStatusResponse` that count here."""
+    """The members of `GetStatusResponse` that are used here."""
 
     ready: bool
     stale: bool
@@ -61,14 +61,14 @@ class Health:
     def __init__(
         self, is_connected: Callable[[], bool], status: Callable[[], Awaitable[PolicyStatus | None]]
     ) -> None:
-        """Nothing is known yet; `status` gives `None` when there is no answer."""
+        """Nothing is known yet; `status` returns `None` when there is no answer."""
         self._is_connected = is_connected
         self._status = status
         self._unready: Unready | None = SILENT
         self._logged: Unready | None = SILENT
 
     def unready(self) -> Unready | None:
-        """Why it is not ready; `None` when it is."""
+        """Why the gateway is not ready; `None` when it is."""
         return self._unready if self._is_connected() else UNREACHABLE
 
     def answer(self) -> tuple[int, bytes]:
@@ -80,7 +80,7 @@ class Health:
         return 503, msgspec.json.encode(body)
 
     async def look(self) -> None:
-        """Ask once; what has changed since is logged."""
+        """Get the status once, and log what has changed."""
         await self._ask()
         unready = self.unready()
         if unready == self._logged:
@@ -101,7 +101,7 @@ class Health:
             self._unready = STALE if status.stale else None
 
     async def watch(self) -> None:
-        """Ask again and again, until cancelled."""
+        """Get the status again and again, until cancelled."""
         while True:
             await self.look()
             await asyncio.sleep(_EVERY_SECONDS)

@@ -40,7 +40,7 @@ async def lines_of(descriptor: int) -> AsyncIterator[bytes | None]:
 
 
 class Output:
-    """Writes lines, one after the other, without holding up the loop when nobody reads."""
+    """Writes lines, one after the other; a reader that does not read does not hold up the loop."""
 
     def __init__(self, descriptor: int) -> None:
         """Write to `descriptor`."""
@@ -48,7 +48,7 @@ class Output:
         self._writing = asyncio.Lock()
 
     async def write(self, line: bytes) -> None:
-        """One line; raises `OSError` when nobody can read it any more."""
+        """Write one line; raises `OSError` when the reader has gone."""
         async with self._writing:
             await asyncio.to_thread(self._all, line + b"\n")
 

@@ -1,11 +1,11 @@
 """A server's response on its way to the client, each message filtered first, as a machine without I/O. Pure.
 
-Events pass one by one, as soon as they are whole; a JSON body is one message and passes whole. What
-nothing changes passes byte for byte, compressed if it was. A message too large to parse streams, as
+Events pass one by one, as soon as they are whole; a JSON body is one message and passes whole. An
+unchanged body passes byte for byte, compressed if it was. A message too large to parse streams, as
 long as it holds no word that would have had to be judged. A body that is neither JSON nor events is not
-handed on: of a failed response the status passes, and so it does where the client waits for no message.
+handed on; its status passes when the response is a failure or the client waits for no message.
 
-The machine is a generator: it yields the next `Action` and is sent what came of it, so that scripts
+The machine is a generator: it yields the next `Action` and is sent its result, so that scripts
 without sockets can test it (`tests/unit/pep/front/test_relay.py`). `relay_io` carries the actions out.
 An action that fails with a `Refusal` has it thrown in at its `yield`; every other failure ends the machine.
 """
@@ -27,7 +27,7 @@ from pep.mcp.message_bytes import Watch, check_begin, is_text, may_matter
 from pep.mcp.sse import Event, Splitter
 
 MAX_INSPECTED = 8 * 1024 * 1024
-# How much is looked at before other exchanges may work.
+# Bytes that are scanned before other exchanges may work.
 _BITE = 32 * 1024
 _MANY_EVENTS = 128
 _LARGE_EVENT = 256 * 1024
@@ -40,7 +40,7 @@ class Read(Struct, frozen=True):
 
 
 class Filter(Struct, frozen=True):
-    """Have a message judged; the reply is what the client may see of it: it, another, or nothing."""
+    """Have a message judged; the reply is the message that the client may see: the same, another, or nothing."""
 
     message: bytes
 
@@ -69,14 +69,14 @@ class Yield(Struct, frozen=True):
 
 
 class Warn(Struct, frozen=True):
-    """Write a warning to the log: what the client is not shown, and why."""
+    """Write a warning to the log: the part that the client is not shown, and why."""
 
     event: str
     fields: dict[str, Any]
 
 
 class Compute(Struct, frozen=True):
-    """Work that takes long by `size`, its matter's bytes; the reply is what `work` returns."""
+    """Do `work` on `size` bytes, which may take long; the reply is its result."""
 
     size: int
     work: Callable[[], Any]
@@ -95,8 +95,8 @@ def relay(
 ) -> Generator[Action, Any, None]:
     """Hand a response on. Raises `Refusal` before anything has been sent.
 
-    `added_lines` are header lines of the proxy's own; `request_id` is what the client asked under, `None`
-    when it waits for no message. When the response turns out unreadable after it has begun, raises
+    `added_lines` are header lines of the proxy's own; `request_id` is the id of the client's request,
+    `None` when it waits for no message. When the response turns out unreadable after it has begun, raises
     `AnswerUnreadable`: what has been sent must not look whole.
     """
     head = answer_head.read(status, raw_lines, added_lines)
@@ -109,7 +109,7 @@ def relay(
         before = b"" if watch else bytes(plain)
         after: bytes = (yield Filter(before)) if before else before
     except AnswerUnreadable as fault:
-        # Clients act on the status of a failure, and of what wants no answer; the body says why.
+        # Clients act on the status of a failure, or where they wait for no message; only the reason is lost.
         if head.status < 300 and request_id is not None:
             raise
         yield Warn("body not shown", {"status": head.status, "reason": fault.message})
@@ -167,17 +167,17 @@ def _unpack(decoder: Decoder, chunk: bytes, plain: bytearray) -> Generator[Actio
 
 
 def _see(watch: Watch, data: bytes | bytearray) -> Generator[Action, Any, None]:
-    """Look through many bytes; other exchanges work in between."""
+    """Scan many bytes; other exchanges work in between."""
     for start in range(0, len(data), PIECE):
         watch.see(bytes(data[start : start + PIECE]))
         yield _YIELD
 
 
 def _large(decoder: Decoder, watch: Watch, begun: bytearray) -> Generator[Action, Any, None]:
-    """The rest of a body that is too large to hold: watched, and broken off if need be.
+    """Stream the rest of a body that is too large to hold; scan it, and break it off if need be.
 
-    A piece has been looked at before it is sent, and the last one waits for the end of the body: a body
-    that is broken off never looks whole.
+    A piece is scanned before it is sent, and the last one waits for the end of the body: a body that is
+    broken off never looks whole.
     """
     held = bytes(begun)
     begun.clear()
@@ -192,7 +192,7 @@ def _large(decoder: Decoder, watch: Watch, begun: bytearray) -> Generator[Action
 
 
 def _events(head: Head, decoder: Decoder, request_id: Id | None) -> Generator[Action, Any, None]:
-    """An event stream."""
+    """Filter an event stream."""
     yield Begin(head.status, [line for line in head.lines if line[0] not in _DROPPED_OF_EVENTS])
     stream = EventFilter(request_id)
     while (chunk := (yield _READ)) is not None:
@@ -233,7 +233,7 @@ class EventFilter:
 
     def end(self) -> Generator[Action, Any, bytes]:
         """The bytes that are left when the stream has ended."""
-        events = self._splitter.end()  # one that never ended, or none
+        events = self._splitter.end()  # an event that never ended, or none
         return (yield from self._event(events[0])) if events else b""
 
     def _event(self, event: Event) -> Generator[Action, Any, bytes]:
@@ -269,7 +269,7 @@ def _data(event: Event) -> bytes:
 
 
 def _is_sure(event: Event, data: bytes) -> bool:
-    """Whether no reader finds anything to judge in the event but in its data."""
+    """Whether no client could find anything to judge outside of the event's data."""
     if data and not event.is_doubtful:
         return True
     return is_text(event.raw) and not may_matter(event.raw)

@@ -1,4 +1,4 @@
-"""Carries out what `relay` wants done with one response: reads the upstream, filters, writes to the client. Edge."""
+"""Carries out the actions of `relay` for one response: reads the upstream, filters, writes to the client. Edge."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FilterMessage = Callable[[bytes], Awaitable[bytes]]
 class Client(Struct, frozen=True):
     """Where the response goes: `begin` sends status and header lines, `part` bytes, `last` the last.
 
-    `request_id` is what the client asked under, `None` when it waits for no message.
+    `request_id` is the id of the client's request, `None` when it waits for no message.
     """
 
     begin: Callable[[int, HeaderLines], Awaitable[None]]
@@ -37,9 +37,9 @@ class Client(Struct, frozen=True):
 async def hand_on(
     answer: Answer, filter_message: FilterMessage, client: Client, added_lines: HeaderLines
 ) -> None:
-    """Hand the upstream's response on to the client; see `relay` for what it raises.
+    """Hand the upstream's response on to the client; see `relay` for the errors.
 
-    When the upstream breaks it off, raises `LostError`.
+    Raises `LostError`, too, when the upstream breaks the response off.
     """
     steps = relay(answer.status, answer.lines, added_lines, client.request_id)
     await carry_out(steps, answer.chunks(), filter_message, client)
@@ -51,7 +51,7 @@ async def carry_out(
     filter_message: FilterMessage,
     client: Client,
 ) -> T:
-    """Carry out one action after the other; what the machine returns."""
+    """Carry out one action after the other; returns the machine's result."""
     try:
         action = next(steps)
         while True:
@@ -69,7 +69,7 @@ async def carry_out(
 async def _reply(
     action: Action, chunks: AsyncIterator[bytes], filter_message: FilterMessage, client: Client
 ) -> Any:
-    """Carry out one action; what the machine is sent for it."""
+    """Carry out one action; returns the reply for the machine."""
     match action:
         case Read():
             return await anext(chunks, None)

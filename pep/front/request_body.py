@@ -1,8 +1,8 @@
 """The body of one request: when it may be read and held, and in whose slot it is judged. Edge.
 
 A small body is read at once and costs a comparison. A large one waits unread until there is room to
-hold it, and is parsed beside the event loop, in a slot of its caller that ends with the decision:
-what takes long to read takes long to judge.
+hold it, and is parsed beside the event loop, in a slot of its caller that ends with the decision,
+since a body that takes long to parse takes long to judge.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class RequestBody:
         self._slot: Slot | None = None
 
     async def receive(self, receive: Receive) -> bytes:
-        """All of it, as it came; raises what `read_body` raises, or `TooManyUnderWay`."""
+        """The whole body, as it came; raises what `read_body` raises, or `TooManyUnderWay`."""
         return await read_body(receive, self._headers.length, self._config, self._hold)
 
     async def read(self, body: bytes, reader: Callable[[bytes], T]) -> tuple[bytes, T]:
-        """The plain body, and what `reader` makes of it; a slot that it takes must be ended."""
+        """The decoded body, and the result of `reader`; the slot of a large body must be ended."""
         if len(body) <= LARGE_BYTES and not self._is_packed:
             return body, reader(body)
         if not self._held:
@@ -59,13 +59,13 @@ class RequestBody:
         return await self._slot.run(self._unpack_and_read, body, reader)
 
     def end_slot(self) -> None:
-        """It is judged: let the caller's next large body have its slot."""
+        """Free the slot for the caller's next large body: this one has been judged."""
         if self._slot is not None:
             self._slot.end()
             self._slot = None
 
     def release(self) -> None:
-        """It is held no longer."""
+        """Free the bytes of the body, which is held no longer."""
         self.end_slot()
         if self._held:
             self._bodies.give_back(self._caller, self._held)

@@ -1,6 +1,6 @@
-"""Who has come with a request: the caller, the agent session, and the call that this makes.
+"""The caller of a request, its agent session, and the call that is judged.
 
-Knows headers and the books of sessions, but forwards nothing and answers nothing.
+It reads headers and the books of sessions, but forwards nothing and answers nothing.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ class RequestCaller:
 
     @property
     def principal(self) -> Principal:
-        """Who it is, after `authenticate`."""
+        """The authenticated caller, after `authenticate`."""
         assert self._principal is not None  # noqa: S101 - whoever comes here was authenticated
         return self._principal
 
     async def authenticate(self) -> None:
-        """See who it is. A refusal tells where to get a token (RFC 6750, RFC 9728), and is recorded."""
+        """Authenticate the caller. A refusal is recorded, and names where to get a token (RFC 6750, RFC 9728)."""
         config, server = self._parts.config, self._server
         try:
             self._principal = await self._parts.callers.principal(
@@ -77,8 +77,8 @@ class RequestCaller:
     def legacy_session(self) -> LegacySession | None:
         """What is known of the legacy session; raises `SessionNotFound` when it is not the caller's.
 
-        A caller who is nobody in particular may go on with a session that is not known, as after a
-        restart of the proxy: the upstream knows it, and nobody could have been bound to it.
+        An anonymous caller may go on with a session that is not known, as after a restart of the proxy:
+        the upstream knows it, and it could not have been bound to anybody.
         """
         server, given = self._server, self.headers.session
         if header_era(self.headers) != LEGACY or not given:
@@ -93,7 +93,7 @@ class RequestCaller:
         return legacy_session
 
     def learn(self, answer: Answer, admitted: Admitted) -> str:
-        """An `initialize` was answered: the session is this caller's; its id, or ""."""
+        """Bind the session of an answer to `initialize` to this caller; returns the session's id, or ""."""
         given = [value for name, value in answer.lines if name.lower() == b"mcp-session-id"]
         if answer.status != 200 or len(given) != 1:
             return ""
@@ -104,11 +104,11 @@ class RequestCaller:
         return session_id
 
     def holder(self, session_id: str) -> Holder:
-        """Whom the server's requests are shown to in that legacy session, or without one."""
+        """The holder of the server's requests in that legacy session, or without one."""
         return Holder(self._server.name, self.principal.id, session_id)
 
     def call(self, admitted: Admitted, legacy_session: LegacySession | None) -> Call:
-        """What is judged: this message of this caller, and whatever the server says to it."""
+        """The call to be judged for this message; the server's messages in its answer take from it."""
         key = session.cooperative_key(self.headers.cooperative, call.meta(admitted.message))
         return call.build(
             admitted,
@@ -121,7 +121,7 @@ class RequestCaller:
         )
 
     def listening(self, verb: str, legacy_session: LegacySession | None) -> Call:
-        """The caller on a stream of the server's own, which answers no message."""
+        """The call for a stream of the server's own, which answers no message."""
         key = session.cooperative_key(self.headers.cooperative, {})
         return call.unread(
             self.headers,
@@ -143,7 +143,7 @@ class RequestCaller:
         )
 
     def _report(self, fault: Refusal) -> None:
-        """Have a refusal recorded that nobody was asked about."""
+        """Have a refusal recorded that the decision service was not asked about."""
         principal = self._principal or session.unauthenticated(self._scope.get("client"))
         refused = call.unread(
             self.headers,

@@ -1,4 +1,4 @@
-"""The listener's certificates: whom a client's names, and ours, read again when the files change."""
+"""TLS of the listener: the identity in a client's certificate, and its own files read again on change."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ log = structlog.get_logger("pep")
 
 
 def certificate_identity(certificate: Mapping[str, Any]) -> str:
-    """Who a verified certificate names: its first URI, else its first DNS name, else nobody.
+    """The identity in a verified certificate: its first URI, else its first DNS name, else "".
 
-    The common name is not asked: RFC 6125 has retired it as an identity.
+    The common name is not used: RFC 6125 has retired it as an identity.
     """
     names = certificate.get("subjectAltName", ())
     for kind_of_name in ("URI", "DNS"):
@@ -31,7 +31,7 @@ def certificate_identity(certificate: Mapping[str, Any]) -> str:
 async def keep_fresh(context: ssl.SSLContext, tls: Tls, every_seconds: float) -> None:
     """Load the files into `context` again whenever one of them changes; runs until cancelled.
 
-    New connections use what was loaded; open ones go on. Files that do not fit together, as in the
+    New connections use the new files; open ones go on. Files that do not fit together, as in the
     middle of a renewal, change nothing and are tried again. Authorities are added, never taken away.
     """
     loaded = await asyncio.to_thread(_changed_at, tls)
@@ -41,7 +41,7 @@ async def keep_fresh(context: ssl.SSLContext, tls: Tls, every_seconds: float) ->
         if now == loaded:
             continue
         try:
-            # A context that has half a pair would serve nobody: so try on one that does not matter.
+            # A context with half a pair would serve no connection: so another context is tried first.
             _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
             _load(context, tls)
         except (OSError, ssl.SSLError) as error:

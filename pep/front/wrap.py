@@ -1,9 +1,9 @@
 """Judges both directions of one stdio connection between a client and the server it would start.
 
-Lines go on as they came, or are answered here. Those that need no decision keep their order; a
-request waits for its decision without holding up the others, and a cancellation finds it there.
-Either side's answer goes on only to a request that the other has made, that has gone on, and that has
-no answer yet.
+Lines go on as they came, or are answered here. Lines that need no decision keep their order; a
+request waits for its decision without holding up the others, and can be cancelled meanwhile. An
+answer of either side goes on only when the other side has made the request, the request has gone on,
+and it has no answer yet.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ log = structlog.get_logger("pep.wrap")
 
 
 class Place(Struct, frozen=True):
-    """Who calls which server here, and how refusals are shown."""
+    """The caller and the server of the connection, and how refusals are shown."""
 
     server: str
     principal: Principal
@@ -87,7 +87,7 @@ class Wrap:
         self._answers: set[asyncio.Task[None]] = set()
 
     async def from_client(self, line: bytes | None) -> None:
-        """One line of the client, `None` for one that was too long."""
+        """Handle one line of the client, `None` for one that was too long."""
         reply_to: ReplyTo = None
         try:
             if line is None:
@@ -106,7 +106,7 @@ class Wrap:
                 await self._to_client(render_error(reply_to, fault))
 
     async def from_server(self, line: bytes | None) -> None:
-        """One line of the server."""
+        """Handle one line of the server, `None` for one that was too long."""
         try:
             addressed = read_line(line)
         except ValueError as error:
@@ -127,11 +127,11 @@ class Wrap:
             await self._to_client(shown)
 
     async def settle(self) -> None:
-        """The client's input has ended: wait until its requests are decided, and handed on."""
+        """Wait until the client's requests are decided and handed on, once its input has ended."""
         await asyncio.gather(*self._deciding(), return_exceptions=True)
 
     async def close(self) -> None:
-        """The connection has ended: requests that wait for a decision are dropped."""
+        """Drop requests that wait for a decision, once the connection has ended."""
         tasks = [*self._deciding(), *self._answers]
         for task in tasks:
             task.cancel()
@@ -186,7 +186,7 @@ class Wrap:
     def _has_cancelled_here(self, message: Notification) -> bool:
         """Whether the cancelled request still waited for its decision: then neither message goes on.
 
-        Otherwise the server is not to answer it any more, so its call has ended too.
+        Otherwise the server is not to answer the request any more, so its call has ended too.
         """
         request_id = message.params.get("requestId")
         if isinstance(request_id, bool) or not isinstance(request_id, str | int):
@@ -201,11 +201,11 @@ class Wrap:
         return True
 
     def _answered(self, answer: Addressed) -> _Pending | None:
-        """The request that a server answers; its call has ended."""
+        """The request that the server answers, whose call ends here; `None` when there is no such request."""
         assert answer.id is not None  # noqa: S101 - an answer has one
         pending = self._pending.get(answer.id)
         if pending is None or pending.deciding is not None:
-            return None  # what has not gone on yet cannot have been answered
+            return None  # the server cannot have answered a request that has not gone on yet
         del self._pending[answer.id]
         pending.turn.end()
         return pending
@@ -234,7 +234,7 @@ class Wrap:
         )
 
     def _listening(self) -> Call:
-        """The caller's side of a message that the server sends by itself."""
+        """The call for a message that the server sends by itself."""
         return Call(
             request_id=self._parts.new_id(),
             server=self._place.server,
