@@ -1,4 +1,4 @@
-"""What can go wrong at the enforcement point, as one tree split by whose fault it is.
+"""The errors of the enforcement point, as one tree split by whose fault it is.
 
     PepError
     ├── StartError              the proxy cannot start                        (the operator's)
@@ -11,29 +11,29 @@
         │   ├── MethodNotFound      a method this enforcement point does not know in this era
         │   ├── PathNotFound        no server is registered under this path
         │   ├── SessionNotFound     the session belongs to another caller
-        │   ├── AnswerUnasked       an answer to a request that this session was not shown
-        │   ├── CredentialMissing   the server wants to know who calls
-        │   ├── CredentialInvalid   what was shown proves nothing
+        │   ├── AnswerUnasked       an answer to a request that the session was not shown
+        │   ├── CredentialMissing   the server accepts authenticated callers only
+        │   ├── CredentialInvalid   the credential is not valid
         │   ├── VerbNotAllowed      an HTTP method that MCP does not use here
         │   ├── BodyTooLarge        more bytes than are read
         │   ├── BodyTooSlow         the bytes did not come in time
         │   ├── HeadTooLarge        more header bytes than are read
         │   ├── HeadTooSlow         the header lines did not come in time
         │   ├── MediaUnsupported    not JSON in UTF-8
-        │   ├── TooManyUnderWay     the caller has as much under way as one may have
+        │   ├── TooManyUnderWay     the caller has reached the bound of one caller
         │   ├── HostRefused         the Host is not one of ours (DNS rebinding)
         │   └── OriginRefused       the Origin may not use this proxy
         ├── Denial              the decision was no                           (nobody's)
-        │   ├── PolicyDenied        a rule, or the want of one
+        │   ├── PolicyDenied        a rule denies, or none permits
         │   ├── LimitReached        a budget is used up
         │   └── ApprovalRequired    a person must be asked first
         ├── UpstreamFault       the server did not answer                     (the upstream's)
         │   ├── AnswerUnreadable    its answer cannot be told from one to be hidden
-        │   ├── ServerBusy          it runs here, and cannot take one more
+        │   ├── ServerBusy          a server that is run here cannot take one more request
         │   └── UpstreamAway
         └── OurFault            no decision could be had                      (ours)
             ├── DecisionAway
-            ├── KeysAway            what credentials are held against cannot be read
+            ├── KeysAway            the keys or tokens that verify credentials cannot be read
             └── Unexpected
 
 Each class has a stable `code`; `WIRE` maps each to its JSON-RPC code and HTTP status.
@@ -49,7 +49,7 @@ from msgspec import Struct
 
 
 class PepError(Exception):
-    """The root: never raised itself."""
+    """The root of the tree: never raised itself."""
 
     code: ClassVar[str] = "internal"
 
@@ -61,10 +61,10 @@ class StartError(PepError):
 
 
 class Refusal(PepError):
-    """A message that is answered here; `data` is for the JSON-RPC error, `lines` for the header."""
+    """A message that is answered here; `data` is for the JSON-RPC error, `lines` are header lines."""
 
     def __init__(self, message: str, data: Any = None) -> None:
-        """Keep what the answer says."""
+        """Keep the parts of the answer."""
         super().__init__(message)
         self.message = message
         self.data = data
@@ -124,13 +124,13 @@ class AnswerUnasked(ClientFault):
 
 
 class CredentialMissing(ClientFault):
-    """The server wants to know who calls, and the request does not say."""
+    """The server accepts authenticated callers only, and the request has no credential."""
 
     code = "credential_missing"
 
 
 class CredentialInvalid(ClientFault):
-    """What the request shows proves nothing; the message holds nothing of it."""
+    """The request's credential is not valid; the message holds nothing of it."""
 
     code = "credential_invalid"
 
@@ -172,7 +172,7 @@ class MediaUnsupported(ClientFault):
 
 
 class TooManyUnderWay(ClientFault):
-    """The caller has as much under way, or waiting, as one caller may have."""
+    """The caller has as many requests under way, or waiting, as one caller may have."""
 
     code = "too_many_under_way"
 
@@ -244,19 +244,19 @@ class DecisionAway(OurFault):
 
 
 class KeysAway(OurFault):
-    """What credentials are held against cannot be read."""
+    """The keys or tokens that verify credentials cannot be read."""
 
     code = "keys_away"
 
 
 class Unexpected(OurFault):
-    """A fault nobody foresaw."""
+    """An unforeseen fault."""
 
     code = "unexpected"
 
 
 class Wire(Struct, frozen=True):
-    """How a refusal looks: the JSON-RPC `code` and the HTTP `status`."""
+    """The JSON-RPC `code` and the HTTP `status` of a refusal."""
 
     code: int
     status: int

@@ -1,1 +1,1 @@
-"""From a message to its decision, and from the decision to what happens."""
+"""From a message to its decision, and from the decision to its enforcement."""

@@ -29,7 +29,7 @@ def build(
     legacy_session: LegacySession | None,
     transport: str = "http",
 ) -> Call:
-    """The call that the message makes."""
+    """Build the call for the message."""
     message = admitted.message
     params, message_meta = params_of(message), meta(message)
     method = "" if isinstance(message, Response) else message.method
@@ -60,7 +60,7 @@ def unread(
     principal: Principal,
     session: Session,
 ) -> Call:
-    """What is known of a request without a message, or before its message was read."""
+    """Build the call for a request without a message, or before its message was read."""
     name = decode_mirror(request_headers.name) if request_headers.name is not None else None
     return Call(
         request_id=request_id,
@@ -83,7 +83,7 @@ def client_of(
     meta: dict[str, Any],
     legacy_session: LegacySession | None = None,
 ) -> Client:
-    """What the client says of itself, now or when its session began. Never to be trusted."""
+    """The client's own claims about itself, in this message or at its session's start. Never trusted."""
     info = params.get("clientInfo") if method == "initialize" else meta.get(_CLIENT_KEY)
     if isinstance(info, dict):
         return Client(_short(info.get("name")), _short(info.get("version")))

@@ -1,4 +1,4 @@
-"""How the decision service is reached: plain on this machine, by certificates from another. Edge: gRPC."""
+"""gRPC channels to the decision service: plain on this machine, with TLS to another. Edge: gRPC."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def async_channel(address: str, tls: PdpTls) -> Any:
 
 
 def channel(address: str, tls: PdpTls) -> Any:
-    """A channel for a command that asks once; raises `StartError`."""
+    """A channel for a command with a single question; raises `StartError`."""
     credentials, options = _credentials(address, tls)
     if credentials is None:
         return grpc.insecure_channel(address, options=options)
@@ -40,7 +40,7 @@ def channel(address: str, tls: PdpTls) -> Any:
 
 
 def _credentials(address: str, tls: PdpTls) -> tuple[Any, tuple[tuple[str, Any], ...]]:
-    """The certificates to show and to believe, `None` where it is plain; and the options."""
+    """The channel's credentials, `None` for a plain channel; and the options."""
     if not tls.server_ca or not host_of(address):
         if not is_local(address):
             raise StartError(

@@ -1,10 +1,10 @@
-"""Asks the decision service over one long-lived stream of batches. Edge: gRPC, asyncio.
+"""Client of the decision service, over one long-lived stream of batches. Edge: gRPC, asyncio.
 
-What queued while the previous write was in flight goes together in the next one. Every way of not
-getting a decision, and there are many, becomes a deny with the code `pdp_unavailable`; nothing here
-waits longer than its deadline. Nothing is asked twice: a lost call may have been counted.
+Calls that queue while a write is in flight go together in the next one. Every way of not getting a
+decision becomes a deny with the code `pdp_unavailable`; nothing here waits longer than its deadline.
+No call is sent twice: a lost call may have been counted.
 
-An allow that arrives after its caller has gone is given back, because the call will not be made.
+An allow that arrives after its caller has gone is refunded, because the call will not be made.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from pep.config import PdpTls
 from pep.judge.decision_channel import async_channel
 from pep.load.background import Background
 
-# The service reads messages of at most 16 MiB; one that is larger would end the stream for all.
+# The service reads messages of at most 16 MiB; a larger one would end the stream for all calls.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
 _MAX_BATCH = 128
 _PAUSE_SECONDS = 0.1
 # Refunds and ends of calls come from calls that were under way, which are bounded; reports come from
-# anybody.
+# unauthenticated callers, too.
 _SETTLED_AT_ONCE, _SETTLED_WAITING = 64, 20_000
 _REPORTS_AT_ONCE = 64
 _STATUS_SECONDS = 1.0
@@ -75,7 +75,7 @@ class DecisionClient:
         return self._connected.is_set()
 
     async def wait_connected(self, seconds: float) -> bool:
-        """Wait for the stream, `seconds` at most; whether it is up."""
+        """Wait for the stream, `seconds` at most; returns whether the stream is up."""
         try:
             async with asyncio.timeout(seconds):
                 await self._connected.wait()
@@ -84,7 +84,7 @@ class DecisionClient:
         return True
 
     async def close(self) -> None:
-        """Finish the refunds, briefly, and hang up, once `run` has ended."""
+        """Finish the refunds, briefly, and close the channel, once `run` has ended."""
         await asyncio.gather(
             self._settling.close(self._timeout), self._reporting.close(self._timeout)
         )
@@ -118,14 +118,14 @@ class DecisionClient:
             self._unsent.pop(item_id, None)
 
     def _give_back(self, future: asyncio.Future[Decision]) -> None:
-        """Refund the allow that arrived in the very moment in which nobody waited any more."""
+        """Refund an allow that arrived just as its caller stopped waiting."""
         if future.done() and not future.cancelled() and future.exception() is None:
             decision = future.result()
             if decision.effect is Effect.ALLOW:
                 self.refund_soon(decision)
 
     async def policy_status(self) -> policy_pb2.GetStatusResponse | None:
-        """The state of the policy; `None` when the service does not tell it in time."""
+        """The state of the policy; `None` when the service does not answer in time."""
         request = policy_pb2.GetStatusRequest()
         status: policy_pb2.GetStatusResponse
         try:
@@ -136,13 +136,13 @@ class DecisionClient:
         return status
 
     def refund_soon(self, decision: Decision) -> None:
-        """Give back what a decision took, without waiting."""
+        """Refund what a decision took from limits, without waiting."""
         if decision.limits:
             request = decision_pb2.RefundRequest(decision_id=decision.decision_id)
             self._tell(self._settling, self._stub.Refund, request)
 
     def finish_soon(self, decision: Decision) -> None:
-        """Say that the call has ended, without waiting, if a limit of concurrency wants to know."""
+        """Report the end of the call, without waiting, if the call holds a lease."""
         if any(limit.algorithm == "concurrency" for limit in decision.limits):
             request = decision_pb2.FinishRequest(decision_id=decision.decision_id)
             self._tell(self._settling, self._stub.Finish, request)
@@ -173,7 +173,7 @@ class DecisionClient:
                 reason = f"{error.code().name}: {error.details()}"
             except (_NoDecisionError, TimeoutError) as error:
                 reason = str(error) or "the service did not answer"
-            except Exception as error:  # the stream must come back, whatever it was
+            except Exception as error:  # whatever the fault, the stream must come back
                 reason = repr(error)
                 log.exception("stream failed")
             self._fail_all(reason)
@@ -195,7 +195,7 @@ class DecisionClient:
         return stream
 
     async def _converse(self, stream: _Stream) -> None:
-        """Write and read until either ends; raises what ended it."""
+        """Write and read until either ends; raises the error that ended it."""
         writer = asyncio.ensure_future(self._write(stream))
         reader = asyncio.ensure_future(self._read(stream))
         self._connected.set()
@@ -219,7 +219,7 @@ class DecisionClient:
                 await stream.write(decision_pb2.StreamDecideRequest(items=self._next_batch()))
 
     def _next_batch(self) -> Sequence[decision_pb2.StreamItem]:
-        """What has queued, as much as one message holds; always at least one item."""
+        """The queued items that one message holds; always at least one item."""
         batch: list[decision_pb2.StreamItem] = []
         room = MAX_MESSAGE_BYTES
         for item_id in list(self._unsent)[:_MAX_BATCH]:
@@ -257,7 +257,7 @@ class DecisionClient:
 
 
 class _NoDecisionError(Exception):
-    """There is no decision; the message says why, for the log."""
+    """No decision arrived; the message says why, for the log."""
 
 
 def _decision(reply: decision_pb2.StreamReply) -> Decision:
@@ -270,7 +270,7 @@ def _decision(reply: decision_pb2.StreamReply) -> Decision:
 
 
 def _no_decision(call: Call, reason: str) -> Decision:
-    """A deny of our own; it borrows the request's id, as the service has given it none."""
+    """The proxy's own deny; its id is the request's, as the service has given none."""
     log.warning("no decision", request_id=call.request_id, server=call.server, reason=reason)
     return Decision(
         decision_id=call.request_id,

@@ -1,4 +1,4 @@
-"""From a message and its decision to what happens: the message goes on, or is refused. Pure.
+"""Enforcement of a decision: the message goes on, or is refused. Pure.
 
 An allow goes on only when every obligation that comes with it is known here and met.
 """
@@ -39,7 +39,7 @@ DECISION_KEY = "tipstaff/decision"
 OBLIGATIONS: Mapping[str, Callable[[Obligation], None]] = MappingProxyType({})
 
 _JSON: HeaderLines = [(b"content-type", b"application/json")]
-# RFC 9110 sections 10.2.1 and 15.5.9: what else these statuses must say. A body that was not read
+# RFC 9110 sections 10.2.1 and 15.5.9: header lines that these statuses need. A body that was not read
 # to its end leaves the connection unusable.
 _EXTRA_LINES: Mapping[type[Refusal], HeaderLines] = MappingProxyType(
     {
@@ -80,7 +80,7 @@ Verdict = Forward | Refuse
 
 
 def enforce(message: Request, decision: Decision, *, era: str, denial: DenialStyle) -> Verdict:
-    """What happens to the message. `denial` says how a refused tool call is shown."""
+    """The verdict on the message. `denial` says how a refused tool call is shown."""
     if decision.effect is Effect.ALLOW:
         unknown = [
             obligation.type
@@ -107,12 +107,12 @@ def enforce(message: Request, decision: Decision, *, era: str, denial: DenialSty
 
 
 def is_shown(decision: Decision) -> bool:
-    """Whether an entry of a list may be seen: not when it is hidden, nor when judging it failed."""
+    """Whether a list may show the entry: not when it is hidden, nor when judging it failed."""
     return not decision.hidden and decision.reason.code not in _ONE_CALL_S_FAULTS
 
 
 def is_fault(decision: Decision) -> bool:
-    """Whether there was no judgement at all: nobody said no, but nobody could have said yes."""
+    """Whether the call was denied because of a fault, and not by a judgement."""
     return decision.reason.code in _PASSING_FAULTS or decision.reason.code == "pdp_unavailable"
 
 
@@ -138,7 +138,7 @@ def _refuse(status: int, headers: HeaderLines, body: bytes) -> Refuse:
 
 
 def _result(decision: Decision, era: str) -> dict[str, Any]:
-    """A tool result that says no, so that the model reads why (design: what the agent sees)."""
+    """A tool result that states the refusal, so that the model reads why."""
     facts: dict[str, Any] = {
         "decision_id": decision.decision_id,
         "code": decision.reason.code,
@@ -167,7 +167,7 @@ def _data(decision: Decision) -> dict[str, Any]:
 
 
 def _limits(decision: Decision) -> list[dict[str, Any]]:
-    """What the limits said, for a client that reads no headers."""
+    """The state of the limits, for a client that reads no headers."""
     return [
         {
             "name": limit.name,
@@ -217,7 +217,7 @@ def _seconds(milliseconds: int) -> int:
 
 
 def _as_it_appears(decision: Decision, appearance: Appearance) -> Decision:
-    """The denial of a hidden target with nothing in it that one that does not exist would not have."""
+    """The denial of a hidden target, made equal to that of a target that does not exist."""
     return structs.replace(
         decision,
         effect=appearance.effect,
@@ -229,7 +229,7 @@ def _as_it_appears(decision: Decision, appearance: Appearance) -> Decision:
 
 
 def _as_unknown(message: Request) -> InvalidParams:
-    """What a server says of a name that it does not know."""
+    """The error that a server answers to an unknown name."""
     ref = message.params.get("ref")
     named = ref if isinstance(ref, dict) else message.params
     name = named.get("name", named.get("uri", ""))

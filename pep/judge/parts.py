@@ -1,4 +1,4 @@
-"""What the judging of messages uses: the same for every exchange of a proxy."""
+"""The parts that judge messages: the same for every exchange of a proxy."""
 
 from __future__ import annotations
 

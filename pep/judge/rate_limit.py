@@ -1,7 +1,7 @@
 """Budgets as HTTP header lines (draft-ietf-httpapi-ratelimit-headers-10). Pure.
 
 `RateLimit-Policy` says what a limit allows, `RateLimit` what is left of it, each limit by its name;
-so that a client can slow down before it is refused. Shadow limits refuse nothing and are not told.
+so that a client can slow down before it is refused. Shadow limits refuse nothing and are left out.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def _policy(limit: LimitResult) -> str:
 
 
 def _left(limit: LimitResult) -> str:
-    """`t` is when there is room again: it is known, and of use, only for a limit that refused."""
+    """What is left of one limit; `t`, when there is room again, is given for a limit that refused."""
     wait = f";t={-(-limit.retry_after_ms // 1000)}" if limit.retry_after_ms > 0 else ""
     return f"{_name(limit)};r={limit.remaining}{wait}"
 
 
 def _name(limit: LimitResult) -> str:
-    """A structured-field string (RFC 8941): ASCII, so that anything else is percent-encoded."""
+    """A name as a structured-field string (RFC 8941): ASCII, with all else percent-encoded."""
     return f'"{quote(limit.name, safe=_SAFE)}"'

@@ -1,7 +1,7 @@
 """Refusals that the proxy makes by itself, recorded one by one up to a bound, then as sums. Edge: asyncio.
 
-Whoever has no credential can be refused thousands of times a second, and each record is a line on the
-decision service's disk.
+A caller without a credential can be refused thousands of times a second, and each record is a line on
+the decision service's disk.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _ANYBODY = Principal("unauthenticated:several", "unauthenticated")
 
 
 class Refusals:
-    """The refusals of all servers."""
+    """Records the refusals of all servers."""
 
     def __init__(self, record: Callable[[Call, Reason], None], clock: Callable[[], float]) -> None:
-        """Have them recorded by `record`; `clock` counts seconds, never back."""
+        """`record` has a refusal recorded; `clock` counts seconds, never back."""
         self._record = record
         self._clock = clock
         self._tallies = Tallies(each=_EACH, in_all=_IN_ALL, kinds=_KINDS, sums=_SUMS)
@@ -31,7 +31,7 @@ class Refusals:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, call: Call, reason: Reason) -> None:
-        """`call` was refused for `reason`, and nobody was asked about it."""
+        """Record, or count, that `call` was refused for `reason` without a decision."""
         self._tell(self._tallies.end(self._clock()))
         counted = self._tallies.add((call.server, reason.code, call.principal.id))
         if counted is None:
@@ -45,11 +45,11 @@ class Refusals:
             self._timer = loop.call_later(_PERIOD_SECONDS, self._end)
 
     def close(self) -> None:
-        """Tell what was only counted."""
+        """Record the sums of the refusals that were only counted."""
         self._end()
 
     def _end(self) -> None:
-        """The minute in which something was counted is over."""
+        """Record the sums, as the minute is over."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,7 +1,7 @@
-"""Judges what a server sends before its client sees it: requests, lists, and input it asks for.
+"""Judges a server's messages before the client sees them: requests, lists, and requests for input.
 
 Everything else passes as it is, and most messages are not even parsed. Nothing is shown that could
-not be judged. A long list is asked about in slices and a large message is read in a thread, so that
+not be judged. A long list is judged in slices and a large message is read in a thread, so that
 neither holds up other exchanges.
 """
 
@@ -48,7 +48,7 @@ class ResponseFilter:
         answer_server: Callable[[bytes], None],
         shown: Shown | None = None,
     ) -> None:
-        """Every question takes from `call`, the client's, its caller, session, client and protocol.
+        """The calls for the server's messages take caller, session, client and protocol from `call`.
 
         `request` is the message of that call, `None` on a stream that answers none. `answer_server` sends
         the server the refusal of its request. `shown` keeps the requests that the client may answer,
@@ -62,9 +62,9 @@ class ResponseFilter:
         self._shown = shown
 
     async def filter(self, message: bytes) -> bytes:
-        """What the client may see: the same object, another message, or nothing.
+        """The message that the client may see: the same object, another message, or nothing.
 
-        Raises `AnswerUnreadable` or `DecisionAway` when that cannot be known.
+        Raises `AnswerUnreadable` or `DecisionAway` when the message cannot be judged.
         """
         finding = await self._compute(len(message), _inspect, message)
         if isinstance(finding, Created):
@@ -82,7 +82,7 @@ class ResponseFilter:
         return await self._input(message, finding)
 
     async def _list(self, message: bytes, finding: Finding) -> bytes:
-        """The list without the entries that are hidden from this caller; a list takes from no limit."""
+        """The list without the entries hidden from this caller; judging a list takes from no limit."""
         questions = finding.questions
         keep: list[bool] = []
         if questions[0].method == "tasks/get":
@@ -99,9 +99,9 @@ class ResponseFilter:
         return self._parts.tasks.is_owner(self._call.server, task, self._call.principal)
 
     async def _input(self, message: bytes, finding: Finding) -> bytes:
-        """A server that may not ask one of its questions may ask none: the call ends there.
+        """Judge the requests in a message together: when one is refused, the call ends with that refusal.
 
-        A notification ends nothing: it is not shown.
+        A refused notification ends no call, and is not shown.
         """
         request = self._request
         if request is None or request.id != finding.id:
@@ -114,7 +114,7 @@ class ResponseFilter:
         return b"" if finding.kind is Kind.NOTICE else refusal.body
 
     async def _server_request(self, message: bytes, finding: Finding) -> bytes:
-        """A request of the server; one that is shown may be answered, from before the client has seen it."""
+        """Judge a request of the server; the client may answer it once it is about to be shown."""
         assert finding.id is not None  # noqa: S101 - a request has one
         requests = [Request(b"", finding.id, question.method, {}) for question in finding.questions]
         refusal = await self._refusal(finding.questions, requests)
@@ -130,7 +130,7 @@ class ResponseFilter:
     async def _refusal(
         self, questions: Sequence[Question], requests: Sequence[Request]
     ) -> Refuse | None:
-        """Why the client is not asked these questions of one message, `None` when it is asked them all."""
+        """The refusal of the requests in one message, `None` when the client is shown them all."""
         turns = [Turn(self._parts.decisions, self._denial) for _ in questions]
         calls = map(self._question_call, questions)
         deciding = [
@@ -150,7 +150,7 @@ class ResponseFilter:
         return await asyncio.gather(*map(self._parts.decisions.decide, calls))
 
     def _question_call(self, question: Question) -> Call:
-        """The call that is judged for a question of the server."""
+        """The call that is judged for a request or a list entry of the server."""
         return structs.replace(
             self._call,
             request_id=self._parts.new_id(),
@@ -167,13 +167,13 @@ class ResponseFilter:
     async def _compute(
         self, size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What `work` returns; work on many bytes is done in a thread, in its caller's turn."""
+        """Do `work`; work on many bytes runs in a thread, in a slot of its caller."""
         if size <= LARGE_BYTES:
             return work(*args, **kwargs)
         return await self._parts.large.run(self._call.principal.id, work, *args, **kwargs)
 
 
 def _inspect(message: bytes) -> Finding | Created | Withdrawn | None:
-    """What is to be judged in `message`; raises `AnswerUnreadable`."""
+    """The part of `message` to be judged; raises `AnswerUnreadable`."""
     check_text(message)
     return inspect(message) if may_matter(message) else None

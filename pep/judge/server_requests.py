@@ -1,8 +1,8 @@
 """The requests of servers that their clients were shown and have not answered yet. Pure.
 
-A client's answer goes on only to a request that this very session was shown: what policy refused is
-never written down here, so it cannot be answered in the client's stead either. Bounded per session,
-per caller and in all: whose book is full loses the oldest of its own first.
+A client's answer goes on only to a request that this very session was shown: a request that policy
+refused is not kept here, so no client can answer it. Bounded per session, per caller and in all: a full
+bound drops the oldest requests of the session or caller that reached it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Key = Id | bytes
 
 
 class Holder(Struct, frozen=True):
-    """Whom requests are shown to; `session` is the legacy session's id, empty without one."""
+    """The client that requests are shown to; `session` is the legacy session's id, empty without one."""
 
     server: str
     principal: str
@@ -55,10 +55,10 @@ class ServerRequests:
         self._count = 0
 
     def show(self, holder: Holder, request_id: Id, *, is_resumed: bool = False) -> None:
-        """The client sees the request, perhaps not for the first time.
+        """Note that the client is shown the request, perhaps not for the first time.
 
-        On a stream that the client has come back to, `is_resumed`, a request that is answered
-        stays answered. Elsewhere it is a new one of a server that uses its ids again.
+        On a resumed stream (`is_resumed`) a request that is answered stays answered. Elsewhere the
+        same id means a new request, of a server that uses its ids again.
         """
         caller = self._callers.setdefault((holder.server, holder.principal), _Caller())
         session = caller.sessions.setdefault(holder.session, _Session())
@@ -74,14 +74,14 @@ class ServerRequests:
         self._keep_to_bounds(caller, session)
 
     def withdraw(self, holder: Holder, request_id: Id) -> None:
-        """The server wants no answer any more."""
+        """Forget a request that the server has cancelled."""
         session = self._session(holder)
         if session is not None and session.is_open.pop(_key(request_id), None) is not None:
             self._callers[holder.server, holder.principal].count -= 1
             self._count -= 1
 
     def answer(self, holder: Holder, request_id: Id) -> bool:
-        """Whether the client may answer: once, and only what it was shown."""
+        """Take an answer: whether the client was shown the request, and has not answered it."""
         session, key = self._session(holder), _key(request_id)
         if session is None or not session.is_open.get(key):
             return False
@@ -89,13 +89,13 @@ class ServerRequests:
         return True
 
     def reopen(self, holder: Holder, request_id: Id) -> None:
-        """The answer did not reach the server: the client may answer again."""
+        """Let the client answer again, as its answer did not reach the server."""
         session, key = self._session(holder), _key(request_id)
         if session is not None and key in session.is_open:
             session.is_open[key] = True
 
     def forget(self, holder: Holder) -> None:
-        """The session has ended."""
+        """Forget the requests of a session that has ended."""
         caller = self._callers.get((holder.server, holder.principal))
         if caller is not None and holder.session in caller.sessions:
             self._drop(caller, holder.session)
@@ -138,11 +138,11 @@ class Shown:
         self._is_resumed = is_resumed
 
     def show(self, request_id: Id) -> None:
-        """The client sees the request."""
+        """Note that the client is shown the request."""
         self._book.show(self._holder, request_id, is_resumed=self._is_resumed)
 
     def withdraw(self, request_id: Id) -> None:
-        """The server wants no answer any more."""
+        """Forget a request that the server has cancelled."""
         self._book.withdraw(self._holder, request_id)
 
 

@@ -1,8 +1,9 @@
-"""How often things recur: the first of a kind in a minute are told, the others are counted. Pure.
+"""Counts of events that recur: the first of a kind in a minute are reported, the others counted. Pure.
 
-A flood must not fill a disk, and must not go unseen either. So what is told in a minute is bounded for
-each kind and in all, however many kinds there are, and what was only counted is told as sums when the
-minute is over. The last part of a kind says whose it is; where there are too many, sums are of anybody.
+A flood must not fill a disk, and must not go unseen either. So the reports of a minute are bounded for
+each kind and in all, however many kinds there are, and events that were only counted are reported as
+sums when the minute is over. The last part of a kind names the caller; where there are too many kinds,
+sums leave the caller out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class Tallies:
     """The tallies of one minute, and then of the next."""
 
     def __init__(self, *, each: int, in_all: int, kinds: int, sums: int) -> None:
-        """Tell `each` of a kind and `in_all`, keep apart so many `kinds`, and name so many `sums`."""
+        """Report `each` of a kind and `in_all`; tell so many `kinds` apart, and so many `sums` by caller."""
         self._each = each
         self._in_all = in_all
         self._kinds = kinds
@@ -29,7 +30,7 @@ class Tallies:
         self._counted: Counter[Kind] = Counter()
 
     def end(self, now: float) -> dict[Kind, int]:
-        """What was only counted, by kind, once the minute is over: to be told now."""
+        """The sums by kind to be reported now, once the minute is over; empty before."""
         if now - self._began < _PERIOD_SECONDS:
             return {}
         self._began = now
@@ -38,7 +39,7 @@ class Tallies:
         return self.sums()
 
     def sums(self) -> dict[Kind, int]:
-        """What was only counted, by kind; from here on it counts as told."""
+        """The sums by kind of the events that were only counted; counting begins anew."""
         counted, self._counted = self._counted.most_common(), Counter()
         sums = Counter(dict(counted[: self._sums]))
         for kind, count in counted[self._sums :]:
@@ -46,9 +47,9 @@ class Tallies:
         return dict(sums)
 
     def add(self, kind: Kind) -> Kind | None:
-        """One more of `kind`: `None` when it is to be told, else what it is counted as.
+        """Add an event of `kind`: `None` when it is to be reported, else the kind that it is counted as.
 
-        `end` comes first.
+        Call `end` first.
         """
         if self._single[kind] < self._each and self._single_in_all < self._in_all:
             self._single[kind] += 1
@@ -61,5 +62,5 @@ class Tallies:
 
 
 def of_anybody(kind: Kind) -> Kind:
-    """The kind without whose it is."""
+    """The kind without its caller."""
     return (*kind[:-1], "")

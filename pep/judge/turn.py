@@ -1,14 +1,14 @@
-"""The life of one judged request: its decision, what comes of it, and what the decision service is told. Pure.
+"""The life of one judged request: its decision, its end, and the report to the decision service. Pure.
 
 Theory. An allow may have taken from limits, and a limit of concurrency counts the call from its decision
-to its end. So exactly one of two things becomes true of every allow, and the decision service hears of it
-once: the request went on and its call has ended (*finish*), or it never went on (*refund*). A request that
-was refused took nothing. A decision that nobody waited for is refunded by `decision_client`, which is the
-only one to see it.
+to its end. So every allow has exactly one of two ends, which is reported once to the decision service:
+the request went on and its call has ended (*finish*), or it never went on (*refund*). A refused request
+took nothing. A decision that arrives when its caller has gone is refunded by `decision_client`, where
+alone it is seen.
 
-`LIFE` is all that can happen; a turn is decided once, so what is missing there is a fault of this program. Whoever drives a turn (the HTTP exchange, the stdio connection, the filter of
-responses) tells it what became of the request, in any order and as often as it likes: what comes after
-the end changes nothing.
+`LIFE` holds every transition; a turn is decided once, so a missing transition is a fault of this program.
+The HTTP exchange, the stdio connection or the filter of responses drives a turn with events, in any order
+and number: an event after the end changes nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pep.ports import Decisions
 
 
 class State(Enum):
-    """Where a request stands."""
+    """The state of a request."""
 
     UNDECIDED = "undecided"
     UNDER_WAY = "under way"
@@ -35,7 +35,7 @@ class State(Enum):
 
 
 class Event(Enum):
-    """What becomes of a request."""
+    """An event in the life of a request."""
 
     ALLOWED = "allowed"
     REFUSED = "refused"
@@ -45,7 +45,7 @@ class Event(Enum):
 
 
 class Report(Enum):
-    """What the decision service is told of an allow."""
+    """The report on an allow to the decision service."""
 
     NOTHING = "nothing"
     REFUND = "refund"
@@ -96,11 +96,11 @@ class Turn:
         return rate_limit.lines(self._decision.limits)
 
     async def decide(self, call: Call, request: Request) -> Verdict:
-        """Ask for the decision on `call`; what happens to its message, `request`."""
+        """Get the decision on `call`; returns the verdict on its message, `request`."""
         return self.enforce(await self._decisions.decide(call), request, era=call.protocol.era)
 
     def enforce(self, decision: Decision, request: Request, *, era: str) -> Verdict:
-        """What happens to `request` by `decision`; from here on it is under way if it may go on."""
+        """Enforce `decision` on `request`, which is under way from here on if it may go on."""
         verdict = enforce(request, decision, era=era, denial=self._denial)
         self._decision = decision
         if isinstance(verdict, Forward):
@@ -110,11 +110,11 @@ class Turn:
         return verdict
 
     def never_sent(self) -> None:
-        """The receiver has not seen the request: what the decision took is free again."""
+        """Refund what the decision took, as the receiver has not seen the request."""
         self._happens(Event.NEVER_SENT)
 
     def end(self) -> None:
-        """The call has ended: it was answered, or nobody waits for its answer any more."""
+        """End the call: it was answered, or nobody waits for its answer any more."""
         self._happens(Event.ENDED)
 
     def _happens(self, event: Event) -> None:
@@ -130,7 +130,7 @@ class Turn:
 def settle_all(turns: Sequence[Turn], verdicts: Iterable[Verdict]) -> Refuse | None:
     """End turns whose messages go on together or not at all; the first refusal, `None` when all may go on.
 
-    The questions of one message of a server are such turns: its client is asked all of them or none.
+    The requests in one message of a server are such turns: the client is shown all of them or none.
     """
     refusal = next((verdict for verdict in verdicts if isinstance(verdict, Refuse)), None)
     for turn in turns:

@@ -1,1 +1,1 @@
-"""How much one caller may have at a time, and work beside the event loop."""
+"""Bounds on what one caller may have at a time, and work beside the event loop."""

@@ -1,4 +1,4 @@
-"""Work that takes long by the size of its matter, done in a thread. Edge: asyncio."""
+"""Work on much data, done in a thread. Edge: asyncio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 async def aside(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `work` returns or raises; others are not held up when its `size` is large."""
+    """Do `work`; when its `size` is large, in a thread, so that the event loop goes on."""
     if size <= LARGE_BYTES:
         return work(*args, **kwargs)
     return await asyncio.to_thread(work, *args, **kwargs)

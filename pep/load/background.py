@@ -24,14 +24,14 @@ class Background:
     """One lane: `at_once` tasks under way, and `waiting` more that begin when one has ended."""
 
     def __init__(self, at_once: int = AT_ONCE, waiting: int = 0) -> None:
-        """None yet."""
+        """No task runs yet."""
         self._at_once = at_once
         self._may_wait = waiting
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: deque[tuple[str, Coroutine[Any, Any, None]]] = deque()
 
     def start(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work` without waiting; what finds no place is dropped and logged."""
+        """Do `work` without waiting; when the lane is full, `work` is dropped and logged."""
         if len(self._tasks) < self._at_once:
             self._begin(what, work)
         elif len(self._waiting) < self._may_wait:
@@ -41,7 +41,7 @@ class Background:
             log.warning("not done: too many at once", what=what)
 
     async def close(self, seconds: float) -> None:
-        """Give what is under way or waits a little time, then end it."""
+        """Give the tasks that run or wait `seconds` to end, then cancel them."""
         deadline = asyncio.get_running_loop().time() + seconds
         while self._tasks and (left := deadline - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)

@@ -1,9 +1,9 @@
 """Units of something scarce, shared fairly between callers. Edge: asyncio.
 
 Theory: so many units in all, so many per caller. A caller whose own share is used up waits for
-itself, and holds up nobody. Those who could be next are served round robin, one wish each, in
-the order in which they came; the first of them that does not fit yet is waited for, because small
-wishes would else pass a large one for ever. How many wishes of one caller wait is bounded.
+itself, and holds up nobody else. The other callers are served round robin, one wish each, in the order
+in which they came; the first wish that does not fit yet is waited for, because small wishes would
+otherwise pass a large one for ever. The waiting wishes of one caller are bounded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class FairUnits:
     """So many units `in_all`, `per_caller`, and so many wishes of one caller `waiting`."""
 
     def __init__(self, *, in_all: int, per_caller: int, waiting: int) -> None:
-        """Everything is free yet."""
+        """All units are free."""
         self._in_all = in_all
         self._per_caller = min(per_caller, in_all)
         self._waiting_bound = waiting
@@ -77,7 +77,7 @@ class FairUnits:
         return self._used_by[caller] + units <= self._per_caller
 
     def _is_awaited(self) -> bool:
-        """Whether somebody waits for others than himself."""
+        """Whether a caller waits for units that other callers hold."""
         return any(self._is_own(caller, wishes[0][0]) for caller, wishes in self._waiting.items())
 
     def _hold(self, caller: str, units: int) -> None:
@@ -93,12 +93,12 @@ class FairUnits:
         self._serve()
 
     def _serve(self) -> None:
-        """Give units to as many as fit."""
+        """Give units to as many wishes as fit."""
         while (caller := self._next()) is not None:
             wishes = self._waiting.pop(caller)
             units, future = wishes.popleft()
             if wishes:
-                self._waiting[caller] = wishes  # behind all others
+                self._waiting[caller] = wishes  # behind all other callers
             if not future.done():
                 self._hold(caller, units)
                 future.set_result(None)

@@ -1,8 +1,8 @@
 """Large work: off the event loop, and charged to the caller who causes it. Edge: asyncio, threads.
 
-What takes milliseconds (the parse of a large body, its inflation, the judging of a long list) would
-hold up every other caller, so each caller does one such piece at a time, and all of them together a
-few. What is small needs no slot: compare sizes first (`LARGE_BYTES`).
+Work that takes milliseconds (to parse or inflate a large body, to judge a long list) would hold up
+every other caller, so each caller has one such piece done at a time, and all callers together a few.
+Small work needs no slot: compare sizes first (`LARGE_BYTES`).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class Slot:
         self._piece: asyncio.Future[Any] | None = None
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `function` returns or raises, while the event loop goes on with others."""
+        """Run `function` in a thread, while the event loop goes on; returns or raises as it does."""
         loop = asyncio.get_running_loop()
         piece = loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
         self._piece = piece
         return await asyncio.shield(piece)
 
     def end(self) -> None:
-        """Let the next one have it, once nothing runs: a thread goes on though nobody waits for it."""
+        """Free the slot, once nothing runs in it: a thread goes on though nobody waits for it."""
         give_back, self._give_back = self._give_back, None
         if give_back is None:
             return
@@ -61,7 +61,7 @@ class LargeWork:
     async def begin(self, caller: str) -> Slot:
         """Wait for the caller's slot, which must be ended; raises `TooManyUnderWay`.
 
-        Not to be asked for while the caller's slot is held: it would wait for itself.
+        Do not call this while the caller's slot is held: it would wait for itself.
         """
         await self._units.take(caller)
         return Slot(self._threads, lambda: self._units.give_back(caller))
@@ -78,6 +78,6 @@ class LargeWork:
     async def run(
         self, caller: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """One piece of work in a slot of its own; raises `TooManyUnderWay`."""
+        """Do one piece of work in a slot of its own; raises `TooManyUnderWay`."""
         async with self.slot(caller) as slot:
             return await slot.run(function, *args, **kwargs)

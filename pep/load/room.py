@@ -1,8 +1,8 @@
-"""How much one caller, and all of them, may have in the proxy at a time. Edge: asyncio.
+"""Bounds on what one caller, and all callers, may have in the proxy at a time. Edge: asyncio.
 
 Requests under way are counted, large bodies held are weighed, and so are large parts of answers that
-wait for their client to read them. What one caller has too much of is refused to that caller, or
-broken off; others do not notice.
+wait for their client to read them. A caller beyond its bound is refused, or its answer is broken off;
+other callers do not notice.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class UnderWay:
     """The requests of each caller that have not been answered yet."""
 
     def __init__(self, per_caller: int) -> None:
-        """None yet."""
+        """No request is under way yet."""
         self._per_caller = per_caller
         self._count: Counter[str] = Counter()
 
     @contextlib.contextmanager
     def counted(self, caller: str) -> Iterator[None]:
-        """One more while inside; raises `TooManyUnderWay`."""
+        """Count one more request while inside; raises `TooManyUnderWay`."""
         if self._count[caller] >= self._per_caller:
             raise TooManyUnderWay(
                 f"You have {self._per_caller} requests under way; try again later"
@@ -51,8 +51,8 @@ class UnderWay:
 class Unread:
     """Large parts of answers that are being written, as fast as their clients read them.
 
-    When they are too many bytes, the oldest of the caller who has most gives way. Clients that read
-    are done soon, so this meets those that do not.
+    When there are too many bytes, the oldest part of the caller with most bytes gives way. Clients that
+    read are done soon, so this meets those that do not.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -64,7 +64,7 @@ class Unread:
 
     @contextlib.asynccontextmanager
     async def held(self, caller: str, size: int) -> AsyncIterator[None]:
-        """Hold `size` bytes while inside; raises `LostError` when they had to give way."""
+        """Hold `size` bytes while inside; raises `LostError` when this part had to give way."""
         try:
             async with asyncio.timeout(None) as deadline:
                 self._writing.setdefault(caller, OrderedDict())[deadline] = size
@@ -98,7 +98,7 @@ class Unread:
 
 
 class Room(Struct, frozen=True):
-    """All of it. The units of `bodies` are bytes."""
+    """The bounds of a proxy. The units of `bodies` are bytes."""
 
     under_way: UnderWay
     bodies: FairUnits
@@ -106,7 +106,7 @@ class Room(Struct, frozen=True):
 
     @classmethod
     def of(cls, config: PepConfig) -> Room:
-        """As the configuration says."""
+        """Make the bounds that the configuration sets."""
         held, largest = config.max_held_bytes, config.max_body_bytes
         return cls(
             UnderWay(config.max_under_way),
