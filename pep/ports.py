@@ -1,4 +1,4 @@
-"""What an exchange needs from the outside, as small interfaces. No implementation is here."""
+"""The ports of an exchange, as small interfaces. No implementation is here."""
 
 from __future__ import annotations
 
@@ -45,23 +45,24 @@ class Answer(Protocol):
         """The body's bytes as they arrive, still compressed if they were; raises `LostError`."""
 
     def close(self) -> None:
-        """Done with it: a connection with unread bytes is closed at once, another is kept."""
+        """End the answer: a connection with unread bytes is closed at once, another is kept."""
 
 
 class Upstreams(Protocol):
-    """Where allowed messages go."""
+    """Forwards allowed messages."""
 
     async def send(
         self, method: str, server: Server, lines: HeaderLines, body: bytes | None, caller: str
     ) -> Answer:
         """Send, and wait for the answer's headers; raises `NeverReachedError` or `LostError`.
 
-        Cancelled before any of it was sent, raises `NeverSentCancelledError`. `caller` is the principal's id, for servers that are run for each by itself.
+        Cancelled before any of it was sent, raises `NeverSentCancelledError`. `caller` is the principal's
+                id, for servers that run once per caller.
         """
 
 
 class Decisions(Protocol):
-    """Where decisions come from."""
+    """Gives decisions."""
 
     async def decide(self, call: Call) -> Decision:
         """The decision; a deny with the code `pdp_unavailable` when there is none."""
@@ -70,7 +71,7 @@ class Decisions(Protocol):
         """Have a refusal recorded that was made without a decision, without waiting."""
 
     def finish_soon(self, decision: Decision) -> None:
-        """Say that the call of an allow has ended, without waiting."""
+        """Report that the call of an allow has ended, without waiting."""
 
     def refund_soon(self, decision: Decision) -> None:
-        """Give back what a decision took, without waiting."""
+        """Refund what a decision took from limits, without waiting."""

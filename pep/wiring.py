@@ -1,4 +1,4 @@
-"""Builds the proxy from its parts and runs it until it is told to stop. The only maker of edges."""
+"""Builds the proxy from its parts and runs it until it is stopped. Edges are made only here."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ async def serve(
 ) -> None:
     """Run until `stop` is set. `ready` is called once clients can connect.
 
-    `offer` is told how another configuration is taken over: of it only what is read with each request
-    counts, all else must be as it was. `pdp_address` is `unix:/path` or `host:port`. Raises `StartError` when it cannot listen. Open
-    streams get `shutdown_grace_ms` to end, then they are cut.
+    `offer` gets the function that takes over another configuration, of which only settings that are read
+    with each request may differ. `pdp_address` is `unix:/path` or `host:port`. Raises `StartError` when it
+    cannot listen. Open streams get `shutdown_grace_ms` to end, then they are cut.
     """
     listener = _listen(config.listen)
     decisions = DecisionClient(pdp_address, config.decision_timeout_ms, config.pdp_tls)
@@ -98,7 +98,7 @@ async def serve(
 
 
 def _parts(config: PepConfig, decisions: DecisionClient, upstream: Dispatch) -> ExchangeParts:
-    """What every exchange uses."""
+    """The parts that every exchange uses."""
     return ExchangeParts(
         config=config,
         decisions=decisions,
@@ -119,7 +119,7 @@ def _new_id() -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, without its hold on the process's signals, telling when it listens."""
+    """uvicorn, without its signal handlers, and with a call when it listens."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -135,7 +135,7 @@ class _Server(uvicorn.Server):
 
 
 async def _run(server: _Server, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Serve until `stop`; a server that ends before that has failed, and so has what it raises."""
+    """Serve until `stop`; raises when the server ends before that."""
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     stopping = asyncio.ensure_future(stop.wait())
     try:
@@ -189,4 +189,4 @@ def _listen(address: str) -> socket.socket:
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """Do nothing, as the default for callbacks."""

@@ -1,7 +1,7 @@
-"""Whose a JSON-RPC message is: the ids, progress tokens and subscriptions that it names. Pure.
+"""The ids, progress tokens and subscriptions that tell which request a JSON-RPC message is about. Pure.
 
-Clients that share a child have ids and tokens that meet there, so each request gets a number of our
-own on its way to the child, and what comes back gets the client's own id and token again.
+Ids and tokens of clients that share a child may collide there, so each request gets a number of our
+own on its way to the child, and each answer or notification gets the client's own id and token back.
 
 A line of a server is read as its client would read it, or not at all: an envelope with two keys that
 are equal or look alike could answer one request for us and another for the client.
@@ -27,9 +27,9 @@ _PLAIN_DIGITS = 18
 
 
 class Addressed(Struct, frozen=True):
-    """What a message says of whose it is. An answer has no method, a notification has no id.
+    """The addressing members of a message. An answer has no method, a notification has no id.
 
-    `token` is the progress token that a request asks under, or that a notification names;
+    `token` is the progress token that a request sets, or that a notification names;
     `cancels` is the request that a cancellation names.
     """
 
@@ -43,12 +43,12 @@ class Addressed(Struct, frozen=True):
 
     @property
     def is_answer(self) -> bool:
-        """Whether it answers a request."""
+        """Whether the message is an answer to a request."""
         return not self.method
 
     @property
     def is_request(self) -> bool:
-        """Whether it wants an answer."""
+        """Whether the message is a request, which wants an answer."""
         return bool(self.method) and self.id is not None
 
 
@@ -68,7 +68,7 @@ _decode_params = msgspec.json.Decoder(_Params).decode
 
 
 def read(message: bytes) -> Addressed:
-    """Read one message; raises `ValueError` for what is none, or not one that all read alike."""
+    """Read one message; raises `ValueError` unless it is a message that all parsers read alike."""
     try:
         return _read(message)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -76,11 +76,11 @@ def read(message: bytes) -> Addressed:
 
 
 def read_line(line: bytes | None) -> Addressed:
-    """The same for a line of a server, `None` for one that was too long."""
+    """Read a line of a server, `None` for one that was too long; raises `ValueError` as `read` does."""
     if line is None or not is_one(line):
         raise ValueError("too long, or more than one line")
     if not line.isascii():
-        line.decode()  # JSON is UTF-8 (RFC 8259 section 8.1); other bytes one reads, another drops
+        line.decode()  # JSON is UTF-8 (RFC 8259 section 8.1); some readers drop other bytes, and some do not
     return read(line)
 
 
@@ -126,7 +126,7 @@ def _call(method: str, request_id: Id | None, raw_id: bytes, params: bytes) -> A
 
 
 def _raw(value: Raw | UnsetType) -> bytes:
-    """The value's bytes; none for one that is absent, or null."""
+    """The value's bytes; empty for a value that is absent or null."""
     return b"" if value is UNSET or (data := bytes(value)) == b"null" else data
 
 
@@ -138,7 +138,7 @@ def _id(value: bytes) -> Id:
 
 
 def _scalar(value: bytes, types: tuple[type, ...]) -> Any:
-    """The value, `None` unless it is of one of these types: `true` and 1.0 are not 1."""
+    """The value, or `None` when its type is not among `types`: `true` and 1.0 are not 1."""
     if not value:
         return None
     if value.isdigit() and len(value) <= _PLAIN_DIGITS:
@@ -152,13 +152,13 @@ def _scalar(value: bytes, types: tuple[type, ...]) -> Any:
 
 
 def numbered_request(message: bytes, number: int) -> bytes:
-    """A client's request under a number of our own, which is its progress token, too."""
+    """A client's request with a number of our own as its id and its progress token."""
     own = b"%d" % number
     return json_splice.replaced(json_splice.replaced(message, ("id",), own), _TOKEN, own)
 
 
 def numbered_notification(message: bytes, number: int) -> bytes:
-    """A client's notification about a request, with the number that the child knows it by."""
+    """A client's notification about a request, with the request's number at the child."""
     own = b"%d" % number
     for path in (
         ("params", "requestId"), ("params", "progressToken"), ("params", "_meta", SUBSCRIPTION_KEY),
@@ -168,7 +168,7 @@ def numbered_notification(message: bytes, number: int) -> bytes:
 
 
 def cancellation(number: int) -> bytes:
-    """The notification that the request of that number is not wanted any more."""
+    """The notification that cancels the request of that number."""
     params = b'{"requestId":%d}' % number
     return b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":%s}' % params
 

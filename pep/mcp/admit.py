@@ -1,4 +1,4 @@
-"""The ladder before the decision: what can be refused without asking anyone. Pure.
+"""The ladder of checks before the decision, by which the proxy alone can refuse a message. Pure.
 
 Rungs, first failure wins: one strict message; header and body agree on the era; the method is in
 the table for that era; the mirrors repeat the body. Host, Origin, media type and size were checked
@@ -80,7 +80,7 @@ def admit(request_headers: RequestHeaders, message: Message) -> Admitted:
 
 
 def lightened(admitted: Admitted) -> Admitted:
-    """The same for the time after the judgement: without the arguments and whatever else is large."""
+    """The admitted message after its judgement: without the arguments and whatever else is large."""
     message = admitted.message
     if not isinstance(message, Request):
         return admitted
@@ -97,7 +97,7 @@ def _is_light(value: Any) -> bool:
 
 
 def admit_line(message: Message) -> Admitted:
-    """The same for a message over stdio, where nothing but the message tells its era."""
+    """Admit a message over stdio, where nothing but the message tells its era; raises a `ClientFault`."""
     if isinstance(message, Response):
         return Admitted(message, LEGACY)
     era = _line_era(meta_of(message))
@@ -120,16 +120,16 @@ def _line_era(meta: dict[str, Any]) -> str:
 
 
 def _arguments(row: Method, message: Request | Notification) -> bytes:
-    """As they stand in the body. Clients that write `null` where they have none mean none."""
+    """The arguments as they stand in the body; `null`, which some clients write for none, is none."""
     if not row.arguments or message.params.get(row.arguments) is None:
         return b""
     return raw_param(message.body, row.arguments)
 
 
 def check_name(admitted: Admitted, names: ToolNames) -> None:
-    """Raises `InvalidParams` for a name that servers may take for another.
+    """Check the name of the target; raises `InvalidParams` for one that servers may take for another.
 
-    A tool's is by the specification's grammar unless `names` is `any`; a prompt's has no grammar.
+    A tool's name follows the specification's grammar unless `names` is `any`; a prompt's has no grammar.
     """
     row, name = admitted.row, admitted.target
     if row is None or row.target not in _NAMED:
@@ -147,7 +147,7 @@ def check_name(admitted: Admitted, names: ToolNames) -> None:
 
 
 def _admit_response(request_headers: RequestHeaders, message: Response) -> Admitted:
-    """A client answers its server in the legacy era only (MCP 2026-07-28: no server requests)."""
+    """Admit a client's answer, in the legacy era only (MCP 2026-07-28: no server requests)."""
     if header_era(request_headers) == MODERN:
         raise InvalidRequest("Body must be a single JSON-RPC request or notification object")
     if request_headers.method or request_headers.name is not None:
@@ -156,10 +156,10 @@ def _admit_response(request_headers: RequestHeaders, message: Response) -> Admit
 
 
 def status_of(fault: Exception, status: int, era: str, *, has_id: bool) -> int:
-    """The HTTP status of a refusal: a legacy server answers what it does not know with 200.
+    """The HTTP status of a refusal; 200 in the legacy era for an unknown method, as servers answer.
 
-    A legacy client takes 404 for the end of its session. What has no id to answer under is never
-    answered with 200 (MCP 2025-11-25, transports: sending messages).
+    A legacy client takes 404 for the end of its session. A message without an id is never answered
+    with 200 (MCP 2025-11-25, transports: sending messages).
     """
     is_unknown = isinstance(fault, MethodNotFound | InvalidParams)
     if era == LEGACY and is_unknown:

@@ -1,4 +1,4 @@
-"""How many things a caller may name in one message, where each costs a judgement. Pure."""
+"""Bounds on the things that a caller may name in one message, where each costs a judgement. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from pep.errors import InvalidParams
 
-# A policy looks at each: a decision on so many takes it some 20 ms.
+# The policy looks at each of them: a decision on so many takes some 20 ms.
 MAX_SUBSCRIPTIONS = 128
 MAX_INPUT_RESPONSES = 128
 

@@ -34,7 +34,7 @@ _ONCE = _MIRRORS | frozenset(
     b"content-length transfer-encoding".split()
 )
 _PARAMETER = b"mcp-param-"
-# Behind CGI and its like every sign in a name is the same: `X_Api.Key` is read as `X-Api-Key`.
+# Behind CGI and the like all punctuation in a name is the same: `X_Api.Key` is read as `X-Api-Key`.
 JOINTS = bytes.maketrans(b"!#$%&'*+.^_`|~", b"-" * 14)
 HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer "
@@ -48,13 +48,13 @@ _NEVER_FORWARDED = HOP_BY_HOP | {
     b"cookie",
 }
 _NEVER_FORWARDED_STRIPPED = _NEVER_FORWARDED | {b"authorization"}
-# What this proxy can look into; an answer in another coding could not be judged.
+# Codings that this proxy can decode; an answer in another coding could not be judged.
 _READABLE = frozenset({b"gzip", b"x-gzip", b"deflate", b"identity"})
 _BASE64_HEAD, _BASE64_TAIL = "=?base64?", "?="
 
 
 class RequestHeaders(Struct, frozen=True):
-    """What the header lines of a request say, each at most once; absent is ""."""
+    """The header lines of a request that matter here, each at most once; "" when absent."""
 
     version: str = ""
     method: str = ""
@@ -72,7 +72,7 @@ class RequestHeaders(Struct, frozen=True):
 
 
 def read(lines: HeaderLines) -> RequestHeaders:
-    """Gather what matters; raises `HeaderMismatch` or `InvalidRequest` on what is ambiguous."""
+    """Read the header lines; raises `HeaderMismatch` or `InvalidRequest` for ambiguous ones."""
     once: dict[bytes, str] = {}
     for name, value in lines:
         if not value.isascii():
@@ -113,7 +113,7 @@ def read(lines: HeaderLines) -> RequestHeaders:
 def check_place(
     request_headers: RequestHeaders, hosts: tuple[str, ...], origins: tuple[str, ...]
 ) -> None:
-    """Refuse a Host or an Origin that is not listed: the defence against DNS rebinding."""
+    """Refuse a Host or an Origin that is not listed, as a defence against DNS rebinding."""
     if not _listed(request_headers.host, hosts):
         raise HostRefused("Invalid Host header")
     if request_headers.origin and not _listed(request_headers.origin, origins):
@@ -134,7 +134,7 @@ def check_media(request_headers: RequestHeaders) -> None:
 
 
 def header_era(request_headers: RequestHeaders) -> str:
-    """The era that the header alone tells, as MCP servers read it."""
+    """The era by the header alone, as MCP servers read it."""
     return (
         LEGACY
         if request_headers.version in HANDSHAKE_VERSIONS or not request_headers.version
@@ -223,7 +223,7 @@ def named_by_connection(lines: HeaderLines) -> frozenset[bytes]:
 
 
 def _readable(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """An Accept-Encoding without the codings that answers could not be read in."""
+    """An Accept-Encoding without the codings in which answers could not be read."""
     if line[0] != b"accept-encoding":
         return line
     codings = line[1].lower().split(b",")
@@ -232,7 +232,7 @@ def _readable(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
 
 
 def _check_connection(value: bytes) -> None:
-    """Refuse `Connection: mcp-name` and the like: it would drop what the server is to check."""
+    """Refuse `Connection: mcp-name` and the like, which drop header lines that the server is to check."""
     for token in map(bytes.strip, value.lower().split(b",")):
         joined = token.translate(JOINTS)
         if joined in _ONCE | {b"accept"} or joined.startswith(_PARAMETER):

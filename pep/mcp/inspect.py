@@ -1,9 +1,9 @@
-"""What in a server's message must be judged before the client sees it. Pure.
+"""Finds the parts of a server's message that must be judged before the client sees it. Pure.
 
 Three things: a request of the server to the client, the entries of a list, and the requests that
 wait in a result, an error or a notification that asks for input. Most messages hold none, which a
-look at their bytes tells; the others are parsed as strictly as a client's, because what two parsers
-read differently might show one of them what was to be hidden.
+scan of their bytes tells; the others are parsed as strictly as a client's, because a message that two
+parsers read differently might show one of them a part that was to be hidden.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MAX_VALUES = 200_000
 
 
 class Kind(Enum):
-    """What was found in a message; a notice is a notification that asks for input."""
+    """The kind of a finding; a notice is a notification that asks for input."""
 
     REQUEST = "request"
     LIST = "list"
@@ -40,7 +40,7 @@ class Kind(Enum):
 
 
 class Finding(Struct, frozen=True):
-    """A message that holds something to be judged: one question per request or entry, in order."""
+    """The questions of a message that must be judged: one per request or entry, in order."""
 
     kind: Kind
     questions: tuple[Question, ...]
@@ -55,13 +55,13 @@ class Created(Struct, frozen=True):
 
 
 class Withdrawn(Struct, frozen=True):
-    """A request of the server that it wants no answer to any more."""
+    """A request of the server that the server has cancelled."""
 
     id: Id
 
 
 def inspect(message: bytes) -> Finding | Created | Withdrawn | None:
-    """What is to be judged in `message`; raises `AnswerUnreadable` when that cannot be told."""
+    """The part of `message` to be judged; raises `AnswerUnreadable` when it cannot be told."""
     try:
         value = strict_json.loads(message, _MAX_VALUES)
         if not isinstance(value, dict):
@@ -79,8 +79,8 @@ def inspect(message: bytes) -> Finding | Created | Withdrawn | None:
 def kept(message: bytes, finding: Finding, keep: tuple[bool, ...], most_ttl_ms: int) -> bytes:
     """A list's message with the entries to keep, their bytes untouched.
 
-    A shared cache must not show one caller's list to another, nor one that is older than the rules:
-    `cacheScope` becomes private, and `ttlMs` at most `most_ttl_ms`, where the server says them.
+    A shared cache must not show one caller's list to another, nor a list that is older than the rules:
+    `cacheScope` becomes private, and `ttlMs` at most `most_ttl_ms`, where the message has them.
     """
     assert finding.listing is not None  # noqa: S101 - asked for lists only
     envelope = members(message)
@@ -114,7 +114,7 @@ def _finding(message: bytes, value: dict[str, Any]) -> Finding | Created | Withd
 
 
 def _request(message: bytes, value: dict[str, Any]) -> Finding:
-    """A request that passes unjudged has no question, but may be answered like any other."""
+    """The finding of a request; one that passes unjudged has no question, but may be answered, too."""
     params = value.get("params", {})
     server_question = question(message, value["method"], params)
     if questions_in(message, "params", params):
@@ -188,7 +188,7 @@ def _named(entry: Any, listing: Listing) -> str:
 
 
 def _digest(tool: dict[str, Any]) -> str:
-    """A key that looks like a counted one would be read by some clients, and not be counted."""
+    """The digest of a tool's definition; refuses keys that clients may read, but the digest leaves out."""
     check_keys(tool, _DEFINITION)
     return definition.digest(tool)
 

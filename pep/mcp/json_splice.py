@@ -1,4 +1,4 @@
-"""JSON objects whose members keep their bytes: one is replaced, the others stay as they came. Pure.
+"""Replaces one member of a JSON object; the other members keep their bytes. Pure.
 
 For messages that a strict parse has accepted: equal keys would be lost here.
 """
@@ -18,7 +18,7 @@ _END = re.compile(rb"\s*\}\s*")
 
 
 def members(data: bytes | Raw) -> dict[str, bytes | Raw]:
-    """The members of an object, in order; raises `msgspec.DecodeError` when it is none."""
+    """The members of an object, in order; raises `msgspec.DecodeError` for other JSON."""
     return dict(_decode(data))
 
 
@@ -29,7 +29,7 @@ def joined(parts: Mapping[str, bytes | Raw]) -> bytes:
 
 
 def replaced(data: bytes | Raw, path: tuple[str, ...], value: bytes) -> bytes:
-    """`data` with `value` at `path`; as it came when there is nothing."""
+    """`data` with `value` at `path`; unchanged when there is no member at `path`."""
     try:
         parts = members(data)
     except msgspec.DecodeError:
@@ -42,13 +42,13 @@ def replaced(data: bytes | Raw, path: tuple[str, ...], value: bytes) -> bytes:
 
 
 def distinct_members(data: bytes) -> dict[str, bytes | Raw]:
-    """The members of an object; raises `ValueError`, too, when a key stands there twice.
+    """The members of an object; raises `ValueError`, too, for a key that stands there twice.
 
-    Every other reader here keeps the last of two equal keys, and others the first.
+    Other functions here keep the last of two equal keys, and other parsers keep the first.
     """
     by_key = members(data)
     if sum(map(len, by_key)) + sum(map(len, by_key.values())) + 4 * len(by_key) + 1 == len(data):
-        return by_key  # quotes, colons and commas are all there is beside them
+        return by_key  # quotes, colons and commas are all that stands beside keys and values
     at = data.index(b"{") + 1
     for value in by_key.values():
         key = _KEY.match(data, at)

@@ -59,7 +59,7 @@ _OBJECTS = {
 
 
 class Request(Struct, frozen=True):
-    """Wants an answer. `params` is `{}` when absent."""
+    """A message that wants an answer. `params` is `{}` when absent."""
 
     body: bytes
     id: Id
@@ -68,7 +68,7 @@ class Request(Struct, frozen=True):
 
 
 class Notification(Struct, frozen=True):
-    """Wants no answer."""
+    """A message that wants no answer."""
 
     body: bytes
     method: str
@@ -88,7 +88,7 @@ Message = Request | Notification | Response
 class Envelope(Struct, frozen=True):
     """An object whose keys all parsers read alike; `read` tells whether it is a message.
 
-    So the refusal of one that is none can be answered under its id, or not at all.
+    So an object that is not a message can be refused under its id, or without an answer.
     """
 
     body: bytes
@@ -97,7 +97,7 @@ class Envelope(Struct, frozen=True):
 
 
 def open_envelope(body: bytes) -> Envelope:
-    """The first half of `parse`; raises `ParseError` or `InvalidRequest`."""
+    """Parse the envelope, the first half of `parse`; raises `ParseError` or `InvalidRequest`."""
     try:
         value = strict_json.loads(body)
     except strict_json.StrictJsonError as error:
@@ -109,7 +109,7 @@ def open_envelope(body: bytes) -> Envelope:
 
 
 def read(envelope: Envelope) -> Message:
-    """The message; raises `InvalidRequest`, or `InvalidParams` for too many of something."""
+    """Read the message; raises `InvalidRequest`, or `InvalidParams` for parameters that name too much."""
     body, value = envelope.body, envelope.members
     if value.get("jsonrpc") != "2.0":
         raise InvalidRequest('jsonrpc must be "2.0"')
@@ -143,7 +143,7 @@ def render_result(request_id: Id, result: dict[str, Any]) -> bytes:
 def render_error(reply_to: ReplyTo, error: Refusal) -> bytes:
     """A response with an error, its code taken from `pep.errors.WIRE`.
 
-    Where there is nothing to reply to, the error has no id (MCP 2026-07-28, Streamable HTTP).
+    Where the request has no readable id, the error has none (MCP 2026-07-28, Streamable HTTP).
     """
     body: dict[str, Any] = {"code": WIRE[type(error)].code, "message": error.message}
     if error.data is not None:

@@ -1,4 +1,4 @@
-"""Bytes to lines, as MCP over stdio has them: a message a line, ended by LF alone. Pure."""
+"""Splits bytes into the lines of MCP over stdio: a message a line, ended by LF alone. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ MAX_LINE = 16 * 1024 * 1024
 
 
 class LineSplitter:
-    """Whole lines without their LF; of one that is too long, nothing but the news of it."""
+    """Splits bytes into whole lines without their LF; a line that is too long becomes `None`."""
 
     def __init__(self, longest: int = MAX_LINE) -> None:
         """At the start of a stream. `longest` is in bytes."""
@@ -22,7 +22,7 @@ class LineSplitter:
         return lines
 
     def end(self) -> list[bytes | None]:
-        """What has no LF when the stream ends: a line all the same, since some readers take it."""
+        """The bytes without a LF when the stream ends: a line all the same, since some readers take it."""
         return [self._ended(b"")] if self._waiting or self._is_skipping else []
 
     def _ended(self, part: bytes) -> bytes | None:
@@ -41,5 +41,5 @@ class LineSplitter:
 
 
 def is_one(line: bytes) -> bool:
-    """Whether every reader takes it for one line: some end lines at a CR, too."""
+    """Whether every reader takes the bytes for one line: some end lines at a CR, too."""
     return b"\r" not in line.removesuffix(b"\r")

@@ -22,7 +22,7 @@ class KnownKeys(Struct, frozen=True):
     folded: frozenset[str]
 
     def lookalike(self, keys: Iterable[str]) -> str | None:
-        """The first of `keys` that is none of ours but looks like one, or is too long to look at."""
+        """The first of `keys` that is not known but looks like a known key, or is too long to compare."""
         for key in keys:
             if key not in self.known and (len(key) > MAX_KEY or fold(key) in self.folded):
                 return key
@@ -35,7 +35,7 @@ def keys(*known: str) -> KnownKeys:
 
 
 def fold(key: str) -> str:
-    """What a loose parser might take `key` for: its letters and digits, whatever their case or form."""
+    """The form of `key` in a loose parser: its letters and digits, whatever their case or form."""
     if not key.isascii():
         key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).casefold())
     return "".join(filter(str.isalnum, key.casefold()))

@@ -1,7 +1,7 @@
-"""What the bytes of a server's message tell before it is parsed, or where it never is. Pure.
+"""Scans of the bytes of a server's message, before it is parsed or instead. Pure.
 
-Most messages hold no word of the protocol that would have to be judged, and pass on this look alone.
-A message too large to hold must not hold one either: so no padding hides anything.
+Most messages hold no word of the protocol that would have to be judged, and pass on this scan alone.
+A message too large to hold must not have such a word either: so padding hides nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LONGEST_WORD = max(map(len, _WORDS))
 
 
 def may_matter(message: bytes) -> bool:
-    """Whether the message has to be parsed at all."""
+    """Whether the message has to be parsed."""
     low = message.lower()
     for word in _WORDS:  # noqa: SIM110 - at every message, and a generator costs twice as much
         if word in low:
@@ -48,9 +48,9 @@ def may_matter(message: bytes) -> bool:
 
 
 def check_text(message: bytes) -> None:
-    """Raises `AnswerUnreadable` for what is no JSON object in UTF-8, as far as a look tells.
+    """Raises `AnswerUnreadable` for bytes that are no JSON object in UTF-8, as far as a scan tells.
 
-    Some readers guess the encoding of JSON, and would find in another one what is not found here.
+    Some readers guess the encoding of JSON, and would find words in another encoding than this scan.
     """
     check_begin(message)
     if not is_text(message):
@@ -58,13 +58,13 @@ def check_text(message: bytes) -> None:
 
 
 def check_begin(message: bytes) -> None:
-    """Raises `AnswerUnreadable` for what does not begin as a JSON object does."""
+    """Raises `AnswerUnreadable` for bytes that do not begin as a JSON object does."""
     if message[:1] != b"{" and message.lstrip(_BLANKS)[:1] != b"{":
         raise AnswerUnreadable("the server's message is no JSON object")
 
 
 def is_text(data: bytes) -> bool:
-    """Whether it is UTF-8 without null bytes, of which JSON and events have none."""
+    """Whether the bytes are UTF-8 without null bytes, of which JSON and events have none."""
     if not data.isascii():
         try:
             data.decode()
@@ -74,15 +74,15 @@ def is_text(data: bytes) -> bool:
 
 
 class Watch:
-    """A look at a message that streams by. Every method raises `AnswerUnreadable`."""
+    """Scans a message that streams by. Every method raises `AnswerUnreadable`."""
 
     def __init__(self) -> None:
-        """Nothing seen yet."""
+        """Begin at the first byte."""
         self._tail = b""
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
 
     def see(self, piece: bytes) -> None:
-        """Look at the next bytes."""
+        """Scan the next bytes."""
         seen = self._tail + piece
         if may_matter(seen) or b"\0" in piece:
             raise AnswerUnreadable("the server's message is too large to be judged")

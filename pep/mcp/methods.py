@@ -1,7 +1,7 @@
 """The tables of every MCP method that a client or a server may send, and how it is treated. Pure.
 
 A method that is not in the table for the era in use is refused: a new method of the protocol, or of
-a vendor, passes only after someone has said here where its target and its arguments are.
+a vendor, passes only when the table says where its target and its arguments are.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ MODERN = "modern"
 
 
 class Treatment(Enum):
-    """What happens to a method of the table."""
+    """The treatment of a method of the table."""
 
     JUDGE = "judge"
     PASS = "pass"  # noqa: S105 - a verb
 
 
 class Target(Enum):
-    """Where the parameters name what the method is about."""
+    """The parameter that names what the method is about."""
 
     NONE = "none"
     NAME = "name"
@@ -61,7 +61,7 @@ _MODERN = frozenset({MODERN})
 _PASS, _NAME, _URI, _TASK = Treatment.PASS, Target.NAME, Target.URI, Target.TASK
 
 _ROWS = (
-    # What agents do.
+    # Calls of agents.
     Method("tools/call", _BOTH, target=_NAME, arguments="arguments", mirrored=True),
     Method("prompts/get", _BOTH, target=_NAME, arguments="arguments", mirrored=True),
     Method("resources/read", _BOTH, target=_URI, mirrored=True),
@@ -72,7 +72,7 @@ _ROWS = (
     Method("tasks/result", _LEGACY, target=_TASK),
     Method("tasks/update", _MODERN, target=_TASK, arguments="inputResponses"),
     Method("tasks/cancel", _BOTH, target=_TASK),
-    # What the protocol itself needs: judged, and permitted unless a rule says otherwise.
+    # Methods that the protocol itself needs: judged, and permitted unless a rule says otherwise.
     Method("initialize", _LEGACY),
     Method("server/discover", _MODERN),
     Method("tools/list", _BOTH),
@@ -82,7 +82,7 @@ _ROWS = (
     Method("tasks/list", _LEGACY),
     Method("logging/setLevel", _LEGACY),
     Method("subscriptions/listen", _MODERN, arguments="notifications"),
-    # What carries nothing to judge.
+    # Methods that carry nothing to judge.
     Method("ping", _LEGACY, _PASS),
     Method("notifications/initialized", _LEGACY, _PASS, is_notification=True),
     Method("notifications/cancelled", _BOTH, _PASS, is_notification=True),
@@ -90,7 +90,7 @@ _ROWS = (
     Method("notifications/roots/list_changed", _LEGACY, _PASS, is_notification=True),
     Method("notifications/tasks/status", _LEGACY, _PASS, is_notification=True),
 )
-# What servers ask of clients: in the legacy era by requests, in the modern in results that wait.
+# Requests of servers to clients: in the legacy era messages, in the modern era parts of results.
 _SERVER_ROWS = (
     Method("sampling/createMessage", _BOTH),
     Method("elicitation/create", _BOTH),
@@ -141,14 +141,14 @@ def look_up(message: Request | Notification, era: str) -> Method:
 
 
 def server_method(name: str) -> Method:
-    """The row of a server's request; one that no version knows is judged by its name."""
+    """The row of a server's request; an unknown method is judged by its name."""
     return _SERVER_METHODS.get(name) or Method(name, _BOTH)
 
 
-# What the judge, the rules or the way on read of the parameters: each has one type in all methods.
+# Parameters that the judge, the rules or the forwarding read: each has one type in all methods.
 _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = MappingProxyType(
     {
-        # A nil map of Go, and servers take it for none; all other values would be nobody's members.
+        # null is a nil map of Go, which servers take for none; other values have no members to judge.
         "arguments": ((dict, type(None)), "an object"),
         "notifications": (dict, "an object"),
         "inputResponses": (dict, "an object"),
@@ -167,10 +167,10 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = MappingProxyType(
 
 
 def check_types(params: dict[str, Any]) -> None:
-    """Raises `InvalidParams` for a known parameter of another type than the protocol gives it.
+    """Check the types of known parameters; raises `InvalidParams` for another than the protocol's.
 
-    A rule that looks into it would find nothing there, and so nothing to deny; and a schema for an
-    object's members says nothing about other values, so it would let them pass.
+    A rule that looks into such a parameter would find nothing to deny; and a schema for an object's
+    members says nothing about other values, so it would let them pass.
     """
     for name, value in params.items():
         known = _TYPES.get(name)
@@ -192,7 +192,7 @@ def _check_subscriptions(notifications: dict[str, Any]) -> None:
 
 
 def target_of(row: Method, params: dict[str, Any]) -> str:
-    """What the message is about, or ""; raises `InvalidParams`."""
+    """The target that the message names, or ""; raises `InvalidParams`."""
     if row.target is Target.NONE:
         return ""
     if row.target is Target.REF:
@@ -203,7 +203,7 @@ def target_of(row: Method, params: dict[str, Any]) -> str:
 
 
 def reference_of(row: Method, params: dict[str, Any]) -> Reference:
-    """The kind of what a completion is for; only after `target_of` has found it to be one."""
+    """The kind of a completion's reference; call this after `target_of`, which checks the reference."""
     return _REFERENCES[params["ref"]["type"]] if row.target is Target.REF else Reference.NONE
 
 

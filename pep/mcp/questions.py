@@ -1,8 +1,8 @@
 """The requests that a server's message holds, as questions to be judged. Pure.
 
 A request may stand alone, wait in a result that asks for input, in a task, in an error that asks to
-open a URL, or in a notification that tells of one of these. Its keys are read as strictly as a
-client's: what two readers could read differently is not shown.
+open a URL, or in a notification about one of these. Its keys are read as strictly as a client's: a
+message that two readers could read differently is not shown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST_ASKED = 64
 
 
 class Question(Struct, frozen=True):
-    """One thing to be judged; `arguments` is a JSON object as it stands in the message.
+    """A request or list entry to be judged; `arguments` is a JSON object as it stands in the message.
 
     `definition` is the digest of a listed tool's definition.
     """
@@ -37,7 +37,7 @@ class Question(Struct, frozen=True):
 
 
 def question(holder: bytes | Raw, method: Any, params: Any) -> Question | None:
-    """The question that a request of the server is; `None` when its method needs no judgement."""
+    """The question for a request of the server; `None` when its method needs no judgement."""
     if not isinstance(method, str) or not isinstance(params, dict):
         raise ValueError("a request has a method and parameters")  # noqa: TRY004 - see `inspect`
     check_keys(params, _PARAMS)
@@ -50,7 +50,7 @@ def question(holder: bytes | Raw, method: Any, params: Any) -> Question | None:
 
 
 def questions_in(holder: bytes | Raw, name: str, value: dict[str, Any]) -> list[Question]:
-    """The requests that wait in `value`, the member `name` of `holder`, and in what it holds.
+    """The requests that wait in `value`, the member `name` of `holder`, and in its own members.
 
     A task holds the result or the error of its call, and is itself held by a notification, or as
     `task` by a result (MCP 2025-11-25, tasks; SEP-2663).
@@ -74,7 +74,7 @@ def questions_in(holder: bytes | Raw, name: str, value: dict[str, Any]) -> list[
 
 
 def _waiting(holder: bytes | Raw, waiting: Any) -> list[Question]:
-    """The requests of a result that asks for input (MCP 2026-07-28)."""
+    """The requests in a result that asks for input (MCP 2026-07-28)."""
     if not isinstance(waiting, dict):
         raise ValueError("inputRequests is no object")  # noqa: TRY004 - see `inspect`
     raw = members(members(holder)["inputRequests"])
@@ -108,14 +108,14 @@ def links(holder: bytes | Raw, error: dict[str, Any]) -> list[Question]:
 
 
 def check_keys(value: dict[str, Any], known: KnownKeys) -> None:
-    """Refuse, by `ValueError`, a key that some reader takes for another one of the protocol."""
+    """Raises `ValueError` for a key that some reader takes for another key of the protocol."""
     key = known.lookalike(value)
     if key is not None:
         raise ValueError(f"the key {key[:64]!r} looks like another key of the protocol")
 
 
 def check_no(kinds: type | tuple[type, ...], value: dict[str, Any]) -> None:
-    """Refuse lists where the protocol has none, and objects that some take for lists."""
+    """Raises `ValueError` for lists where the protocol has none, and objects that some take for lists."""
     for listing in LISTS:
         if value.get(listing.member) and isinstance(value[listing.member], kinds):
             raise ValueError(f"{listing.member} is no list that can be judged")
@@ -128,7 +128,7 @@ _RESULT = keys(
 )  # fmt: skip
 _ERROR = keys("code", "message", "data")
 _ERROR_DATA = keys("elicitations")
-# Of what a server asks for: sampling, elicitation, roots, its client's tasks.
+# Parameters of a server's requests: sampling, elicitation, roots, its client's tasks.
 _PARAMS = keys(
     "_meta", "task", "taskId", "message", "mode", "requestedSchema", "url", "elicitationId",
     "messages", "modelPreferences", "systemPrompt", "includeContext", "temperature", "maxTokens",

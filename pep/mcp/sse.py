@@ -1,7 +1,7 @@
 """Server-Sent Events, cut into events as their bytes arrive. Pure.
 
 Reads the stream as the HTML specification says (section 9.2.6): lines end in CR LF, LF or CR, and an
-empty line ends an event. What is handed on of an event that nobody changes is its bytes as they came.
+empty line ends an event. An event that is not changed is handed on as its bytes came.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _BOM = b"\xef\xbb\xbf"
 # The end of a line and a further, empty line.
 _END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 _LINE = re.compile(rb"\r\n|\n|\r")
-# What some readers take for a line's end, beyond the three. Those that JSON allows in its strings
-# have an escape there.
+# Further characters that some readers take for a line's end. Where JSON allows them in strings,
+# they can be escaped.
 _ESCAPED = (
     (b"\xc2\x85", b"\\u0085"),
     (b"\xe2\x80\xa8", b"\\u2028"),
@@ -32,7 +32,7 @@ _MOST_LINES = 20_000
 
 
 class Event(Struct, frozen=True):
-    """One event: its bytes with the line that ends it, and what a client reads in them."""
+    """One event: its bytes with the line that ends it, and the fields that a client reads in them."""
 
     raw: bytes
 
@@ -40,7 +40,7 @@ class Event(Struct, frozen=True):
     def data(self) -> bytes:
         """The `data` lines joined; empty when there are none.
 
-        Raises `AnswerUnreadable` when there are more lines than anybody needs: each costs memory.
+        Raises `AnswerUnreadable` for too many lines: each costs memory.
         """
         if len(self.raw) > _MOST_LINES and len(_LINE.findall(self.raw)) > _MOST_LINES:
             raise AnswerUnreadable(f"an event of the server has more than {_MOST_LINES} lines")
@@ -48,13 +48,13 @@ class Event(Struct, frozen=True):
 
     @property
     def is_plain(self) -> bool:
-        """Whether a look tells that it is text, and that its data begins as an object does."""
+        """Whether a scan of the event tells that it is text, and that its data begins as an object does."""
         raw = self.raw
         return _PLAIN.match(raw) is not None and raw.isascii() and b"\0" not in raw
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether some reader might cut its lines elsewhere."""
+        """Whether some reader might split the event's lines elsewhere."""
         return _ODD.search(self.raw) is not None
 
     def with_data(self, data: bytes) -> bytes:
@@ -70,12 +70,12 @@ class Event(Struct, frozen=True):
         return b"\r\n".join([*kept, body, b"", b""])
 
     def without_data(self) -> bytes:
-        """What is left of it when its message must not be seen: nothing but a comment."""
+        """The event without its message, which must not be seen: nothing but a comment."""
         return b": removed\r\n\r\n"
 
 
 class Splitter:
-    """Bytes in, whole events out; what has no end yet waits."""
+    """Splits bytes into whole events; an event that has not ended yet waits."""
 
     def __init__(self) -> None:
         """At the start of a stream."""
@@ -96,7 +96,7 @@ class Splitter:
         search = max(0, self._searched - 3)
         while match := _END.search(waiting, search):
             if match.end() == len(waiting) and waiting.endswith(b"\r"):
-                break  # a LF that belongs to it may follow
+                break  # a LF that belongs to the CR may follow
             events.append(Event(bytes(waiting[start : match.end()])))
             start = search = match.end()
         if start:
@@ -105,7 +105,7 @@ class Splitter:
         return events
 
     def end(self) -> list[Event]:
-        """What never ended. The specification drops it, but some readers do not."""
+        """The event that never ended. The specification drops it, but some readers do not."""
         left = self.take()
         return [Event(left)] if left else []
 

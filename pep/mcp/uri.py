@@ -24,5 +24,5 @@ def is_uri(text: str) -> bool:
 
 
 def is_template(text: str) -> bool:
-    """The same for a template of a URI: expressions in braces, and nothing else more."""
+    """Whether `text` is a template of a URI: a URI with expressions in braces."""
     return _is_template(text) is not None
