@@ -28,9 +28,9 @@ class _Reply(Enum):
 
 
 NO_REPLY = _Reply.NONE
-"""Stands where an id would: for a notification or a response, which get no response."""
+"""Stands in place of an id: for a notification or a response, which get no response."""
 ReplyTo: TypeAlias = Id | Literal[_Reply.NONE] | None
-"""Under which id a message is answered; `None` when that cannot be told (JSON-RPC 2.0 section 5)."""
+"""The id that a message is answered under; `None` when it cannot be told (JSON-RPC 2.0 section 5)."""
 
 ENVELOPE = keys("jsonrpc", "id", "method", "params", "result", "error")
 _PARAMS = keys(

@@ -1,6 +1,6 @@
-"""A server that runs as a process of ours and speaks lines: started, fed, heard, and ended for certain.
+"""The process of a server over stdio: started, written to, read, and ended for certain.
 
-Edge. It leads a process group of its own, so that whatever it starts ends with it; on Linux the
+Edge. The process leads a group of its own, so that all that it starts ends with it; on Linux the
 kernel ends it when this process is killed.
 """
 
@@ -21,9 +21,9 @@ _PATIENCE_SECONDS = 2.0
 _PIECE = 64 * 1024
 _LONGEST_NOTE = 2000
 _MOST_NOTES = 20
-# What is read after its own end, since something else may write to its pipe for ever.
+# Bytes that are read after its end, since another process may write to its pipe for ever.
 _LAST_PIECES = 256
-# Of any tenth of a second, a child's messages take 5 ms, or they take a fifth of the time.
+# A child's messages take 5 ms of any tenth of a second, or a fifth of the time.
 _WINDOW_SECONDS = 0.1
 _TURN_SECONDS = 0.005
 _REST = 4
@@ -32,7 +32,7 @@ log = structlog.get_logger("pep.child")
 
 
 class Pace:
-    """Holds the work that one child makes to a part of the time, so that it holds up no other."""
+    """Bounds the share of time that one child's messages take, so that they hold up no other child."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         """`now` is a monotonic clock."""
@@ -41,13 +41,13 @@ class Pace:
         self._spent = 0.0
 
     def begin(self) -> None:
-        """A piece of work begins."""
+        """Begin a piece of work."""
         self._began = self._now()
         if self._began - self._window > _WINDOW_SECONDS:
             self._window, self._spent = self._began, 0.0
 
     async def end(self) -> None:
-        """It has ended: after much of it the others have their turn."""
+        """End the piece of work: after much work, other children have their turn."""
         self._spent += self._now() - self._began
         if self._spent > _TURN_SECONDS:
             await asyncio.sleep(self._spent * _REST)
@@ -55,7 +55,7 @@ class Pace:
 
 
 class Child:
-    """One process."""
+    """One process of a server."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         """See `start`."""
@@ -67,19 +67,19 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is also its group's."""
+        """The process id, which is also the group's."""
         return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit code, once it has ended."""
+        """The exit code, once the process has ended."""
         return self._process.returncode
 
     async def write(self, line: bytes) -> None:
-        """Hand it one line, when it has taken those before; raises `LostError` when it is gone.
+        """Write one line, when the child has taken those before; raises `LostError` when it is gone.
 
-        Cancelled while it waits, it has handed over nothing: so no more than one line is ever held
-        here for a child that does not read.
+        A write that is cancelled while it waits has written nothing: so no more than one line is ever
+        held here for a child that does not read.
         """
         assert self._process.stdin is not None  # noqa: S101 - see `start`
         async with self._writing:
@@ -90,9 +90,9 @@ class Child:
                 raise LostError(f"the process of {self._name!r} has ended") from error
 
     async def lines(self) -> AsyncIterator[bytes | None]:
-        """Its lines as they come, until it ends; `None` for one that is too long.
+        """The child's lines as they come, until it ends; `None` for a line that is too long.
 
-        What it has started may hold the pipe open: so its own end counts, not the pipe's.
+        A process that it has started may hold the pipe open: so the child's end counts, not the pipe's.
         """
         assert self._process.stdout is not None  # noqa: S101 - see `start`
         reader, lines = self._process.stdout, LineSplitter()
@@ -102,7 +102,7 @@ class Child:
                 reading = asyncio.ensure_future(reader.read(_PIECE))
                 await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
                 if not reading.done():
-                    # It may have written just before: what is there arrives within a moment.
+                    # The child may have written just before its end: that arrives within a moment.
                     await asyncio.wait({reading}, timeout=0.1)
                 if not reading.done():
                     reading.cancel()
@@ -119,14 +119,14 @@ class Child:
             ended.cancel()
 
     async def end(self) -> int:
-        """End it and all it has started: close its input, then ask, then insist; its exit code."""
+        """End the child and all that it has started: close its input, signal, then kill; returns the exit code."""
         code = await child_process.end(self._process, patience=_PATIENCE_SECONDS, asks_group=True)
         if self._noting is not None:
             self._noting.cancel()
         return code
 
     async def _note(self) -> None:
-        """Its stderr goes into our log; a pipe that nobody empties would stop it."""
+        """Log the child's stderr; a pipe that is not emptied would stop the child."""
         assert self._process.stderr is not None  # noqa: S101 - asked for
         lines, pace = LineSplitter(_LONGEST_NOTE), Pace(asyncio.get_running_loop().time)
         while chunk := await self._process.stderr.read(_PIECE):
@@ -142,7 +142,7 @@ class Child:
 
 
 def missing_program(program: str, path: str | None) -> str:
-    """Why a program cannot be started that is looked for along `path`; "" when it can."""
+    """The reason why a program cannot be started, looked for along `path`; "" when it can."""
     match child_process.lacks(program, path or os.environ.get("PATH", os.defpath)):
         case "permission":
             return f"{program} cannot be run: is it the right file, and executable?"
@@ -155,9 +155,9 @@ def missing_program(program: str, path: str | None) -> str:
 async def start(
     name: str, command: Sequence[str], environment: Mapping[str, str], *, keep_stderr: bool
 ) -> Child:
-    """Start a server; raises `NeverReachedError`. `keep_stderr` puts what it says into our log."""
+    """Start a server; raises `NeverReachedError`. `keep_stderr` logs its stderr."""
     fault = missing_program(command[0], environment.get("PATH"))
-    # What starts it is an interpreter of ours, so that would look like the server's own end.
+    # An interpreter of ours starts the program: a missing one would look like the server's own end.
     if fault:
         raise NeverReachedError(fault)
     try:

@@ -1,4 +1,4 @@
-"""One child in use by one caller: writes to it, hears it, and does what `conversation` decides. Edge: asyncio."""
+"""One child in use by one caller: writes its lines, reads its answers, carries out `conversation`. Edge: asyncio."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pep.upstreams.conversation import Action, Conversation, Drop, WriteAside
 from pep.upstreams.stream import Storage, Stream
 from tipstaff.common.lifelong import heard
 
-# What a child may leave unread: seconds, and bytes of messages that wait to be handed to it.
+# Bounds for a child that does not read: seconds, and bytes of messages that wait to be written.
 _TAKING_SECONDS = 30.0
 _MOST_UNTAKEN = 16 * 1024 * 1024
 _MOST_ASIDE = 256
@@ -31,7 +31,7 @@ class ChildConversation:
     def __init__(
         self, child: Child, era: str, caller: str, now: Callable[[], float], storage: Storage
     ) -> None:
-        """`now` is a monotonic clock; `storage` holds what waits to be read."""
+        """`now` is a monotonic clock; `storage` holds messages that wait to be read."""
         self.child = child
         self.used_at = now()
         self.mirrored: dict[str, Any] | None = None
@@ -50,16 +50,16 @@ class ChildConversation:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is under way but abandoned ones."""
+        """Whether every request under way is abandoned."""
         return self._conversation.is_idle(self._now())
 
     @property
     def is_heard(self) -> bool:
-        """Whether a client listens to its own stream."""
+        """Whether a client listens to the client's own stream."""
         return self.own.readers > 0
 
     async def hear(self) -> None:
-        """Hand out what the child says until it ends; then nobody waits in vain."""
+        """Hand the child's lines to their streams until it ends; then all streams are ended."""
         pace = Pace(self._now)
         try:
             async for line in self.child.lines():
@@ -73,7 +73,7 @@ class ChildConversation:
     async def ask(
         self, message: bytes, addressed: Addressed, *, keeps: bool = False, is_ours: bool = False
     ) -> Stream:
-        """Send a request; the stream of what comes of it, with one reader: see `Conversation.request`.
+        """Send a request; returns the stream of its messages, with one reader: see `Conversation.request`.
 
         Raises `InvalidRequest`, `BusyError`, `LostError`, `NeverSentCancelledError`.
         """
@@ -89,7 +89,7 @@ class ChildConversation:
         return stream
 
     async def tell(self, message: bytes, addressed: Addressed) -> None:
-        """Send what wants no answer; raises `BusyError` or `LostError`."""
+        """Send a message that wants no answer; raises `BusyError` or `LostError`."""
         cancelled, line = self._conversation.notification(message, addressed)
         if line is None:
             log.info("notification about no request dropped", pid=self.child.pid)
@@ -99,12 +99,12 @@ class ChildConversation:
             self._conversation.end(cancelled)
 
     def leave(self, stream: Stream) -> None:
-        """A reader has gone."""
+        """Note that a reader of the stream has gone."""
         self.used_at = self._now()
         self._carry_out(self._conversation.leave(stream, self.used_at))
 
     def kept(self, number: int, seen: int) -> Stream | None:
-        """The stream of that number, to be told again from there."""
+        """The stream of that number, to be read again from message `seen` on; `None` when it is not kept."""
         return self._conversation.kept(number, seen)
 
     async def end(self) -> None:
@@ -123,7 +123,7 @@ class ChildConversation:
                 self.mirrored = None
 
     async def _write(self, message: bytes) -> None:
-        """Hand it one line; a child that reads nothing holds up nobody for ever."""
+        """Write one line to the child; raises `BusyError` when the child does not read in time."""
         if self._is_over:
             raise LostError("the server's process has ended")
         if self._untaken and self._untaken + len(message) > _MOST_UNTAKEN:
@@ -138,7 +138,7 @@ class ChildConversation:
             self._untaken -= len(message)
 
     def _write_aside(self, message: bytes) -> None:
-        """Write a line that nobody waits for; of too many at once, none."""
+        """Write a line that nobody waits for; too many at once are dropped."""
 
         async def written() -> None:
             with contextlib.suppress(LostError, NeverReachedError):
@@ -150,7 +150,7 @@ class ChildConversation:
             task.add_done_callback(self._aside.discard)
 
     def _log_drop(self, drop: Drop) -> None:
-        """Log a dropped line, though not every line of a child that says nothing else."""
+        """Log a dropped line, more rarely the more lines have been dropped."""
         self._dropped += 1
         if self._dropped.bit_count() == 1:
             log.warning(

@@ -1,12 +1,12 @@
-"""Which of a child's lines is for which request, as a machine: lines and events in, actions out. Pure.
+"""Matches a child's lines to requests, as a machine: lines and events in, actions out. Pure.
 
 A line that answers a request belongs to that request, and so does one that names its progress token or
-its subscription. Whatever else the child says goes to the newest call that is read, since most servers
-speak of that; else to the client's own stream, where it waits for a reader.
+its subscription. Any other line of the child goes to the newest call that has a reader, which most
+servers mean; else to the client's own stream, where it waits for a reader.
 
 In the modern era one child serves all requests of a caller, so each goes to the child under a number of
 ours, and its answer comes back under the client's own id (MCP 2026-07-28 has no sessions). In the legacy
-era a child is one session's, and ids pass as they are.
+era a child serves one session, and ids pass as they are.
 
 A call is *abandoned* when its client has been gone for a minute. A child with no other call is idle.
 """
@@ -32,30 +32,30 @@ _LIST_CHANGED = "notifications/tools/list_changed"
 
 
 class WriteAside(Struct, frozen=True):
-    """Write a line to the child, for which nobody waits."""
+    """Write a line to the child; nobody waits for the write."""
 
     line: bytes
 
 
 class Drop(Struct, frozen=True):
-    """Say that a line of the child went to nobody, and why; `detail` is what is known of the line."""
+    """Log that a line of the child was dropped, and why; `detail` holds what is known of the line."""
 
     reason: str
     detail: dict[str, str]
 
 
 class ForgetTools(Struct, frozen=True):
-    """Forget what was learnt of the child's tools: they have changed."""
+    """Forget the schemas of the child's tools, which have changed."""
 
 
 Action = WriteAside | Drop | ForgetTools
 
 
 class Conversation:
-    """The requests that are held with one child, and the streams of what comes of them."""
+    """The requests to one child, and the stream of messages for each."""
 
     def __init__(self, era: str, caller: str, storage: Storage) -> None:
-        """`storage` holds what waits to be read; `own` is the client's own stream."""
+        """`storage` holds messages that wait to be read; `own` is the client's own stream."""
         self.own = Stream(0, None, caller, storage, keeps=era != MODERN)
         self._era = era
         self._caller = caller
@@ -65,7 +65,7 @@ class Conversation:
         self._done: deque[Stream] = deque()
 
     def is_idle(self, now: float) -> bool:
-        """Whether no request is under way but abandoned ones."""
+        """Whether every request under way is abandoned."""
         return all(
             stream.is_abandoned(now, ABANDONED_SECONDS) for stream in self._under_way.values()
         )
@@ -73,10 +73,10 @@ class Conversation:
     def request(
         self, message: bytes, addressed: Addressed, *, keeps: bool = False, is_ours: bool = False
     ) -> tuple[Stream, bytes]:
-        """A client's request begins: the stream of what comes of it, with one reader, and the line to write.
+        """Begin a client's request: the stream of its messages, with one reader, and the line to write.
 
-        `keeps` is for a client that may come back. `is_ours` when no client has asked: no notification is
-        meant for it. Raises `InvalidRequest` or `BusyError`.
+        `keeps` is for a client that may come back. `is_ours` marks the proxy's own request, for which no
+        notification is meant. Raises `InvalidRequest` or `BusyError`.
         """
         self._numbers += 1
         number = self._numbers
@@ -92,13 +92,13 @@ class Conversation:
         return stream, addressing.numbered_request(message, number) if is_numbered else message
 
     def never_sent(self, stream: Stream) -> None:
-        """The request's line was not handed over: it is not under way."""
+        """Forget a request whose line was not written: it is not under way."""
         self._remove(stream)
 
     def notification(
         self, message: bytes, addressed: Addressed
     ) -> tuple[Stream | None, bytes | None]:
-        """What a client sends that wants no answer: the request that it cancels, and the line to write.
+        """Take a client's message that wants no answer: the request that it cancels, and the line to write.
 
         A modern client's cancellation or progress goes on only under the number of one request of its
         caller, else there is no line.
@@ -111,13 +111,13 @@ class Conversation:
         return (stream if addressed.method == CANCELLED else None), line
 
     def end(self, stream: Stream) -> None:
-        """Nobody wants the answer any more."""
+        """End a request whose answer nobody wants any more."""
         self._remove(stream)
         stream.finish()
         stream.release()
 
     def leave(self, stream: Stream, now: float) -> list[Action]:
-        """A reader has gone: in the modern era that cancels the request, in the legacy it does not."""
+        """Note that a reader has gone, which cancels the request in the modern era, not in the legacy era."""
         stream.readers -= 1
         stream.left_at = now
         if stream.readers:
@@ -130,7 +130,7 @@ class Conversation:
         return []
 
     def kept(self, number: int, seen: int) -> Stream | None:
-        """The stream of that number, to be told again from there."""
+        """The stream of that number, to be read again from message `seen` on; `None` when it is not kept."""
         streams = (self.own, *self._under_way.values(), *self._done)
         return next(
             (
@@ -142,7 +142,7 @@ class Conversation:
         )
 
     def line(self, line: bytes | None) -> list[Action]:
-        """The child has said a line, `None` for one that was too long."""
+        """Take a line of the child, `None` for one that was too long."""
         try:
             addressed = addressing.read_line(line)
         except ValueError as error:
@@ -160,7 +160,7 @@ class Conversation:
         return self._notice(line, addressed)
 
     def over(self) -> None:
-        """The child has ended: nobody waits in vain, and what nobody reads is forgotten."""
+        """End all streams with the child, and forget messages that nobody reads."""
         for stream in (*self._under_way.values(), *self._done, self.own):
             stream.finish(is_lost=not stream.is_done and stream is not self.own)
             stream.release()
@@ -168,7 +168,7 @@ class Conversation:
         self._done.clear()
 
     def _make_way(self) -> None:
-        """One more must fit: the oldest that has no reader is forgotten."""
+        """Make room for one more request: forget the oldest that has no reader."""
         if len(self._under_way) < MOST_UNDER_WAY:
             return
         unread = next((stream for stream in self._under_way.values() if not stream.readers), None)
@@ -182,7 +182,7 @@ class Conversation:
                 del self._under_way[key]
 
     def _named(self, addressed: Addressed) -> Stream | None:
-        """The request that a client's notification is about; `None` when it is not just one."""
+        """The request that a client's notification is about; `None` unless it is exactly one."""
         if self._era != MODERN:
             cancels = addressed.cancels
             return None if cancels is None else self._under_way.get(cancels)
@@ -218,7 +218,7 @@ class Conversation:
         return actions
 
     def _meant(self, addressed: Addressed) -> Stream | None:
-        """The stream of the request that the child's line names, else of the newest call that is read."""
+        """The stream of the request that the child's line names, else of the newest call with a reader."""
         token = addressed.token if addressed.token is not None else addressed.subscription
         if self._era == MODERN and token is not None:
             stream = self._under_way.get(token) if isinstance(token, int) else None
@@ -253,5 +253,5 @@ def _is_call(stream: Stream) -> bool:
 
 
 def _is_same(token: object, other: object) -> bool:
-    """1, 1.0 and "1" are three tokens."""
+    """Whether two tokens are the same; 1, 1.0 and "1" are three tokens."""
     return type(token) is type(other) and token == other

@@ -1,4 +1,4 @@
-"""Which way a request goes: over HTTP to a server that listens, or to one that we run."""
+"""Sends a request over HTTP to a server that listens, or over stdio to a server that is run here."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ log = structlog.get_logger("pep")
 
 
 class Dispatch:
-    """All servers."""
+    """The upstreams of all servers."""
 
     def __init__(self, upstream: Upstream, stdio_servers: StdioServers) -> None:
-        """Take both ways."""
+        """`upstream` sends over HTTP, `stdio_servers` over stdio."""
         self._upstream = upstream
         self._bridge = stdio_servers
         self._away: set[str] = set()
@@ -42,11 +42,11 @@ class Dispatch:
         return answer
 
     def take_over(self, servers: Sequence[Server]) -> None:
-        """There are these servers from now on."""
+        """Use these servers from now on."""
         self._bridge.take_over(servers)
 
     async def sweep(self) -> None:
-        """End processes that nobody has used for long; never returns."""
+        """End processes that have not been used for long; never returns."""
         await self._bridge.sweep()
 
     async def close(self) -> None:

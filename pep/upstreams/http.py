@@ -29,7 +29,7 @@ from pep.ports import LostError, NeverReachedError, NeverSentCancelledError
 _KEEPALIVE_SECONDS = 3.0
 _MAX_HEADER_BYTES = 64 * 1024
 _LARGE_BYTES = 256 * 1024
-# Of answers that announce another (RFC 9110 section 15.2) before there must be one.
+# Informational answers (RFC 9110 section 15.2) that are read before the final one must come.
 _MOST_INTERIM = 16
 
 
@@ -53,7 +53,7 @@ class HttpAnswer(Struct, frozen=True):
             raise LostError(_why(error)) from error
 
     def close(self) -> None:
-        """Done with it: a connection with unread bytes is closed at once, another is kept."""
+        """End the answer: a connection with unread bytes is closed at once, another is kept."""
         self.source.close()
 
 
@@ -61,7 +61,7 @@ class _PlainRequest(aiohttp.ClientRequest):
     """A request with the caller's header lines and no others."""
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        """A connection is there: from now on the server may see the request."""
+        """Send the request; from now on the server may see it."""
         _is_sent.set(True)
         return await super().send(conn)
 
@@ -70,17 +70,17 @@ class _PlainRequest(aiohttp.ClientRequest):
 
 
 class _Protocol(ResponseHandler):
-    """A connection on which answers that only announce another are bounded; aiohttp reads any number."""
+    """A connection on which informational answers are bounded; aiohttp reads any number."""
 
     interim = 0
 
     def data_received(self, data: bytes) -> None:
-        """More bytes, of a connection that has not been given up."""
+        """Take more bytes, unless the connection has been given up."""
         if self.interim <= _MOST_INTERIM:
             super().data_received(data)
 
     def feed_data(self, data: tuple[Any, Any], size: int = 0) -> None:
-        """One answer has been parsed, of a connection that has not been given up in the same bytes."""
+        """Take a parsed answer, unless the connection has been given up in the same bytes."""
         if self.interim > _MOST_INTERIM:
             return
         self.interim = 0 if data[0].code >= 200 else self.interim + 1
@@ -103,7 +103,7 @@ class Upstream:
     """All upstream servers."""
 
     def __init__(self, connect_timeout_ms: int) -> None:
-        """Make a pool without a limit; a call must never wait for another."""
+        """Make a pool without a limit: no call may wait for another."""
         seconds = connect_timeout_ms / 1000
         self._session = aiohttp.ClientSession(
             connector=_Connector(limit=0, keepalive_timeout=_KEEPALIVE_SECONDS),
@@ -154,13 +154,13 @@ class Upstream:
 
 
 def _why(error: Exception) -> str:
-    """What went wrong, in words that quote nothing: an error of aiohttp shows the request's headers."""
+    """The fault in words that quote nothing: an error of aiohttp shows the request's headers."""
     reason = getattr(error, "strerror", None)
     return f"{type(error).__name__}: {reason}" if reason else type(error).__name__
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
-    """A large body is written piece by piece, so that it does not hold up the other calls."""
+    """The body, written piece by piece when it is large, so that it does not hold up other calls."""
     return io.BytesIO(body) if body is not None and len(body) > _LARGE_BYTES else body
 
 

@@ -1,4 +1,4 @@
-"""HTTP answers made of what a child says: one message as JSON, or events as they come."""
+"""HTTP answers made of a child's messages: one message as JSON, or events as they come."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def head_status(message: bytes) -> int:
 
 
 def refused(reply_to: ReplyTo, fault: Refusal) -> WholeAnswer:
-    """The answer of a server that refuses the message."""
+    """The answer with which a server refuses the message."""
     answer = refuse(reply_to, fault)
     return WholeAnswer(answer.status, tuple(answer.headers), answer.body)
 
 
 class WholeAnswer(Struct, frozen=True):
-    """An answer that is there."""
+    """An answer that is complete."""
 
     status: int
     lines: RawLines
@@ -72,11 +72,11 @@ class WholeAnswer(Struct, frozen=True):
             yield self.body
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 class EventAnswer:
-    """An answer that goes on as long as the child has something to say."""
+    """An event stream of the child's messages, as they come."""
 
     status = 200
 
@@ -90,9 +90,9 @@ class EventAnswer:
         primes: bool = False,
         poll_seconds: float = 0,
     ) -> None:
-        """Begin after `seen` messages; the stream has one reader for it, who goes with `close`.
+        """Begin after `seen` messages; `close` ends this answer's place as a reader of the stream.
 
-        `primes` says with an empty event how to come back; when the child is silent for
+        With `primes` an empty event tells the client how to come back; when the child is silent for
         `poll_seconds` (0: never) the client has to.
         """
         self.lines = (*_EVENTS, *lines)
@@ -120,7 +120,7 @@ class EventAnswer:
                 yield b": ping\r\n\r\n"
 
     def close(self) -> None:
-        """The client has gone, or has all of it."""
+        """Stop reading the stream: the client has gone, or has the whole answer."""
         if self._is_open:
             self._is_open = False
             self._conversation.leave(self._stream)

@@ -1,8 +1,8 @@
-"""Holds `Mcp-Param-*` header lines against the arguments, as an HTTP server has to (SEP-2243).
+"""Compares `Mcp-Param-*` header lines with the arguments, as an HTTP server has to (SEP-2243).
 
-A server behind stdio has no header lines, so the one who takes them must check them. Which arguments
-are mirrored the tools say in their schemas (`x-mcp-header`); they are asked for once, in one bounded
-survey that all calls under way wait for.
+A server behind stdio gets no header lines, so the proxy must check them. The tools' schemas tell which
+arguments are mirrored (`x-mcp-header`); the tools are listed once, in one bounded survey that all calls
+under way wait for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_BYTES = 8 * 1024 * 1024
 async def check_parameters(
     conversation: ChildConversation, body: bytes, lines: dict[str, str]
 ) -> None:
-    """Raises `HeaderMismatch`, or `LostError` when the server does not say what is mirrored."""
+    """Check the header lines; raises `HeaderMismatch`, or `LostError` when the server does not list its tools."""
     params = json.loads(body)["params"]
     schemas = await _schemas(conversation, params["_meta"])
     schema = schemas.get(params.get("name"))
@@ -80,14 +80,14 @@ async def _survey(conversation: ChildConversation, meta: dict[str, Any]) -> dict
 
 
 async def _page(conversation: ChildConversation, meta: dict[str, Any], cursor: str) -> bytes:
-    """One answer to `tools/list`, asked under a number that no client's request has."""
+    """One answer to `tools/list`, requested under a number that no client's request has."""
     params = {"_meta": meta} | ({"cursor": cursor} if cursor else {})
     message = {"jsonrpc": "2.0", "id": 0, "method": "tools/list", "params": params}
     addressed = Addressed("tools/list", raw_id=b"0")
     try:
         stream = await conversation.ask(json.dumps(message).encode(), addressed, is_ours=True)
     except NeverSentCancelledError as error:
-        # A deadline recognises its own cancellation by its very class (CPython 3.11, `asyncio.timeout`).
+        # `asyncio.timeout` recognises its own cancellation by the exception's exact class (CPython 3.11).
         raise asyncio.CancelledError from error
     try:
         answer = await next_message(stream, 0, None)
@@ -99,7 +99,7 @@ async def _page(conversation: ChildConversation, meta: dict[str, Any], cursor: s
 def _read(page: bytes, schemas: dict[str, Any]) -> str | None:
     """Keep the schemas that mirror something; the next cursor, "" at the end.
 
-    `None` for an error: a server without tools mirrors nothing, but may have some later.
+    `None` for an error: a server without tools mirrors nothing, but may have tools later.
     """
     try:
         result = json.loads(page).get("result")
@@ -117,6 +117,6 @@ def _read(page: bytes, schemas: dict[str, Any]) -> str | None:
 
 
 def _heeded(survey: asyncio.Future[Any]) -> None:
-    """Whoever waits hears of a failure; when nobody does any more, it is no news."""
+    """Mark a failure as retrieved: it is raised to the calls that wait, if there are any."""
     if not survey.cancelled():
         survey.exception()

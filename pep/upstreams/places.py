@@ -1,4 +1,4 @@
-"""The places of processes of servers that are run here, as a machine: who gets one, who leaves. Pure.
+"""The places of processes of servers that are run here, as a machine that gives and takes them. Pure.
 
 Theory. A process takes its place from before its start until after its end, so a server never has more
 processes than `max_processes`. The life of a place:
@@ -6,7 +6,7 @@ processes than `max_processes`. The life of a place:
     opening ──opened──▶ open ──retired──▶ ending ──ended──▶ (gone)
        │                                    ▲
        ├──failed──▶ (gone)                  │
-       └──retired───────────────────────────┘  it is ended once it has started, or has failed to
+       └──retired───────────────────────────┘  the process is ended once it has started or failed to
 
 A place belongs to its key (a caller, or a caller's legacy session) until it is retired; from then on the key
 may have another. A place that is retired to make room counts no more: the newcomer that takes its room
@@ -28,7 +28,7 @@ from pep.upstreams.shares import ChildKey, Held, NoRoomError, leaving
 
 
 class Phase(Enum):
-    """Where a place is in its life."""
+    """The phase of a place's life."""
 
     OPENING = "opening"
     OPEN = "open"
@@ -36,11 +36,11 @@ class Phase(Enum):
 
 
 class InUse(Protocol):
-    """What the machine asks of a process that has started."""
+    """The parts of a started process that the machine reads."""
 
     @property
     def used_at(self) -> float:
-        """When it was last used, by a monotonic clock in seconds."""
+        """The time of the last use, by a monotonic clock in seconds."""
 
     @property
     def is_idle(self) -> bool:
@@ -48,14 +48,14 @@ class InUse(Protocol):
 
     @property
     def is_heard(self) -> bool:
-        """Whether a client listens to its own stream."""
+        """Whether a client listens to the client's own stream."""
 
 
 class Place:
-    """One process's place; `process` is what runs there, once it has started."""
+    """The place of one process, which is `process` once it has started."""
 
     def __init__(self, key: ChildKey, server: Server) -> None:
-        """It is opening."""
+        """Begin in the phase `OPENING`."""
         self.key = key
         self.server = server
         self.phase = Phase.OPENING
@@ -63,7 +63,7 @@ class Place:
         self.counts = True
 
     def held(self) -> Held:
-        """What the place is to those who want one."""
+        """The place as `shares` compares it with others."""
         process = self.process
         if process is None or self.phase is not Phase.OPEN:
             return Held(self.key, 0.0, is_idle=False)
@@ -78,7 +78,7 @@ class Start(Struct, frozen=True):
 
 
 class End(Struct, frozen=True):
-    """End what runs in the place, or will; `reason` says why, empty when it was asked for."""
+    """End the process that runs in the place, or will; `reason` is empty when its caller ended it."""
 
     place: Place
     reason: str = ""
@@ -92,7 +92,7 @@ class Places:
     """The places of all servers."""
 
     def __init__(self) -> None:
-        """Nothing runs."""
+        """No process has a place yet."""
         self._by_key: dict[ChildKey, Place] = {}
         self._ending: list[Place] = []
 
@@ -101,18 +101,18 @@ class Places:
         return self._by_key.get(key)
 
     def owners(self) -> list[ChildKey]:
-        """Whoever has a place."""
+        """The keys that have a place."""
         return list(self._by_key)
 
     def renew(self, key: ChildKey, server: Server) -> list[Action]:
-        """Before a process is wanted: one that was started by other settings is ended, if nobody loses by it."""
+        """End the key's process if it was started by other settings and its end loses nothing."""
         place = self._by_key.get(key)
         if place is None or not _is_outdated(place, server):
             return []
         return self.retire(key, SETTINGS_CHANGED)
 
     def want(self, key: ChildKey, server: Server) -> tuple[Place, list[Action]]:
-        """A caller wants a process: its place, and what is to be done for it; raises `BusyError`."""
+        """Give a caller a process: its place, and the actions for it; raises `BusyError`."""
         place = self._by_key.get(key)
         if place is not None:
             return place, []
@@ -128,26 +128,26 @@ class Places:
         return place, [*actions, Start(place, replaced)]
 
     def opened(self, place: Place, process: InUse) -> None:
-        """The process has started; in a place that was retired meanwhile it is about to be ended."""
+        """Note that the process has started; if its place was retired meanwhile, it is about to be ended."""
         place.process = process
         if place.phase is Phase.OPENING:
             place.phase = Phase.OPEN
 
     def failed(self, place: Place) -> bool:
-        """The process could not start: whether anybody was to have it."""
+        """Note that the process could not start; returns whether the place was still wanted."""
         if self._by_key.get(place.key) is not place:
             return False
         del self._by_key[place.key]
         return True
 
     def ended_itself(self, place: Place) -> list[Action]:
-        """The process has come to its end without being told to."""
+        """Retire the place of a process that has ended by itself."""
         if self._by_key.get(place.key) is not place:
             return []
         return self.retire(place.key, ENDED_ITSELF)
 
     def retire(self, key: ChildKey, reason: str = "", *, makes_room: bool = False) -> list[Action]:
-        """Take the key's place from it, if it has one. It counts until it has ended, unless it `makes_room`."""
+        """Take the key's place from it, if any. The place counts until it has ended, unless it `makes_room`."""
         place = self._by_key.pop(key, None)
         if place is None:
             return []
@@ -157,11 +157,11 @@ class Places:
         return [End(place, reason)]
 
     def ended(self, place: Place) -> None:
-        """What was to be ended has ended."""
+        """Free the place of a process that was to be ended and has ended."""
         self._ending.remove(place)
 
     def take_over(self, servers: Sequence[Server]) -> list[Action]:
-        """There are these servers from now on: processes of others end, and idle ones of changed ones.
+        """Use these servers from now on: processes of removed servers end, and idle ones of changed servers.
 
         A legacy session whose server has changed goes on with its process, which holds its state.
         """
@@ -174,7 +174,7 @@ class Places:
         return actions
 
     def sweep(self, now: float) -> list[Action]:
-        """End what nobody has used for long."""
+        """End processes that have not been used for long."""
         actions: list[Action] = []
         for key, place in list(self._by_key.items()):
             held = place.held()
@@ -184,5 +184,5 @@ class Places:
 
 
 def _is_outdated(place: Place, server: Server) -> bool:
-    """Whether a process was started by other settings, and nobody loses anything by its end."""
+    """Whether a process was started by other settings, and its end loses nothing."""
     return place.key.era == MODERN and place.server != server and place.held().is_idle

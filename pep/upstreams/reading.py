@@ -10,11 +10,11 @@ from pep.upstreams.stream import Stream
 async def next_message(
     stream: Stream, seen: int, seconds: float | None
 ) -> tuple[int, bytes] | None:
-    """The first message after `seen` of them, and how many it makes; waits so long for it.
+    """Wait `seconds` for the first message after `seen` messages; returns the new count and the message.
 
-    `None` when there is none, which is for good when the stream is done. Raises `LostError`.
+    `None` when there is none, which is final when the stream is done. Raises `LostError`.
     """
-    message = stream.after(seen)  # what has been read is forgotten before the wait
+    message = stream.after(seen)  # the last message is forgotten before the wait
     if message is None and not stream.has_news(seen):
         await _news(stream, seen, seconds)
         message = stream.after(seen)

@@ -1,8 +1,8 @@
-"""Who has to make room when a server's processes are all in use. Pure.
+"""Chooses the process that makes room when a server's processes are all in use. Pure.
 
-A caller's new session ends a process of his own that is idle, before anybody else's. A process of
-another caller is ended only when that one holds more than a fair share, and the newcomer less; and no
-caller may hold all of them, so that one who opens session after session does not lock the others out.
+A caller's new session ends an idle process of the same caller, before another caller's. A process of
+another caller is ended only when that caller holds more than a fair share, and the newcomer less; and
+no caller may hold all processes, so that opening session after session does not lock the others out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 
 class ChildKey(Struct, frozen=True):
-    """Whose a child is: a caller's in the modern era, a caller's session's in the legacy."""
+    """The owner of a child: a caller in the modern era, a caller's session in the legacy era."""
 
     era: str
     server: str
@@ -23,7 +23,7 @@ class ChildKey(Struct, frozen=True):
 
 
 class Held(Struct, frozen=True):
-    """A child that runs. It is idle when nobody waits for an answer, and heard when one listens."""
+    """A child that runs: idle when nobody waits for an answer, heard when a client listens to its stream."""
 
     key: ChildKey
     used_at: float
@@ -32,7 +32,7 @@ class Held(Struct, frozen=True):
 
 
 class NoRoomError(Exception):
-    """All are in use; the text says of whom."""
+    """All processes are in use; the text says whose."""
 
 
 def share_of_one(most: int) -> int:
@@ -41,9 +41,9 @@ def share_of_one(most: int) -> int:
 
 
 def leaving(held: Sequence[Held], newcomer: ChildKey, most: int) -> ChildKey | None:
-    """The child to end so that the newcomer's fits, `None` when it fits; raises `NoRoomError`.
+    """The child to end so that the newcomer's fits, `None` when there is room; raises `NoRoomError`.
 
-    `held` are the children of one server, those that have not quite ended among them.
+    `held` are the children of one server, including those that have not quite ended.
     """
     counts = Counter(child.key.caller for child in held)
     own = counts[newcomer.caller]

@@ -1,8 +1,8 @@
 """Servers that speak stdio, behind the same URL as others: Streamable HTTP on one side, children on the other.
 
 One child per legacy session and one per caller in the modern era, started by configuration alone:
-nothing of a request reaches the command line or the environment. A session is its caller's: whoever
-names another's finds none. Judging is not done here; what comes here has been allowed.
+nothing of a request reaches the command line or the environment. A session belongs to its caller: to
+other callers it does not exist. Nothing is judged here; requests have been allowed before.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from pep.upstreams.shares import ChildKey
 from pep.upstreams.stdio_pool import Pool, StartChild
 from pep.upstreams.stream import Stream
 
-# A silent call's headers go out after so long, as an event stream: proxies on the way give up else.
+# Seconds until a silent call's headers go out, as an event stream: proxies on the way would give up.
 _QUIET_SECONDS = 15.0
-# What this stdio_servers itself gives out: the stream's number, and how many of its messages were seen.
+# Event ids that are given out here: the stream's number, and how many of its messages were seen.
 _EVENT_ID = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
 _RESUMABLE = "2025-11-25"
 
@@ -78,7 +78,7 @@ class StdioServers:
             return refused(reply_to, fault)
 
     def take_over(self, servers: Sequence[Server]) -> None:
-        """There are these servers from now on."""
+        """Use these servers from now on."""
         self._pool.take_over(servers)
 
     async def close(self) -> None:
@@ -86,7 +86,7 @@ class StdioServers:
         await self._pool.close()
 
     async def sweep(self) -> None:
-        """End processes that nobody has used for long; never returns."""
+        """End processes that have not been used for long; never returns."""
         await self._pool.sweep()
 
     async def _legacy(self, posted: _Posted, caller: str) -> Answer:
@@ -109,7 +109,7 @@ class StdioServers:
         return EventAnswer(conversation, stream, session, primes=keeps, poll_seconds=poll_seconds)
 
     async def _begin(self, key: ChildKey, server: Server) -> ChildConversation:
-        """A new session; its client learns the id with the answer, so without one it is nobody's."""
+        """Begin a session, and end it when the request is cancelled: its client never learns the id."""
         try:
             return await self._pool.open(key, server)
         except asyncio.CancelledError:
@@ -139,7 +139,7 @@ class StdioServers:
         return whole
 
     def _listen(self, server: Server, headers: dict[str, str], caller: str) -> Answer:
-        """GET: the server's own stream, or one that the client comes back to."""
+        """Answer a GET with the server's own stream, or a stream that the client comes back to."""
         if is_modern(headers) or "text/event-stream" not in headers.get("accept", ""):
             raise VerbNotAllowed("Method Not Allowed")
         conversation = self._session(server, headers, caller)
@@ -168,7 +168,7 @@ class StdioServers:
 
 
 async def _whole(stream: Stream) -> Answer | None:
-    """The answer as one JSON message, `None` when it is more, or takes its time."""
+    """The answer as one JSON message, `None` when there are more messages, or none comes soon."""
     first = await next_message(stream, 0, _QUIET_SECONDS)
     if first is None or not stream.is_whole(first[0]):
         return None
@@ -176,7 +176,7 @@ async def _whole(stream: Stream) -> Answer | None:
 
 
 def _resumed(conversation: ChildConversation, event_id: str) -> tuple[Stream, int]:
-    """The stream that the client comes back to, and how much of it it has seen."""
+    """The stream that the client comes back to, and how many of its messages it has seen."""
     match = _EVENT_ID.fullmatch(event_id)
     stream = conversation.kept(int(match[1]), int(match[2])) if match else None
     if match is None or stream is None:
@@ -192,7 +192,7 @@ def _read(body: bytes) -> Addressed:
 
 
 def _check_once(lines: HeaderLines) -> None:
-    """What two header lines tell would be read by the first or by the last."""
+    """Refuse repeated header lines, of which readers take the first or the last."""
     names = [
         name for name, _ in lines if name.startswith(b"mcp-param-") or name == b"last-event-id"
     ]

@@ -1,7 +1,7 @@
-"""The processes of servers that are run here: started when somebody needs one, ended when nobody does. Edge.
+"""The processes of servers that are run here: started at need, ended when idle. Edge.
 
-`places` decides who has a process; here they are started, heard and ended. Starts and ends hold up nobody
-but those who wait for this very process.
+`places` decides who has a process; here processes are started, read and ended. Only callers that wait for
+a process wait for its start and end.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def start(server: Server) -> Child:
 
 
 class _Process:
-    """The tasks of one place: its process is started, then heard, and at last ended."""
+    """The tasks of one place: its process is started, then read, and at last ended."""
 
     def __init__(self) -> None:
         self.opening: asyncio.Task[ChildConversation]
@@ -59,9 +59,9 @@ class Pool:
         self._processes: dict[Place, _Process] = {}
 
     async def open(self, key: ChildKey, server: Server) -> ChildConversation:
-        """The conversation with that child, which is started if need be.
+        """The conversation with the child of `key`, which is started if need be.
 
-        Raises `BusyError` when there is no room for it, `NeverReachedError` when it cannot start.
+        Raises `BusyError` when there is no room for the child, `NeverReachedError` when it cannot start.
         """
         self._carry_out(self._places.renew(key, server))
         place, actions = self._places.want(key, server)
@@ -74,7 +74,7 @@ class Pool:
         return conversation
 
     def find(self, key: ChildKey) -> ChildConversation | None:
-        """The conversation with that child, `None` when there is none."""
+        """The conversation with the child of `key`, `None` when there is none."""
         place = self._places.find(key)
         conversation = None if place is None else self._processes[place].conversation
         if conversation is not None:
@@ -82,18 +82,18 @@ class Pool:
         return conversation
 
     def take_over(self, servers: Sequence[Server]) -> None:
-        """There are these servers from now on; see `Places.take_over`."""
+        """Use these servers from now on; see `Places.take_over`."""
         self._carry_out(self._places.take_over(servers))
 
     async def retire(self, key: ChildKey) -> None:
-        """End that child, if it runs."""
+        """End the child of `key`, if it runs."""
         place = self._places.find(key)
         if place is not None:
             self.retire_soon(key)
             await self._ended(place)
 
     def retire_soon(self, key: ChildKey) -> None:
-        """End that child, if it runs, without waiting."""
+        """End the child of `key`, if it runs, without waiting."""
         self._carry_out(self._places.retire(key))
 
     async def close(self) -> None:
@@ -104,7 +104,7 @@ class Pool:
         await asyncio.gather(*endings)
 
     async def sweep(self) -> None:
-        """End what nobody has used for long, again and again."""
+        """End processes that have not been used for long, again and again."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             self._carry_out(self._places.sweep(self._now()))
@@ -157,7 +157,7 @@ class Pool:
             await asyncio.shield(process.ending)
 
     async def _end(self, place: Place, process: _Process) -> None:
-        """End what was started, if it was."""
+        """End the place's process, if it was started."""
         try:
             await asyncio.wait({process.opening})
             if process.conversation is None:
@@ -179,7 +179,7 @@ class Pool:
             log.info("idle server ended", server=server, pid=conversation.child.pid)
         elif conversation is not None and reason == ENDED_ITSELF:
             ended = conversation.child
-            # A server that ends with exit code 0 has come to an ordinary end.
+            # Exit code 0 is a server's ordinary end.
             tell = log.info if ended.exit_code == 0 else log.warning
             tell("server ended by itself", server=server, pid=ended.pid, exit_code=ended.exit_code)
 
@@ -189,6 +189,6 @@ def _log_drop(caller: str, size: int) -> None:
 
 
 def _mark_retrieved(opening: asyncio.Task[ChildConversation]) -> None:
-    """A failure is told to whoever waits; when nobody does any more it has been logged already."""
+    """Mark a failure as retrieved: it is raised to those who wait, and has been logged already."""
     if not opening.cancelled():
         opening.exception()

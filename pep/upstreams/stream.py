@@ -1,7 +1,7 @@
-"""What a child has said for one request, until it has been read; bounded, and charged to its caller. Pure.
+"""A child's messages for one request, until they are read; bounded, and charged to the caller. Pure.
 
-Every caller's unread messages share one storage. When it is full, the caller with the most in it
-loses his largest stream: whoever does not read what he asked for holds up nobody, and fills nothing.
+Unread messages of all callers share one storage. When it is full, the caller with the most bytes in it
+loses the largest of its streams: a caller that does not read holds up no other, and fills nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pep.mcp.addressing import Addressed
 from pep.ports import LostError
 
 _MOST_MESSAGES = 256
-# Beside the newest message, which is always kept: it may be the answer.
+# Bytes beside the newest message, which is always kept: it may be the answer.
 _MOST_BYTES = 4 * 1024 * 1024
 STORAGE_BYTES = 64 * 1024 * 1024
 
@@ -24,7 +24,7 @@ class Storage:
     def __init__(
         self, most: int = STORAGE_BYTES, on_drop: Callable[[str, int], None] | None = None
     ) -> None:
-        """Hold at most so many; `on_drop` hears whose stream gave way, and how many bytes it held."""
+        """Hold at most so many bytes; `on_drop` gets the caller whose stream gave way, and the bytes in it."""
         self._most = most
         self._on_drop = on_drop
         self._streams: set[Stream] = set()
@@ -32,7 +32,7 @@ class Storage:
         self.size = 0
 
     def change(self, stream: Stream, size: int) -> None:
-        """The stream holds so many bytes more, or less; some stream may have to give way."""
+        """Add `size`, which may be negative, to the stream's bytes; some stream may have to give way."""
         self.size += size
         self._by_caller[stream.caller] += size
         if stream.size:
@@ -56,10 +56,10 @@ class Stream:
     def __init__(
         self, number: int, request: Addressed | None, caller: str, storage: Storage, *, keeps: bool
     ) -> None:
-        """`request` is what a client has asked, `None` for the client's own stream.
+        """`request` is the client's request, `None` for the client's own stream.
 
-        `keeps` keeps what has been read, too, for a client that may come back for it. Whoever waits for
-        news of the stream adds a function to `wakers`.
+        `keeps` keeps messages that have been read, too, for a client that may come back for them. `wakers`
+        holds a function for each waiting reader.
         """
         self.number = number
         self.request = request
@@ -78,15 +78,15 @@ class Stream:
 
     @property
     def count(self) -> int:
-        """How many messages there have been."""
+        """The number of messages so far."""
         return self._count
 
     def is_abandoned(self, now: float, patience: float) -> bool:
-        """Whether nobody reads it, and nobody has come back for so many seconds."""
+        """Whether the stream has had no reader for `patience` seconds."""
         return not self.readers and now - self.left_at >= patience
 
     def put(self, message: bytes) -> None:
-        """One message more; of very many, the first are forgotten."""
+        """Add a message; of very many, the first are forgotten."""
         if self.is_done:
             return
         self._messages.append(message)
@@ -97,34 +97,34 @@ class Stream:
         self._wake()
 
     def finish(self, *, is_lost: bool = False) -> None:
-        """There will be no more."""
+        """End the stream: there will be no more messages."""
         self.is_done, self._is_lost = True, self._is_lost or is_lost
         self._wake()
 
     def release(self) -> None:
-        """Nobody comes back for it: what no reader waits for is forgotten."""
+        """Forget the messages that no reader waits for, as no client comes back for them."""
         self.keeps = False
         if not self.readers:
             self.cut()
 
     def cut(self) -> None:
-        """Forget everything; a reader sees that it is broken off."""
+        """Forget all messages; a reader sees that the stream is broken off."""
         self._messages.clear()
         self.finish(is_lost=True)
         self._grow(-self.size)
 
     def is_whole(self, seen: int) -> bool:
-        """Whether nothing comes after `seen` messages."""
+        """Whether no message comes after `seen` messages."""
         return self.is_done and not self._is_lost and self._count <= seen
 
     def has_news(self, seen: int) -> bool:
-        """Whether there is a message after `seen` of them, or will never be one."""
+        """Whether there is a message after `seen` messages, or never will be."""
         return self._count > seen or self.is_done
 
     def after(self, seen: int) -> tuple[int, bytes] | None:
-        """The first message after `seen` of them, and how many it makes; `None` when there is none.
+        """The count with the first message after `seen`, and that message; `None` when there is none.
 
-        Raises `LostError` when there will be none because the stream is broken off.
+        Raises `LostError` when there will be no message because the stream is broken off.
         """
         self._forget(seen)
         first = self._count - len(self._messages)
@@ -141,7 +141,7 @@ class Stream:
             waker()
 
     def _forget(self, seen: int) -> None:
-        """What has been read is needed no more, unless somebody may come back for it."""
+        """Forget messages that have been read, unless the client may come back for them."""
         while not self.keeps and self._messages and self._count - len(self._messages) < seen:
             self._drop_first()
 
