@@ -8,6 +8,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("pep", "pdp", "tipstaff")
+# What stands beside the packages, and is described by its own first lines as well.
+BESIDE = {
+    "rego/mcp": "The library bundle: the rules that come with Tipstaff, and how rules combine.",
+    "tests": "What tests share: MCP servers, rigs, callers; `unit/` mirrors the packages, `e2e/` runs the real parts.",
+    "tools": "What `make` runs to check the repository and to generate what is generated, this page too.",
+}
 _GENERATED = ROOT / "pdp" / "api" / "v1"
 
 _PAGE = """\
@@ -15,7 +21,7 @@ _PAGE = """\
 
 Three packages: `pep` is the proxy, `pdp` the decision service, `tipstaff` all that stands around them. Each
 folder is a room, by what a thing is about ([ADR 11](adr/0011-rooms.md)). The first line of every module says what
-it is for; the tables below are made of those lines by `make docs`, so they are as new as the code.
+it is for; the tables below are made of those lines by `tools/map_reference.py` (`make docs`), so they are as new as the code.
 
 ## Who may import whom
 
@@ -36,15 +42,17 @@ Held by import-linter (`make imports`; the contracts stand in `pyproject.toml`).
 | which server it is for; every failure is answered | `pep/front/app.py` |
 | the request's way, from here to its answer | `pep/front/exchange.py` |
 | its header lines, strictly | `pep/mcp/headers.py` |
-| who calls, in which session | `pep/callers/authentication.py`, `pep/callers/session.py` |
+| who calls, in which session | `pep/callers/client_certificate.py`, `pep/callers/authentication.py`, `pep/callers/session.py` |
 | its body, bounded in bytes and time | `pep/front/body_reader.py`, `pep/front/request_body.py` |
 | JSON-RPC, strictly; what needs no decision | `pep/mcp/jsonrpc.py`, `pep/mcp/admit.py`, `pep/mcp/methods.py` |
 | the call that is judged | `pep/judge/call.py` |
 | the question, in one stream of batches | `pep/judge/decision_client.py` |
 | who may ask; a repeated request gets its first answer | `pdp/grpc/admission.py`, `pdp/grpc/idempotency.py` |
-| calls that wait are judged together | `pdp/grpc/batching.py` |
+| a deadline that has passed, and an allow that came too late | `pep/judge/decision_client.py` |
+| calls that wait are judged together, also when their callers have gone | `pdp/grpc/batching.py` |
 | the story of a batch | `pdp/decide.py` |
 | the question to OPA, and its answer | `pdp/policy/question.py`, `pdp/policy/opa.py`, `pdp/answer.py` |
+| which YAML rule applies | `rego/mcp/lib/rules/rules.rego` |
 | how the rules combine | `rego/mcp/main/main.rego`, `rego/mcp/lib/findings/findings.rego` |
 | arguments against schemas | `pdp/rules/checks.py` |
 | limits: all of them or none | `pdp/limits/budgets.py`, `pdp/limits/store.py`, `pdp/limits/redis.py` |
@@ -54,6 +62,22 @@ Held by import-linter (`make imports`; the contracts stand in `pyproject.toml`).
 | what becomes of it: refunded, or finished | `pep/judge/turn.py` |
 | the judged bytes to the server | `pep/upstreams/dispatch.py`, `pep/upstreams/http.py`, `pep/upstreams/stdio_http.py` |
 | the response, filtered on its way | `pep/front/relay.py`, `pep/judge/response_filter.py` |
+| a message that is too large to be parsed: passed as it comes, as long as nothing in it had to be judged | `pep/front/relay.py`, `pep/mcp/message_bytes.py` |
+
+## One tool that changes
+
+| step | file |
+|---|---|
+| it was accepted: its definition's digest is its pin | `tipstaff/cli/servers/accept.py`, `pdp/tools/catalogue.py` |
+| it is listed: the digest of what the server lists now | `pep/mcp/inspect.py`, `pdp/api/definition.py` |
+| the digest against the pin | `pdp/policy/question.py` |
+| a digest that is another is remembered | `pdp/tools/changed_tools.py`, `pdp/tools/changed_tools_file.py` |
+| its calls are denied until somebody accepts it | `rego/mcp/rules/catalog/changed/changed.rego` |
+
+## What rules may use
+
+A site's Rego is read by `pdp/rules/site_rules.py` and checked by OPA in `pdp/policy/bundle.py`; which built-in functions it
+may use stands in `rego/capabilities.json`, the words for people about the others in `pdp/rules/hints.py`.
 
 ## One call over stdio
 
@@ -85,7 +109,8 @@ process, `pep/upstreams/conversation.py` which of its lines is for which request
 
 def page() -> str:
     """The whole page."""
-    return _PAGE + "".join(_room(folder) for folder in _rooms())
+    rooms = "".join(_room(folder) for folder in _rooms())
+    return _PAGE + rooms + "\n## Beside the packages\n" + "".join(map(_beside, BESIDE))
 
 
 def _rooms() -> Iterator[Path]:
@@ -109,3 +134,35 @@ def first_line(path: Path) -> str:
     if not text:
         raise ValueError(f"{path} does not say what it is for")
     return text.splitlines()[0].replace("|", "\\|")
+
+
+def _beside(name: str) -> str:
+    """A folder that is no package: its Rego by title, its programs by first line."""
+    folder = ROOT / name
+    lines = {}
+    for path in sorted(folder.rglob("*.rego") if name.startswith("rego") else folder.glob("*")):
+        if path.suffix == ".rego" and not path.stem.endswith("_test"):
+            lines[path] = _title(path)
+        elif path.suffix == ".py" and not path.stem.startswith("test_"):
+            lines[path] = first_line(path)
+        elif path.is_file() and not path.suffix:
+            lines[path] = _comment(path)
+    rows = "".join(f"| `{path.relative_to(folder)}` | {line} |\n" for path, line in lines.items())
+    return f"\n### {name}/\n\n{BESIDE[name]}\n\n| file | what it is for |\n|---|---|\n{rows}"
+
+
+def _title(path: Path) -> str:
+    """The title in the first METADATA of a Rego file."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("# title: "):
+            return line.removeprefix("# title: ")
+    raise ValueError(f"{path} has no title")
+
+
+def _comment(path: Path) -> str:
+    """The first sentence of the comment at the top of a shell script."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comment = " ".join(line.removeprefix("# ") for line in lines[1:] if line.startswith("# "))
+    if not comment:
+        raise ValueError(f"{path} does not say what it is for")
+    return comment.split(". ")[0].rstrip(".") + "."

@@ -1,4 +1,4 @@
-"""Which tools are listed otherwise than they were accepted. Pure; see `pdp.tools.changed_tools_file` for its file.
+"""Remembers which tools were listed with another definition than the accepted one. Pure; `changed_tools_file` keeps it.
 
 One sighting of another definition holds against a pin for good, also when the server lists the old
 one again: a server that shows two faces is not to be trusted with either. Another pin, which is what

@@ -17,8 +17,8 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from pep.callers.authentication import CERTIFICATE_KEY
+from pep.callers.client_certificate import certificate_identity
 from pep.errors import HeadTooLarge, HeadTooSlow, InvalidRequest, Refusal
-from pep.front.tls import certificate_identity
 from pep.judge.enforce import refuse
 
 _MAX_HEAD_BYTES = 64 * 1024

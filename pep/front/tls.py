@@ -1,11 +1,9 @@
-"""TLS of the listener: the identity in a client's certificate, and its own files read again on change."""
+"""TLS of the listener: loads its certificate and its authorities again when the files change. Edge: files."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
-from typing import Any
 
 import structlog
 
@@ -13,19 +11,6 @@ from pep.config import Tls
 from tipstaff.common.certificates import changed_at
 
 log = structlog.get_logger("pep")
-
-
-def certificate_identity(certificate: Mapping[str, Any]) -> str:
-    """The identity in a verified certificate: its first URI, else its first DNS name, else "".
-
-    The common name is not used: RFC 6125 has retired it as an identity.
-    """
-    names = certificate.get("subjectAltName", ())
-    for kind_of_name in ("URI", "DNS"):
-        for kind, name in names:
-            if kind == kind_of_name:
-                return str(name)
-    return ""
 
 
 async def keep_fresh(context: ssl.SSLContext, tls: Tls, every_seconds: float) -> None:

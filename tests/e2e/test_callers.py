@@ -15,8 +15,8 @@ import pytest
 from tests.certificates import Authority
 from tests.gateway import Gateway, call_headers, eventually, gateway, make_token, tool_call
 from tests.jwts import ISSUER, Issuer
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream, free_port
-from tests.upstreams import Counting
 
 HONEST = Issuer("ES256")
 RULES = {"tools": {"read": {"rate_limit": {"max": 3, "window": 600, "scope": "principal"}}}}

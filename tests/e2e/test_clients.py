@@ -10,8 +10,8 @@ import pytest
 from mcp import Client, MCPError
 
 from tests.gateway import Gateway, gateway
+from tests.mcp_servers import sdk_server
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import sdk_server
 
 RULES = {
     "default": "deny",

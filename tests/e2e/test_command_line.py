@@ -16,8 +16,8 @@ import jsonschema_rs
 import pytest
 
 from tests.gateway import gateway
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import Counting
 
 SERVER = "files=http://127.0.0.1:9/mcp"
 

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.gateway import Gateway, call_headers, eventually, gateway, tool_call
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import Counting
 
 LIMIT = {"algorithm": "concurrency", "max": 3, "window": 600, "scope": "server"}
 RULES = {"tools": {"render": {"rate_limit": LIMIT}}}

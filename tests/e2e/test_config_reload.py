@@ -13,8 +13,8 @@ import pytest
 
 from tests.e2e.test_command_line import tipstaff
 from tests.gateway import Gateway, call_headers, eventually, gateway, tool_call
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import Counting
 
 RULES: dict[str, Any] = {"tools": {"read": {}}}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 
 from tests.gateway import call_headers, gateway, tool_call
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import Counting
 
 CALLS = 2000
 IN_FLIGHT = 32

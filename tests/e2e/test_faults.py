@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from tests.gateway import Gateway, call_headers, eventually, gateway, tool_call
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream, free_port
-from tests.upstreams import Counting
 
 RULES = {"tools": {"read": {}, "poll": {"rate_limit": {"max": 1, "window": 600}}}}
 

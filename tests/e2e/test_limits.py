@@ -14,8 +14,8 @@ import pytest
 
 from pdp.api.v1 import types_pb2
 from tests.gateway import call_headers, decisions, eventually, gateway, question, tool_call
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import Counting
 
 RULES = {"tools": {"spend": {"rate_limit": {"max": 10, "window": 60}}}}
 CLIENTS = 100

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 
 from tests.gateway import META, Gateway, call_headers, gateway, tool_call
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import Counting
 
 RULES = {
     "default": "deny",

@@ -15,8 +15,8 @@ import pytest
 from pdp.api.v1 import decision_pb2_grpc, limits_pb2, limits_pb2_grpc
 from tests.certificates import Authority, Issued
 from tests.gateway import Gateway, call_headers, gateway, question, tool_call
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream, free_port
-from tests.upstreams import Counting
 
 RULES = {"tools": {"read": {"rate_limit": {"max": 100, "window": 60}}}}
 PROXY = "spiffe://example/proxy"

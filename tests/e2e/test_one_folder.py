@@ -24,8 +24,8 @@ from tests.gateway import (
     processes,
     tool_call,
 )
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream, free_port
-from tests.upstreams import Counting
 from tests.wrapped import Wrapped, wrapped
 from tipstaff.common.die_with_parent import bound_to_this_process
 

@@ -14,8 +14,8 @@ from mcp import Client
 
 from pep.config import Server
 from tests.gateway import Gateway, decisions, gateway, question
+from tests.mcp_servers import Counting, sdk_server
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import Counting, sdk_server
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

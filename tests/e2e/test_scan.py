@@ -15,9 +15,9 @@ import pytest
 from mcp.server.mcpserver import MCPServer
 
 from tests import stdio_servers
+from tests.mcp_servers import sdk_server
 from tests.proxy_rig import asgi_upstream
 from tests.stdio_servers import ROOT
-from tests.upstreams import sdk_server
 
 SECRETS = (
     "s3cret-of-a-variable",

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.gateway import Gateway, call_headers, gateway, tool_call
+from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import Counting
 
 RULES = {
     "tools": {"read": {"rate_limit": {"max": 2, "window": 600}}},

@@ -14,8 +14,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from tests.gateway import Gateway, gateway
+from tests.mcp_servers import sdk_server
 from tests.proxy_rig import asgi_upstream
-from tests.upstreams import sdk_server
 
 HERE = Path(__file__).parent
 TOOLS = HERE.parents[1] / ".tools"

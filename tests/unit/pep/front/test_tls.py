@@ -1,4 +1,4 @@
-"""The listener's certificates: whom a client's names, and a pair that is renewed while it listens."""
+"""The listener's certificates: a pair that is renewed while it listens."""
 
 from __future__ import annotations
 
@@ -7,32 +7,12 @@ import shutil
 import ssl
 from pathlib import Path
 
-import pytest
 from cryptography import x509
 from structlog.testing import capture_logs
 
 from pep.config import Tls
-from pep.front.tls import certificate_identity, keep_fresh
+from pep.front.tls import keep_fresh
 from tests.certificates import Authority, Issued
-
-
-@pytest.mark.parametrize(
-    ("names", "identity"),
-    [
-        ((("URI", "spiffe://a"), ("DNS", "b")), "spiffe://a"),
-        ((("DNS", "b"), ("URI", "spiffe://a"), ("URI", "c")), "spiffe://a"),
-        ((("DNS", "b"), ("DNS", "c")), "b"),
-        ((("IP Address", "127.0.0.1"), ("email", "x@y")), ""),
-        ((), ""),
-    ],
-)
-def test_a_certificate_names_its_first_uri_else_its_first_host(
-    names: tuple[tuple[str, str], ...], identity: str
-) -> None:
-    """Never by its common name."""
-    subject = ((("commonName", "root"),),)
-    assert certificate_identity({"subject": subject, "subjectAltName": names}) == identity
-    assert certificate_identity({}) == ""
 
 
 class Listener:
