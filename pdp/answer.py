@@ -192,7 +192,7 @@ def _refused(status: int, body: bytes, count: int) -> BatchAnswer:
 
 
 def _one_by_one_or(fault: Fault, count: int) -> BatchAnswer:
-    """The fault of a single call; that of several may be the fault of one."""
+    """The fault of a single call, or the request to ask several one by one, since one of them may have failed all."""
     return _all(fault, 1) if count == 1 else BatchAnswer((), one_by_one=True)
 
 
@@ -239,7 +239,7 @@ def _appearance(given: _Appearance | None) -> Appearance | None:
 
 
 def _obligation(members: dict[str, Raw]) -> Obligation:
-    """An obligation without a type is kept with an empty one: no enforcement point knows it."""
+    """Read an obligation; one without a type gets an empty type, which no enforcement point knows and meets."""
     kind = _decode_text(members["type"]) if "type" in members else ""
     rest = {key: value for key, value in members.items() if key != "type"}
     properties = msgspec.json.encode(rest)

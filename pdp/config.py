@@ -1,4 +1,4 @@
-"""What the decision service can be told: one frozen structure per section of the configuration."""
+"""The configuration of the decision service: one frozen structure per section."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ ENFORCEMENT_RULE = "pep"
 
 
 class Parts(Struct, kw_only=True):
-    """What a judgement is made with. `unexpected` hears of errors that no port may raise."""
+    """The ports and settings that calls are judged with. `unexpected` gets errors that no port may raise."""
 
     engine: PolicyEngine
     store: StateStore
@@ -56,20 +56,20 @@ class _Case(Answered):
 
 
 class _Times(Struct):
-    """When the batch began, by both clocks, and when the policy had answered."""
+    """When the batch began, by both clocks, and when the policy answered."""
 
     wall: int = 0
     started: int = 0
     answered: int = 0
 
     def until(self, finished: int) -> record.Timings:
-        """Where the time went."""
+        """The timings of the batch."""
         answered = self.answered or finished
         return record.Timings((answered - self.started) // 1000, (finished - self.started) // 1000)
 
 
 async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
-    """Judge `calls`, in order; what is to be recorded is, before this returns."""
+    """Judge `calls`, in order; their records are written before this returns."""
     cases = [_Case(call) for call in calls]
     times = _Times()
     try:
@@ -107,7 +107,7 @@ async def _decide(cases: Sequence[_Case], parts: Parts, times: _Times) -> None:
 
 
 def _check(case: _Case) -> None:
-    """Ask the checks of a call that the policy does not deny; those in shadow are only noted."""
+    """Run the argument checks of a call that the policy does not deny; failures in shadow are only noted."""
     answer = case.answer
     if answer is None or isinstance(answer, Fault):
         return
@@ -146,7 +146,7 @@ def _claim(case: _Case, principal_factor: int) -> Claim | None:
 
 
 async def _take(cases: Sequence[_Case], claims: Sequence[Claim], parts: Parts) -> None:
-    """All claims in one step; when that raises what no store may, each by itself.
+    """Take all claims in one step; after an error that no store may raise, take each claim by itself.
 
     A store answers a repeated request with its first grant, so that nothing is taken twice.
     """
@@ -246,7 +246,7 @@ def _record(
     now_ns: int,
     timings: record.Timings,
 ) -> bytes:
-    """The record of a call; of one that is bare, what the policy was asked is not told."""
+    """The record of a call; that of a bare call does not hold the policy's input."""
     is_whole = call is case.call and bool(case.document)
     return record.line(
         call,
@@ -260,7 +260,7 @@ def _record(
 
 
 def _bare(call: Call) -> Call:
-    """The call without what its caller has written at length."""
+    """The call without the texts that its caller may have written at length."""
     return structs.replace(
         call,
         arguments=b"{}",
@@ -271,7 +271,7 @@ def _bare(call: Call) -> Call:
 
 
 def _is_worth_a_line(case: _Case, decision: Decision) -> bool:
-    """Every call; of the entries of a list, which is on record itself, those kept from the caller."""
+    """Whether the decision is recorded: each call is, and each entry of a list that the caller does not see."""
     if case.call.phase is Phase.CALL or decision.hidden:
         return True
     return isinstance(case.answer, Fault) and case.answer.code == INTERNAL_ERROR
@@ -290,7 +290,7 @@ async def release(grants: Sequence[Grant], store: StateStore) -> bool:
 async def _returned(
     grants: Sequence[Grant], way: Callable[[Sequence[Grant]], Awaitable[None]]
 ) -> bool:
-    """Whether all of them went back. Each goes by itself, so that none keeps another back."""
+    """Return each grant by itself, so that none keeps another back; whether all were returned."""
     returned = bool(grants)
     for grant in grants:
         try:

@@ -1,4 +1,4 @@
-"""What would be decided about a call, without consuming anything.
+"""Judges a call as a trial: what would be decided, without taking or recording anything.
 
 The story is the same as for a real call, so that the answer is: only its ports keep nothing. The store
 is read and not written, the record is made and not kept, a definition that is listed closes no tool. A
@@ -38,7 +38,7 @@ class Explained(Struct, frozen=True):
 
 
 class Explainer:
-    """Judges calls that nobody makes."""
+    """Judges trials."""
 
     def __init__(self, parts: Parts, replicas: int) -> None:
         """Judge as `parts` do; `replicas` decision services share the store."""
@@ -72,7 +72,7 @@ class Explainer:
 
 
 class _Page:
-    """A journal that keeps nothing but what went wrong."""
+    """A journal for one trial, which keeps the fault only."""
 
     fault = ""
 
@@ -86,7 +86,7 @@ class _Faulty(Struct):
 
 
 class _ReadOnlyStore:
-    """Says what would be taken, and takes nothing."""
+    """A store that says what would be taken, and takes nothing."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
@@ -97,16 +97,16 @@ class _ReadOnlyStore:
         return list(results)
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
-        """Nothing was taken."""
+        """Do nothing: nothing was taken."""
 
     async def release(self, grants: Sequence[Grant]) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
     async def state(self, keys: Sequence[str] | None = None) -> Mapping[str, Units]:
         return await self._store.state(keys)
 
     async def forget(self, keys: Sequence[str]) -> None:
-        """Nobody empties counters by a trial."""
+        """Do nothing: a trial empties no counter."""
 
 
 class _Glimpses:

@@ -92,7 +92,7 @@ def _deny(decision_id: str, revision: str, reason: Reason) -> Decision:
 
 
 def _limit_reason(taken: Taken, session_kind: str) -> Reason:
-    """Names every limit that failed: whoever waits for one only would be refused by the next."""
+    """A reason that names every limit that failed, because a caller that waited for one would be refused by the next."""
     sentences = "; ".join(_sentence(result, session_kind) for result in taken.failed)
     never = ", and this call costs more than that" if taken.retry_after_ms == -1 else ""
     return Reason("rate_limited", f"rate limit reached: {sentences}{never}")
@@ -113,7 +113,7 @@ def _limit_rule(answer: PolicyAnswer, failed: LimitResult) -> str:
 def _shadow_limits(
     answer: PolicyAnswer, taken: Taken, session_kind: str
 ) -> tuple[ShadowFinding, ...]:
-    """What the limits that only watch would have refused."""
+    """Findings of the shadow limits that would have refused the call."""
     return tuple(
         ShadowFinding(
             Effect.DENY,

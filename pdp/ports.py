@@ -1,4 +1,4 @@
-"""What the story needs from the world, and nothing more. The edges implement these."""
+"""The ports of `decide`: interfaces of the policy engine, the stores, the journal and the clock. Edges implement them."""
 
 from __future__ import annotations
 

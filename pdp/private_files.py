@@ -1,4 +1,4 @@
-"""Folders that only we can enter, and files in them that are opened rather than replaced. Edge: files.
+"""Makes folders and files that only their owner can open, from the moment they exist. Edge: files.
 
 The mode is given when a file is made, so that there is no instant at which another user of the machine
 could open it; no umask widens it, and no link that somebody has put there is followed. What is written

@@ -1,4 +1,4 @@
-"""The lock on a place: of several Tipstaffs that want one state folder, one has it. Edge: flock(2).
+"""The lock on a state folder: one decision service uses it at a time. Edge: flock(2).
 
 Two decision services in one folder would overwrite each other's keys and sockets, and one of them would
 go on by rules that no edit reaches. So whoever runs a service holds the lock, from before the first
@@ -56,7 +56,7 @@ class StateLock:
         self.holder = holder
 
     def release(self) -> None:
-        """Give it up, once; a child that has the descriptor too holds it on."""
+        """Release the lock, once; a child that has the descriptor too keeps it."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -125,7 +125,7 @@ def _read(descriptor: int) -> Holder:
 
 
 def _holder(descriptor: int) -> Holder | None:
-    """Who has written itself into the file; waits a moment for one that has only just locked it."""
+    """The holder named in the lock's file; waits a moment for one that has only just locked it."""
     for _ in range(_LOOKS):
         try:
             holder: Holder | None = _read(descriptor)

@@ -1,4 +1,4 @@
-"""Builds the decision service from its parts and runs it until it is told to stop.
+"""Builds the decision service from its parts and runs it until it is stopped.
 
 The only place that makes edges. Order of start: the address is bound (it can be taken), then what is kept
 in files (they can refuse), rules (they can be wrong), OPA, and last the callers are let in; so nothing is
@@ -122,7 +122,7 @@ def new_decision_id() -> str:
 
 
 class _Kept(Struct, frozen=True):
-    """What outlives the process: counters, changed tools, records."""
+    """The state that outlives the process: counters, changed tools, records."""
 
     store: StateStore
     drift: ChangesFile
@@ -201,7 +201,7 @@ async def _policy(
 
 
 def _parts(config: PdpConfig, engine: LoggedEngine, clock: SystemClock, kept: _Kept) -> Parts:
-    """What calls are judged with."""
+    """The ports and settings that calls are judged with."""
     return Parts(
         engine=engine,
         store=kept.store,
@@ -217,7 +217,7 @@ def _parts(config: PdpConfig, engine: LoggedEngine, clock: SystemClock, kept: _K
 
 
 def _tell_of(error: Exception) -> None:
-    """An error that no part of a judgement may raise: its call has been denied."""
+    """Log an error that no part of a judgement may raise; its call has been denied."""
     log.error("a call could not be judged", error=repr(error), exc_info=error)
 
 

@@ -27,7 +27,7 @@ log = structlog.get_logger("pdp.admission")
 
 
 def server_credentials(config: PdpConfig) -> grpc.ServerCredentials | None:
-    """What the service shows and demands; `None` on a plain address. Raises `ConfigError`."""
+    """The credentials of the service's listener; `None` on a plain address. Raises `ConfigError`."""
     tls = config.tls
     if not tls.certificate or config.listen.startswith("unix:"):
         if not is_local(config.listen):
@@ -60,7 +60,7 @@ class _FreshCertificates:
         self.first = self._read()
 
     def __call__(self) -> Any:
-        """What to show and to believe from now on; `None` when that is what it was."""
+        """The certificate and authorities from now on; `None` when they have not changed."""
         seen = certificates.changed_at(self._files)
         if seen == self._seen:
             return None
@@ -80,10 +80,10 @@ class _FreshCertificates:
 
 
 class Admission(aio.ServerInterceptor):  # type: ignore[misc]  # grpc ships no types
-    """Turns away who is not among `clients`, and who expects the rules of another configuration."""
+    """Refuses requests of clients that are not admitted, or that expect the rules of another configuration."""
 
     def __init__(self, configuration: str, clients: Collection[str]) -> None:
-        """`clients` are names in certificates; when there are none, the authority's word is enough."""
+        """`clients` are names in certificates; with none, every certificate of the authority is admitted."""
         self._configuration = os.fsencode(configuration)
         self._clients = frozenset(clients)
 
@@ -126,7 +126,7 @@ class Admission(aio.ServerInterceptor):  # type: ignore[misc]  # grpc ships no t
 
 
 def _guarded(handler: Any, check: Callable[[Any], Awaitable[None]]) -> Any:
-    """The handler, behind a check that ends the request when it fails."""
+    """`handler` behind a check; a request that fails the check is ended."""
     kind = "stream" if handler.request_streaming else "unary"
     kind += "_stream" if handler.response_streaming else "_unary"
     inner = getattr(handler, kind)

@@ -25,7 +25,7 @@ _Group = tuple[Sequence[Call], asyncio.Future[list[Judgement]]]
 
 
 class _Lane:
-    """Groups of one kind, and who works at them."""
+    """A queue of groups of one kind, and the workers that empty it."""
 
     def __init__(self, max_calls: int, bounds: Bounds) -> None:
         self.max_calls = max_calls

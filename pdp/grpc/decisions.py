@@ -1,4 +1,4 @@
-"""The decision service over gRPC: decodes, asks once per request id, encodes. It has no opinion on policy."""
+"""The decision service over gRPC: decodes requests, judges each request id once, encodes decisions."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
     async def Explain(  # noqa: N802
         self, request: decision_pb2.ExplainRequest, context: Context
     ) -> decision_pb2.ExplainResponse:
-        """What would be decided."""
+        """Judge a call as a trial: nothing is taken and nothing recorded."""
         del context
         (call,) = await self._reader.read((request.request,))
         explained = await self._explain(call)
@@ -128,7 +128,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
     async def _judge_next(
         self, context: Context, replies: _Replies, group: asyncio.TaskGroup
     ) -> bool:
-        """Take in the next message of a stream; whether there was one. It is kept no longer."""
+        """Judge the next message of the stream; `False` at its end. The message is not kept."""
         message = await context.read()
         if message is grpc.aio.EOF:
             return False
@@ -153,7 +153,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
     async def _judge_large_item(
         self, item: decision_pb2.StreamItem, replies: _Replies, group: asyncio.TaskGroup
     ) -> None:
-        """The same, while items that came later go on."""
+        """Judge a large item while later items go on."""
         try:
             (call,) = await self._reader.read((item.request,))
             self._submit(item.item_id, call, replies, group)
@@ -179,7 +179,7 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         replies.add(item_id, await self._encoded(call, decision))
 
     async def _encoded(self, call: Call, decision: Decision) -> types_pb2.Decision:
-        """The decision as it is sent; one that cannot be is undone, and denied on record."""
+        """The decision on the wire; one that cannot be encoded is refunded, and a denial is recorded in its place."""
         try:
             return codec.decision_to_wire(decision)
         except Exception as error:
@@ -204,7 +204,7 @@ class _Replies:
         self._finished = False
 
     def expect(self) -> None:
-        """One more item, of which `settle` or `fail` will tell."""
+        """Expect one more reply, which `settle` or `fail` will give."""
         self._expected += 1
 
     def finish(self) -> None:

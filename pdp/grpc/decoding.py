@@ -21,10 +21,10 @@ MAX_LARGE_WAITING = 16
 
 
 class CallReader:
-    """Messages to calls."""
+    """Reads calls from their messages."""
 
     def __init__(self) -> None:
-        """Nothing is being read."""
+        """Begin with no large message under way."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reading")
         self._waiting = 0
         self._free = asyncio.Lock()
@@ -50,7 +50,7 @@ class CallReader:
 
 
 def is_large(requests: Sequence[decision_pb2.DecideRequest]) -> bool:
-    """Whether reading them would be noticed by others."""
+    """Whether reading `requests` takes so long that other calls would wait."""
     return (
         sum(
             len(call_request.arguments_json) + len(call_request.principal.claims_json)

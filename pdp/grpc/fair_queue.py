@@ -31,7 +31,7 @@ class _Entry(Struct, Generic[T]):
 
 
 class _Line(Generic[T]):
-    """What one caller waits for."""
+    """The items of one caller, in order."""
 
     def __init__(self) -> None:
         self.entries: deque[_Entry[T]] = deque()
@@ -43,7 +43,7 @@ class FairQueue(Generic[T]):
     """Items of so many calls and bytes each, which are never split."""
 
     def __init__(self, bounds: Bounds) -> None:
-        """Nothing waits yet."""
+        """Begin empty."""
         self._bounds = bounds
         self._lines: dict[str, _Line[T]] = {}
         self._callers: deque[str] = (
@@ -57,7 +57,7 @@ class FairQueue(Generic[T]):
         return bool(self._callers)
 
     def put(self, caller: str, item: T, calls: int, size: int) -> None:
-        """Let `item` wait; raises `Overloaded`. What comes alone is never too large."""
+        """Queue `item`; raises `Overloaded`. An item of any size fits into an empty queue."""
         bounds, line = self._bounds, self._lines.get(caller)
         if self._calls and (
             self._calls + calls > bounds.calls or self._bytes + size > bounds.bytes

@@ -35,7 +35,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Idempotency:
-    """Takes calls in, remembers their answers by request id, and gives budgets back."""
+    """Remembers decisions by request id, and refunds each grant at most once."""
 
     def __init__(self, batcher: Batcher, store: StateStore) -> None:
         """Remember nothing yet."""
@@ -62,12 +62,12 @@ class Idempotency:
         return futures
 
     async def refund(self, decision_id: str) -> bool:
-        """Give back what the decision took. True once, for a decision that took something."""
+        """Refund what the decision took; `True` once, for a decision that took something."""
         grant = self._grants.pop(decision_id)
         return grant is not None and await give_back([grant], self._store)
 
     async def finish(self, decision_id: str) -> bool:
-        """The call has ended: free its leases. True once, for a decision that held any."""
+        """Release the leases of a call that has ended; `True` once, for a decision that held any."""
         grant = self._grants.pop(decision_id)
         return grant is not None and await release([grant], self._store)
 
@@ -107,14 +107,14 @@ class Idempotency:
 
 
 def digest(call: Call) -> bytes:
-    """What tells `call` from every other; the trace is not part of it, a retried attempt has its own."""
+    """A digest of `call` that tells a repeat from another call; without the trace, which differs between attempts."""
     known = hashlib.sha256(_encode(structs.replace(call, arguments=b"", trace_id="")))
     known.update(call.arguments)
     return known.digest()
 
 
 def _decision_bytes(decision: Decision) -> int:
-    """About what it takes to keep it: its texts can be long, a rule may quote its caller."""
+    """About how many bytes `decision` takes in memory: a rule may quote long texts of the caller."""
     size = _ENTRY_BYTES + len(decision.reason.message) + _PART_BYTES * len(decision.limits)
     for obligation in decision.obligations:
         size += _PART_BYTES + len(obligation.properties)

@@ -13,7 +13,7 @@ from pdp.tools.catalogue import Tool
 
 
 class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
-    """Tells which policy decides, and what it knows of tools."""
+    """Reports the policy in force and the tools it knows."""
 
     def __init__(
         self, state: Callable[[], PolicyState], ready: Callable[[], bool], parts: Parts

@@ -33,7 +33,7 @@ class Recent(Generic[T]):
         return None if entry is None else entry[0]
 
     def pop(self, key: str) -> T | None:
-        """Forget it; what it was."""
+        """Remove the value under `key` and return it."""
         entry = self._entries.pop(key, None)
         if entry is None:
             return None

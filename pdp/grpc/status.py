@@ -45,7 +45,7 @@ def status_of(error: BaseException) -> tuple[int, str, str]:
 
 
 def bland(method: _Method) -> _Method:
-    """A method of a service whose every exception becomes a status: gRPC would tell its text."""
+    """A method whose every exception becomes a status of the table; gRPC itself would send the exception's text."""
 
     @wraps(method)
     async def answer(self: Any, request: Any, context: Context) -> Any:

@@ -31,7 +31,7 @@ Units = tuple[int, ...]
 
 
 class Verdict(Struct, frozen=True):
-    """What a limit says: how much is left before anything is taken, and how long to wait."""
+    """The result of one limit: units left before anything is taken, and how long to wait."""
 
     passed: bool
     remaining: int
@@ -81,7 +81,7 @@ def _judge_log(limit: Limit, stamps: Units, now: int) -> Verdict:
 
 
 def _judge_leases(limit: Limit, stamps: Units, now: int) -> Verdict:
-    """A lease may end at any moment, so that the wait is a guess: soon, or when the first lapses."""
+    """Judge leases; the wait is a guess, since a lease may end at any moment: soon, or when the first expires."""
     verdict = _judge_log(limit, stamps, now)
     return structs.replace(verdict, retry_after_ms=min(verdict.retry_after_ms, SOON_MS))
 
@@ -91,7 +91,7 @@ def _take_log(limit: Limit, stamps: Units, now: int) -> Units:
 
 
 def _give_back_log(stamps: Units, at: int, cost: int, emission: int) -> Units:
-    """What has gone by itself stays gone."""
+    """Remove units from a log; units that have expired meanwhile need no refund."""
     del emission
     end = bisect_right(stamps, at)
     start = end
@@ -127,7 +127,7 @@ def _take_rate(limit: Limit, units: Units, now: int) -> Units:
 
 
 def _give_back_rate(units: Units, at: int, cost: int, emission: int) -> Units:
-    """An arrival time in the past is a full budget, so that nothing can be minted."""
+    """Set back the arrival time. One in the past counts as a full budget, so that a refund can mint nothing."""
     del at
     return tuple(arrival - cost * emission for arrival in units)
 

@@ -1,4 +1,4 @@
-"""When a store that failed is asked again. Pure; the clock comes in."""
+"""A circuit breaker: how long a store that failed is not asked. Pure; the clock comes in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Breaker:
         self._closed_at = 0.0
 
     def is_open(self) -> bool:
-        """Whether the store is to be left alone now."""
+        """Whether the store must not be asked now."""
         return self._failures >= _FAILURES and self._clock() < self._closed_at
 
     def failed(self) -> None:

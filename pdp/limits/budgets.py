@@ -51,7 +51,7 @@ class Spent(Struct, frozen=True, array_like=True):
 
 
 class Grant(Struct, frozen=True):
-    """What a request took at an instant; `claimed` is the fingerprint of what it wanted."""
+    """What a request took, and when; `claimed` is the fingerprint of its claim."""
 
     request_id: str
     at: int
@@ -60,13 +60,13 @@ class Grant(Struct, frozen=True):
 
     @property
     def leases(self) -> Grant | None:
-        """The part of it that the end of the call gives back."""
+        """The part of the grant that is released when the call ends."""
         spent = tuple(spending for spending in self.spent if spending.is_lease)
         return structs.replace(self, spent=spent) if spent else None
 
 
 class Taken(Struct, frozen=True):
-    """What the limits said of a call; `grant` is what it took, `None` when refused."""
+    """The results of a call's limits; `grant` is what the call took, `None` when it was refused."""
 
     results: tuple[LimitResult, ...]
     grant: Grant | None
@@ -158,7 +158,7 @@ def take(claim: Claim, state: State, now: int) -> Taken:
 
 
 def spending(budget: Budget) -> Spent:
-    """What a budget that passes takes."""
+    """What is taken from the budget of a limit that passes."""
     limit = budget.limit
     return Spent(budget.key, limit.cost, emission(limit), limit.algorithm == "concurrency")
 
@@ -182,7 +182,7 @@ def returned_state(units: Units, at: int, spent: Spent) -> Units:
 
 
 def fingerprint(claim: Claim) -> str:
-    """What tells a repeat from another claim under the same request id."""
+    """A fingerprint of the claim, by which a repeat is told from another claim under the same request id."""
     digest = hashlib.sha256()
     for budget in claim.budgets:
         units = f"{budget.limit.cost}:{emission(budget.limit)}:{budget.limit.shadow};"
@@ -191,7 +191,7 @@ def fingerprint(claim: Claim) -> str:
 
 
 def ends(claims: Iterable[Claim], changed: State) -> dict[str, int]:
-    """When each changed key means nothing any more, in microseconds."""
+    """When each changed key expires, in microseconds."""
     limits = {budget.key: budget.limit for claim in claims for budget in claim.budgets}
     return {
         key: ALGORITHMS[limits[key].algorithm].ends(limits[key], changed[key]) for key in changed
@@ -199,7 +199,7 @@ def ends(claims: Iterable[Claim], changed: State) -> dict[str, int]:
 
 
 def _set_back(claim: Claim, view: dict[str, Units], changed: dict[str, Units], now: int) -> None:
-    """Pull back what lies in the future, for good: else each refusal would see it there again."""
+    """Move units that lie in the future back to `now`, for good; else every later refusal would meet them again."""
     for budget in claim.budgets:
         units = view.get(budget.key)
         if units:
@@ -209,7 +209,7 @@ def _set_back(claim: Claim, view: dict[str, Units], changed: dict[str, Units], n
 
 
 def _taken_before(claim: Claim, state: State, grant: Grant, now: int) -> Taken:
-    """The same grant, and nothing more; a shadow that was not taken then is not taken now."""
+    """The results of a repeated claim, by its first grant; a shadow limit that took nothing then takes nothing now."""
     keys = {spending.key for spending in grant.spent}
     results = (
         structs.replace(result, passed=True, retry_after_ms=0)
@@ -225,14 +225,14 @@ def _results(claim: Claim, state: State, now: int) -> tuple[LimitResult, ...]:
 
 
 def _judge(budget: Budget, units: Units, now: int) -> LimitResult:
-    """What one limit says; `remaining` is what is left before anything is taken."""
+    """The result of one limit; `remaining` is what is left before anything is taken."""
     limit = budget.limit
     verdict = ALGORITHMS[limit.algorithm].judge(limit, units, now)
     return limit_result(limit, verdict.passed, verdict.remaining, verdict.retry_after_ms)
 
 
 def limit_result(limit: Limit, passed: bool, remaining: int, retry_after_ms: int) -> LimitResult:  # noqa: FBT001 - all three are positional data of a store
-    """What is told of a limit that was judged."""
+    """The result of a limit as the decision reports it."""
     return LimitResult(
         name=limit.name,
         scope=limit.scope,

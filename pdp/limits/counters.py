@@ -14,7 +14,7 @@ from pdp.limits.algorithms import SECOND, Units, live
 
 
 class Counter(Struct, frozen=True, kw_only=True):
-    """One counter in use: of which limit, of whom, and how much it holds.
+    """One counter in use: its limit, its subject, and how much it holds.
 
     `used` is 0 where the algorithm does not count units; `free_in_ms` is when it holds nothing.
     """
@@ -38,7 +38,7 @@ class CounterFilter(Struct, frozen=True):
     session: str = ""
 
     def fits(self, counter: Counter) -> bool:
-        """Whether `counter` is one of them."""
+        """Whether `counter` matches."""
         by_session = counter.scope == "session"
         has_principal = by_session or counter.scope == "principal"
         return (

@@ -77,7 +77,7 @@ class FallbackStore:
         await self._store.forget(keys)
 
     def _split(self, grants: Sequence[Grant]) -> tuple[list[Grant], list[Grant]]:
-        """The grants that were made here, which are then forgotten, and those of the store."""
+        """Split `grants` into those made here, which are then forgotten, and those of the store."""
         here = [grant for grant in grants if grant.request_id in self._granted_here]
         for grant in here:
             del self._granted_here[grant.request_id]
@@ -111,7 +111,7 @@ class FallbackStore:
         return max(1, most // self._replicas)
 
     def _note(self, error: str) -> None:
-        """Say once that the store fails, and once that it is back."""
+        """Log once that the store fails, and once that it is back."""
         if error and not self._is_failing:
             log.error("the store of the limits fails; limits do as their rules say", error=error)
         if not error and self._is_failing:

@@ -96,7 +96,7 @@ class RedisStore:
         return await self.take_at(claims, 0)
 
     async def take_at(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
-        """Take at an instant; 0 is the server's own.
+        """Take at `now` in microseconds; 0 means the store's own clock.
 
         A script that fails may have got stuck on one claim, such as on a key that somebody else has
         written: then each is asked for alone, and those that the script had granted are not again.
@@ -162,7 +162,7 @@ class RedisStore:
         return tuple(int(at) for _, at in members)
 
     async def reach(self) -> bool:
-        """Whether the server answers."""
+        """Whether the store answers."""
         try:
             await self._client.ping()
         except (redis.exceptions.RedisError, OSError) as error:
@@ -192,7 +192,7 @@ class RedisStore:
         return answer
 
     def _doubt(self, claims: Sequence[Claim]) -> None:
-        """Remember, bounded, what may have been taken for nobody; what is forgotten stays taken."""
+        """Remember claims that may have been taken without an answer, up to a bound; beyond it they stay taken."""
         for claim in claims:
             self._doubtful[claim.request_id] = claim
         while len(self._doubtful) > _MAX_DOUBTFUL:
@@ -245,16 +245,16 @@ class RedisStore:
 
 
 class _UnansweredError(StoreError):
-    """The question was sent, perhaps: what came of it is not known."""
+    """The store did not answer; whether the script ran is not known."""
 
 
 class _RefusedError(StoreError):
-    """The server answers, with an error of this question."""
+    """The store answered with an error that concerns this request only."""
 
 
 @contextlib.contextmanager
 def _unanswered() -> Iterator[None]:
-    """Whatever the library says of a server that does not answer, as an error of our own."""
+    """An exception of the client library as `_UnansweredError`."""
     try:
         yield
     except redis.exceptions.ResponseError as error:

@@ -193,7 +193,7 @@ class SqliteStore:
         self._db.execute("UPDATE granted SET at = ? WHERE at > ?", (now, now))
 
     def _tell_of_clock(self, now: int) -> None:
-        """A clock that was moved while nobody looked can only be told of: see docs/limits.md."""
+        """Log that the clock was moved while the service was down; nothing else can be done: see docs/limits.md."""
         (last,) = self._db.execute("SELECT max(at) FROM granted").fetchone()
         if last is not None and last > now:
             seconds = (last - now) // 1_000_000

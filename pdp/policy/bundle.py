@@ -123,7 +123,7 @@ async def check(text: PolicyText, *, opa: Path, library: Path) -> None:
 
 
 def _is_source(path: Path) -> bool:
-    """Whether `path` is to be read; raises `PolicyTextError` for what cannot be, but looks like it."""
+    """Whether `path` is to be read as a source of rules; raises `PolicyTextError` for a link to a folder."""
     if not _is_rule(path):
         return False
     if path.is_symlink() and path.is_dir():
@@ -209,7 +209,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 async def _check(opa: Path, staged: Path, library: Path) -> None:
-    """All of it against the capabilities; the site's rules, annotated or not, against the input."""
+    """Check the bundle with OPA against the capabilities, and the site's rules against the schema of the input."""
     capabilities = f"--capabilities={library / 'capabilities.json'}"
     schemas = library / "schemas"
     await _run(
@@ -221,7 +221,7 @@ async def _check(opa: Path, staged: Path, library: Path) -> None:
 
 
 async def _problems(opa: Path, staged: Path, site: Sequence[str]) -> list[str]:
-    """What OPA accepts of the site's files and nobody would read."""
+    """Problems of the site's files that OPA accepts: rules that nothing reads."""
     modules = await _parse(opa, staged, site)
     query = site_rules.query(modules.values())
     used = await _run(opa, "deps", "--format=json", "-d", "mcp", "-d", "site", query, cwd=staged)
@@ -255,7 +255,7 @@ def _why(error: Exception) -> str:
 
 
 async def _run(opa: Path, *arguments: str, cwd: Path) -> bytes:
-    """What OPA, run in `cwd`, prints; its complaints become a `PolicyTextError`.
+    """The output of OPA, run in `cwd`; an error of OPA is raised as `PolicyTextError`.
 
     Raises `SidecarError` when OPA does not run, or does not come to an end.
     """

@@ -74,6 +74,6 @@ class BundleServer:
 
 
 async def _accept(request: web.Request) -> web.Response:
-    """OPA pushes its status to whoever serves its bundles. It is asked for instead: see `reload`."""
+    """Accept OPA's status and drop it: OPA pushes it to whoever serves its bundles, and `reload` asks for it instead."""
     del request
     return web.Response()

@@ -1,7 +1,7 @@
-"""A policy engine whose failures stand in the log, with their cause, and so does that they have ended.
+"""Logs the faults of a policy engine, with their cause, and that they have ended.
 
-Each call that the policy gave no usable answer to is denied with a bland code: why is for who operates the
-service and writes the rules. The same fault of the same tool is told once a revision. Edge: the log.
+A call without a usable answer is denied with a bland code; its cause is for operators and authors of rules
+only. The same fault of the same tool is logged once per revision. Edge: the log.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = structlog.get_logger("pdp.policy")
 
 
 class _Question(Struct):
-    """What is told of a call."""
+    """What is logged of a call."""
 
     server: str = ""
     method: str = ""
@@ -111,7 +111,7 @@ class LoggedEngine:
 
 
 def _question(document: bytes) -> _Question:
-    """Which call it was; of what cannot be read, nothing."""
+    """The server, method and target of an `input`; empty when it cannot be read."""
     try:
         return msgspec.json.decode(document, type=_Question)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -20,7 +20,7 @@ from pdp.rules.claims import ClaimsRead
 from pdp.tools.catalogue import UNKNOWN, Catalogue, Catalogues, Tool
 from pdp.tools.changed_tools import Sighting
 
-# One for the revision in force, one for its successor, one for the successor of that.
+# One round each for the revision in force, its successor, and the successor of that.
 _ROUNDS = 3
 _TOOL_METHOD = "tools/call"
 _LONGEST_DETAIL = 500
@@ -51,7 +51,7 @@ class Answered(Struct):
 
 
 class Question(Struct, frozen=True):
-    """Whom to ask, and with what; errors that nobody foresaw go to `unexpected` as well."""
+    """The policy engine and what calls are asked with; unforeseen errors go to `unexpected` as well."""
 
     engine: PolicyEngine
     drift: Drift
@@ -73,7 +73,7 @@ class Question(Struct, frozen=True):
     async def _round(
         self, cases: Sequence[Answered], catalogue: Catalogue, now_ns: int
     ) -> Catalogue | None:
-        """Ask once. Cases that another revision answered stay open; gives the catalogue of that."""
+        """Ask once; returns the catalogue of a revision that answered other than expected, whose cases stay open."""
         self._look_up(cases, catalogue)
         sent = []
         for case in cases:
@@ -98,7 +98,7 @@ class Question(Struct, frozen=True):
         return other
 
     def _look_up(self, cases: Sequence[Answered], catalogue: Catalogue) -> None:
-        """The tool of each call. What a list shows of them is noted first, so it holds for all."""
+        """Look up the tool of each call, after sightings of changed tools are noted, so that they hold for all calls."""
         listed = []
         for case in cases:
             call = case.call
@@ -118,7 +118,7 @@ class Question(Struct, frozen=True):
                 self._fail(case, error)
 
     def _note(self, listed: Sequence[Sighting], cases: Sequence[Answered]) -> None:
-        """Keep what was seen; when that fails, the tools concerned are closed to these calls."""
+        """Note sightings; when that fails, the calls of the tools concerned are denied."""
         try:
             self.drift.note(listed)
         except Exception as error:  # noqa: BLE001 - of the calls of these tools alone
@@ -130,7 +130,7 @@ class Question(Struct, frozen=True):
     async def _query(
         self, cases: Sequence[Answered]
     ) -> list[tuple[Sequence[Answered], BatchAnswer]]:
-        """One query for all; when one of them failed it, each alone, so that a slow one delays none."""
+        """Ask one query for all; when one call fails it, ask each alone, so that a slow one delays none."""
         if not cases:
             return []
         inputs = [case.document for case in cases]
@@ -166,7 +166,7 @@ def _check_count(answer: BatchAnswer, count: int) -> None:
 
 
 def _is_fault(answer: BatchAnswer) -> bool:
-    """Whether no rule was asked, so that no revision has answered."""
+    """Whether the answer is a fault, so that no revision has answered."""
     return not answer.revision and all(isinstance(each, Fault) for each in answer.answers)
 
 

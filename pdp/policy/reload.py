@@ -24,10 +24,10 @@ from pdp.rules.folder import fingerprint
 from pdp.tools.catalogue import Catalogues
 
 _ACTIVATION_SECONDS = 20.0
-# OPA is asked this often when it decides by what is wanted; every answer names its revision as well.
+# How often OPA is asked once it decides by the wanted revision; every answer names its revision as well.
 _SETTLED_SECONDS = 2.0
 _POLL_SECONDS = 0.02
-# What failed for another reason than the text is tried again after so long.
+# How soon a build that failed for another reason than the text is tried again.
 _AGAIN_SECONDS = 5.0
 # A look at the files may take this part of the time, at most.
 _LOOKING = 0.1
@@ -36,7 +36,7 @@ log = structlog.get_logger("pdp.reload")
 
 
 class PolicyState(Struct):
-    """What the status tells: the active revision, when it was last confirmed, what failed.
+    """The status of the policy: the active revision, when it was last confirmed, what failed.
 
     `is_stale` means that the files say something else than the active revision does, or cannot be read.
     """
@@ -82,7 +82,7 @@ class Reloader:
         await self._publish(await self._build())
 
     def look_again(self) -> None:
-        """Have the files built again with the next look, changed or not."""
+        """Build the files again at the next look, changed or not."""
         self._again_at = 0.0
 
     async def confirm(self) -> None:
@@ -133,14 +133,14 @@ class Reloader:
         return bundle
 
     async def _publish(self, bundle: Bundle) -> None:
-        """Hand the bundle to OPA, also one that is active: OPA may be about to take another."""
+        """Publish the bundle, also when it is active already: OPA may be about to activate another."""
         self._text_error = self._opa_error = ""
         self._expected = bundle.revision
         self._published_at = asyncio.get_running_loop().time()
         await self._server.publish(bundle.revision, bundle.data)
 
     async def _until_active(self, seconds: float, *, gives_up: bool = False) -> None:
-        """Follow OPA until it decides by what is wanted, or for so long; `gives_up` when it refuses."""
+        """Follow OPA until it decides by the wanted revision or time is up; with `gives_up`, until it refuses one."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while True:
@@ -152,7 +152,7 @@ class Reloader:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _follow(self) -> bool:
-        """Take over what OPA says of its bundle; whether it has refused one."""
+        """Update the state from OPA's bundle status; whether OPA has refused a bundle."""
         status = await self._engine.bundle_status(BUNDLE)
         now = asyncio.get_running_loop().time()
         active = "" if status is None else status.active_revision
@@ -174,7 +174,7 @@ class Reloader:
         return is_refused
 
     def _tell(self) -> None:
-        """Bring the status up to date; an error is logged once."""
+        """Update the status; an error is logged once."""
         error = self._text_error or self._opa_error
         if error and error != self.state.last_error:
             log.error("policy not loaded; the old one goes on deciding", error=error)

@@ -115,7 +115,7 @@ def arguments(sidecar: Sidecar) -> list[str]:
 async def supervise(sidecar: Sidecar) -> None:
     """Keep OPA running until cancelled; raises `SidecarError` when it cannot be started even once.
 
-    Later it is tried again for ever: meanwhile calls are denied and the health says so.
+    A later failure is tried again for ever; meanwhile calls are denied and the health says so.
     """
     _prepare(sidecar)
     opa = _Opa(sidecar, await _start(sidecar))
@@ -147,7 +147,7 @@ class _Opa:
 
 
 async def _run_to_its_end(process: asyncio.subprocess.Process) -> int:
-    """The exit code of OPA; whatever else ends the wait for it, stops it."""
+    """Wait for OPA's exit code; a cancelled wait ends OPA."""
     try:
         async with asyncio.TaskGroup() as group:
             # In a group: a pipe that nobody empties any more would stop OPA without a word.
@@ -188,7 +188,7 @@ async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:
 
 
 async def _relay(process: asyncio.subprocess.Process) -> None:
-    """Say what OPA says, in our own log."""
+    """Write OPA's log lines into our own log."""
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     while True:
         try:

@@ -1,6 +1,6 @@
 """JSON documents of a call as a record may hold them: on one line, bounded in size, masked. Pure.
 
-What masking has taken away is pointed to, so that a mask is told apart from a text that reads like one. A
+Pointers name what was masked, so that a mask is told apart from a text that reads like one. A
 document in which a scan of its bytes finds no hint of a secret is written as it came.
 """
 

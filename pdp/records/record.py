@@ -41,7 +41,7 @@ from pdp.tools.catalogue import UNKNOWN, Facts, Pin
 
 
 class Timings(Struct, frozen=True):
-    """Where the time went, in microseconds: in the policy query, and in all."""
+    """Times in microseconds: of the policy query, and in all."""
 
     policy_us: int
     total_us: int

@@ -34,7 +34,7 @@ class PolicyInput(Struct, frozen=True):
 
 
 class Shown(Struct):
-    """What is left of a call, its decision and its fault; with pointers to what is not (RFC 6901).
+    """A call, its decision and its fault as a record may show them, with pointers (RFC 6901) to what is missing.
 
     `masked` was replaced, `omitted` was too large, `unread` is of no use to any rule.
     """
@@ -60,7 +60,7 @@ def what_may_be_shown(
 ) -> Shown:
     """Mask every text that a caller has written, or a rule that quotes one, and bound every document.
 
-    One look at all the texts together is enough when none can hold a secret.
+    One scan of all texts together proves that none can hold a secret.
     """
     read, is_whole = NO_MEMBERS, True
     if question and call.principal.claims != NO_MEMBERS:
@@ -92,7 +92,7 @@ def what_may_be_shown(
 
 
 def _point(shown: Shown) -> None:
-    """Say what of its documents is not as it was."""
+    """Add pointers to what a document lacks."""
     for at, document in (
         ("/arguments", shown.arguments),
         ("/annotations", shown.annotations),
@@ -105,7 +105,7 @@ def _point(shown: Shown) -> None:
 
 
 def _with_identity(shown: Shown, call: Call) -> Call:
-    """Show who called, without a credential that a name may hold."""
+    """The call with its caller's name, without a credential that the name may hold."""
     identity = call.principal.id
     safe = _masked_identity(identity)
     if safe == identity:
@@ -162,11 +162,11 @@ def _masked_reason(reason: Reason) -> Reason:
 
 @lru_cache(maxsize=4096)
 def _masked_identity(identity: str) -> str:
-    """The name of a caller; one that comes with every call is looked at once."""
+    """The masked name of a caller, cached because it comes with every call."""
     return masked_credentials(identity)
 
 
 @lru_cache(maxsize=256)
 def _masked_once(data: bytes) -> Masked:
-    """For what comes again with every call: the annotations of a tool, the claims of a caller."""
+    """A masked document, cached because it comes with every call: a tool's annotations, a caller's claims."""
     return masked_document(data)

@@ -40,7 +40,7 @@ Place: TypeAlias = tuple[str | int, ...]
 
 
 class SchemaError(ValueError):
-    """A schema that cannot be held, and where: not valid, an unknown keyword, a reference outside itself."""
+    """A schema that cannot be used, and where: not valid, an unknown keyword, a reference outside itself."""
 
     def __init__(self, message: str, place: Place = ()) -> None:
         """`message` names the place, too."""
@@ -107,7 +107,7 @@ def unknown_keyword(schema: Any) -> tuple[Place, str] | None:
 
 
 def _at(place: Place) -> str:
-    """A place as a message begins with it."""
+    """A place in the arguments, as the beginning of a message."""
     return f"{'.'.join(map(str, place))}: " if place else ""
 
 
@@ -163,7 +163,7 @@ def _run_one(check: Check, value: Any, declared: Callable[[], bytes | None]) -> 
 
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:
-    """Where and what. The validator masks the value: it may be a secret."""
+    """A sentence with place and fault. The validator masks the value, which may be a secret."""
     where = ".".join(str(part) for part in error.instance_path)
     return f"argument {where}: {error.message}" if where else f"arguments: {error.message}"
 

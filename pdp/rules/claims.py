@@ -70,7 +70,7 @@ def _reads(node: Any, *, knows_get: bool) -> Iterator[_Path]:
 
 
 def _path(term: Mapping[str, Any]) -> tuple[_Path | None, list[Any]]:
-    """Where below `input` a term leads as far as its text says; and what else is to be looked at."""
+    """The path below `input` of a reference, as far as its text says, and the nodes that remain to be searched."""
     parts = term.get("value")
     if term == _INPUT:
         return (), []

@@ -125,7 +125,7 @@ def _wrong_values(name: str, members: Mapping[Any, Any]) -> Iterator[str]:
 
 
 def _wrong_together(name: str, members: Mapping[Any, Any]) -> Iterator[str]:
-    """What each member allows and all of them do not."""
+    """Faults of members that are right each by itself and wrong together."""
     if COMPUTED in members:
         return
     if name == "check":
@@ -148,7 +148,7 @@ def _needed(name: str) -> list[str]:
 
 
 def _seen(term: Mapping[str, Any]) -> Any:
-    """The value of a term as far as it stands there, or `COMPUTED`."""
+    """The value of a literal term, or `COMPUTED`."""
     kind, value = term["type"], term["value"]
     if kind in {"string", "number", "boolean"}:
         return value

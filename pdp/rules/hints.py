@@ -1,4 +1,4 @@
-"""What was probably meant: of a file in a place where none is read, of a function that rules may not use. Pure."""
+"""Hints for authors: where a misplaced file belongs, why a function may not be used in rules. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def of_place(relative: PurePath) -> str:
 
 
 def of_opa(lines: Iterable[str]) -> str:
-    """What OPA says of rules, with why it does not know a function that rules may not use."""
+    """OPA's message on rules, with the reason where it does not know a function that rules may not use."""
     return "\n".join(_explained(line.removeprefix("error: ")) for line in lines if line.strip())
 
 

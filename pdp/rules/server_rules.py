@@ -107,7 +107,7 @@ class _Check(Struct):
     tools: Mapping[str, Any] | None
 
     def fail(self, path: Path, message: str, within: Path = ()) -> None:
-        """Name `path`, with the line of what is wrong within it."""
+        """Add a problem at `path`, with its line."""
         line = self.located.line((*path, *within))
         where = f"{name_of(path)}: " if path else ""
         self.problems.append(f"{self.located.source}:{line}: {where}{message}")
@@ -167,7 +167,7 @@ class _Check(Struct):
             )
 
     def fits(self, section: str, name: str, rule: Any) -> None:
-        """What the words of a rule mean only in some sections."""
+        """Check keys of a rule that mean something in some sections only."""
         if not isinstance(rule, dict):
             return
         if section == "methods" and rule.get("action") == "hide":
@@ -261,7 +261,7 @@ class _Check(Struct):
     def whole(
         self, limit: Mapping[str, Any], path: Path, key: str, most: int, *, needed: bool
     ) -> int | None:
-        """The whole number at `key`, if it is a proper one."""
+        """The whole number at `key`, or `None` when it is none."""
         if key not in limit:
             if needed:
                 self.fail(path, f"needs `{key}`")

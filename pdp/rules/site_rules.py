@@ -1,4 +1,4 @@
-"""A site's Rego held against what is read of it: its packages, its sets, what they use. Pure.
+"""Finds rules in a site's Rego that nothing would read: wrong packages, wrong sets, unused rules. Pure.
 
 The library reads the sets of `elements.SETS` in packages `site.NAME`, and nothing else. What Rego
 would accept and nobody would read is a problem, because a denial that is not read is an allow: another
@@ -114,7 +114,7 @@ def read_dependencies(printed: bytes) -> frozenset[Path]:
 
 
 def problems(modules: Mapping[str, Module], used: frozenset[Path]) -> list[str]:
-    """What nobody would read in the site's files: a sentence each, with file and line."""
+    """Rules of the site's files that nothing would read: a sentence each, with file and line."""
     return [
         f"{file}:{row}: {sentence}"
         for file, module in sorted(modules.items())

@@ -53,7 +53,7 @@ def load(text: str, source: str) -> Located:
 
 
 def _plainly(problem: str) -> str:
-    """The parser's own words, but for what people meet."""
+    """The parser's message, in plainer words for common faults."""
     if "cannot start any token" in problem:
         return f"{problem}; indent by blanks, not by tabs, and put quotes around @, ` and %"
     return problem

@@ -52,7 +52,7 @@ class Tool(Struct, frozen=True):
     pin: Pin | None = None
 
     def as_changed(self) -> Tool:
-        """The same tool, no longer what was accepted."""
+        """The same tool, marked as changed since it was accepted."""
         return structs.replace(self, facts=structs.replace(self.facts, changed=True))
 
 
@@ -105,7 +105,7 @@ class Catalogues:
     """
 
     def __init__(self) -> None:
-        """None yet."""
+        """Begin without any."""
         self._by_revision: dict[str, Catalogue] = {}
         self._newest: tuple[Mapping[str, Any], Catalogue] = {}, Catalogue()
         self.revision = ""
@@ -127,7 +127,7 @@ class Catalogues:
             del self._by_revision[oldest]
 
     def put_in_force(self, revision: str) -> None:
-        """OPA decides by `revision` now, which has been added."""
+        """Make `revision`, which was added before, the one in force."""
         self.in_force = self._by_revision[revision]
         self.revision = revision
 

@@ -44,7 +44,7 @@ class Sightings:
         return self._seen.get((server, tool, pin), "")
 
     def note(self, sightings: Iterable[Sighting]) -> Sequence[Sighting]:
-        """Keep them; returns those whose pins had none before."""
+        """Keep `sightings`; returns those whose pins had none before."""
         fresh = []
         for sighting in sightings:
             key = (sighting.server, sighting.tool, sighting.pin)

@@ -34,7 +34,7 @@ class ChangesFile:
         return self._sightings.seen(server, tool, pin)
 
     def note(self, sightings: Sequence[Sighting]) -> Sequence[Sighting]:
-        """Keep them; returns those whose pins had none before."""
+        """Keep `sightings`; returns those whose pins had none before."""
         fresh = self._sightings.note(sightings)
         for sighting in fresh:
             log.warning(

@@ -22,7 +22,7 @@ _OURS_ONLY = frozenset({"--preset", "--agent", "--bearer", "--update", "--tools-
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser that says what is wrong as every other error is said."""
+    """An argument parser whose errors look like those of every other part of the command line."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         """Like its base; see `add_command` for a parser of words that start a server."""
@@ -30,7 +30,7 @@ class CommandParser(argparse.ArgumentParser):
         self._command_name = ""
 
     def add_command(self, name: str, metavar: str, help_: str) -> None:
-        """A last argument of any number of words; all that stands behind `--` belongs to it."""
+        """Add a last argument of any number of words, to which everything behind `--` belongs."""
         self.add_argument(name, nargs="*", default=[], metavar=metavar, help=help_)
         self._command_name = name
 
@@ -61,7 +61,7 @@ class CommandParser(argparse.ArgumentParser):
         return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and how the command is written, and end with exit code 2."""
+        """Print the error and the usage, and exit with 2."""
         from tipstaff.cli import console
 
         code = console.fail(message)
@@ -69,7 +69,7 @@ class CommandParser(argparse.ArgumentParser):
         raise SystemExit(code)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Refuse what is none of the choices, naming the nearest."""
+        """Refuse a value that is not among the choices, naming the nearest."""
         choices = [] if action.choices is None else [str(choice) for choice in action.choices]
         if choices and value not in choices:
             what = "command" if isinstance(action.choices, dict) else "choice"
@@ -129,7 +129,7 @@ def add_group(commands: Commands, name: str, help_: str) -> Commands:
 
 
 def shows_help(parser: argparse.ArgumentParser) -> Command:
-    """What runs when no command is named: the help, where errors go, and exit code 2, as git and uv do."""
+    """The command that runs when none is named: prints the help to stderr and exits with 2, as git and uv do."""
 
     def show(_: argparse.Namespace) -> int:
         parser.print_help(sys.stderr)
@@ -139,7 +139,7 @@ def shows_help(parser: argparse.ArgumentParser) -> Command:
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
-    """Where the configuration and the opa binary are."""
+    """Add `--config` and `--opa`."""
     parser.add_argument(
         "-c",
         "--config",
@@ -152,5 +152,5 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """For programs."""
+    """Add `--json`."""
     parser.add_argument("--json", action="store_true", help="print JSON for programs")

@@ -1,4 +1,4 @@
-"""`tipstaff client-config NAME --client CLIENT`: what a client must be told, printed or written there.
+"""`tipstaff client-config NAME --client CLIENT`: a client's configuration entry, printed or written into its file.
 
 Edge. Without `--write` nothing is touched. With it, the file is changed in one step, a copy of the
 old one is left beside it, and neither is done when the file says it already.
@@ -55,7 +55,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _write(client: Client, file: Path, connection: Connection, text: str) -> dict[str, Any]:
-    """Put the entry into the file; what was done, and what stood there before, secrets masked."""
+    """Write the entry into the file; returns what was done and the entry before it, secrets masked."""
     old = user_file.find(file)
     try:
         new = client_forms.merged(client, old.text, connection)
@@ -76,7 +76,7 @@ def _write(client: Client, file: Path, connection: Connection, text: str) -> dic
 
 
 def _tell(answer: dict[str, Any], connection: Connection) -> None:
-    """For people: what was written."""
+    """Print for people what was written."""
     if not answer["changed"]:
         console.out.print(f"kept   {answer['file']}, which says so already", markup=False)
         return
@@ -89,7 +89,7 @@ def _tell(answer: dict[str, Any], connection: Connection) -> None:
 
 
 def _show(client: Client, file: Path, connection: Connection, text: str) -> None:
-    """For people: the text alone on standard output, and where it belongs beside it."""
+    """Print the text alone on stdout, and on stderr where it belongs."""
     sys.stdout.write(text)
     console.err.print(f"\nThis belongs in {file}; --write puts it there.", markup=False)
     try:
@@ -150,13 +150,13 @@ def _token_env(name: str | None) -> str:
 
 
 def _start() -> tuple[str, ...]:
-    """How a client starts this very Tipstaff: it has neither our PATH nor our folder."""
+    """The command by which a client starts this installation: a client has neither our PATH nor our folder."""
     beside = Path(sys.executable).with_name("tipstaff")
     program = str(beside) if beside.exists() else shutil.which("tipstaff")
     return (program,) if program else (sys.executable, "-m", "tipstaff")
 
 
 def _opa(config: Config, explicit: str | None) -> str:
-    """The binary that only this shell names, which a client's would not."""
+    """The opa binary that this shell's environment names, and a client's would not."""
     named = explicit or (not config.pdp.opa.path and os.environ.get("TIPSTAFF_OPA"))
     return str(Path(named).absolute()) if named else ""

@@ -1,4 +1,4 @@
-"""What each MCP client is told of one server, in its own words, and what people must know beside it.
+"""The configuration entry of one server in each MCP client's own format, and notes for people.
 
 Pure. No entry ever holds a secret: a token is named by an environment variable, a question or a
 file, as the client itself understands it. What clients read was taken from their documentation,
@@ -26,7 +26,7 @@ INPUT = "tipstaff-token"
 
 
 class Connection(Struct, frozen=True):
-    """What a client is to be told."""
+    """How a client reaches one server: URL or command, and its credential."""
 
     name: str
     """The server, as it is registered."""
@@ -53,7 +53,7 @@ class Connection(Struct, frozen=True):
 
     @property
     def needs_token(self) -> bool:
-        """Whether the caller proves itself with a bearer token."""
+        """Whether the caller authenticates with a bearer token."""
         return bool({"token", "jwt"} & set(self.accept))
 
     @property
@@ -88,7 +88,7 @@ def vscode(connection: Connection) -> Entry:
 
 
 def vscode_question() -> Entry:
-    """What goes into VS Code's `inputs`, so that it asks for the token."""
+    """The element of VS Code's `inputs` that makes it ask for the token."""
     description = "A token of the MCP gateway (tipstaff token create)"
     return {"type": "promptString", "id": INPUT, "description": description, "password": True}
 
@@ -139,7 +139,7 @@ def one_liner(connection: Connection) -> str:
 
 
 def token_note(title: str, connection: Connection) -> str:
-    """Where a client that reads its environment gets the token from."""
+    """Note for clients that read the token from their environment."""
     return (
         f"Where {title} starts, {connection.variable} must hold the caller's token: "
         "tipstaff token create NAME makes one."
@@ -147,7 +147,7 @@ def token_note(title: str, connection: Connection) -> str:
 
 
 def vscode_token_note(title: str, connection: Connection) -> str:
-    """The same for VS Code."""
+    """Note on the token for VS Code."""
     if connection.token_env:
         return token_note(title, connection)
     return (
@@ -157,7 +157,7 @@ def vscode_token_note(title: str, connection: Connection) -> str:
 
 
 def desktop_token_note(title: str, connection: Connection) -> str:
-    """The same for Claude Desktop."""
+    """Note on the token for Claude Desktop."""
     if connection.token_env:
         return (
             f"{title} hands PATH, HOME and the like on to what it starts, but not "
@@ -173,7 +173,7 @@ def desktop_token_note(title: str, connection: Connection) -> str:
 
 
 def http_notes(title: str, connection: Connection) -> Iterator[str]:
-    """What must be known of any client that is given the URL."""
+    """Notes for any client that is configured with the URL."""
     if "jwt" in connection.accept:
         yield (
             "A client that can sign in by OAuth needs no header: without it, it finds the issuer "
@@ -191,7 +191,7 @@ def http_notes(title: str, connection: Connection) -> Iterator[str]:
 
 
 def desktop_notes(title: str, connection: Connection) -> Iterator[str]:
-    """What must be known of Claude Desktop."""
+    """Notes for Claude Desktop."""
     if connection.command:
         named = ", ".join(key for key, text in connection.environment.items() if _refers(text))
         if named:

@@ -1,4 +1,4 @@
-"""The MCP clients as one table: where each looks, and how its file names servers; and what follows.
+"""The MCP clients as one table: where each keeps its configuration, and in which form.
 
 Pure: texts in, texts out; `client_config` has the files. A file is never written anew: what is
 wanted is spliced into it, and a file that cannot be changed without loss is refused.
@@ -23,7 +23,7 @@ Client = Literal["claude-code", "claude-desktop", "cursor", "vscode", "windsurf"
 
 
 class Place(Struct, frozen=True):
-    """Where a client looks: a path below the home, the project or the user's settings folder."""
+    """A path below the home, the project or the user's settings folder."""
 
     base: Literal["home", "project", "settings", "store"]
     path: str
@@ -143,7 +143,7 @@ def _folder(place: Place, home: Path, cwd: Path, platform: str) -> Path | None:
 
 
 def servers_in(client: Client, text: str) -> list[ClientServer]:
-    """The servers that a file of the client's names, read leniently; raises `ConfigError`."""
+    """The servers in a client's file, read leniently; raises `ConfigError`."""
     form = FORMS[client]
     return client_reading.read(text, form.language, form.groups)
 
@@ -176,7 +176,7 @@ def _with_question(text: str) -> str:
 
 
 def standing(client: Client, text: str, name: str) -> Any:
-    """What the client's file says of the server `name`, or `None`; raises `ConfigError`."""
+    """The entry of the server `name` in the client's file, or `None`; raises `ConfigError`."""
     form = FORMS[client]
     data = splice.toml_data(text) if form.language == "toml" else splice.json_data(text)
     servers = data.get(form.top)

@@ -1,4 +1,4 @@
-"""What a client puts in where its file says `${…}`: each knows other words. Pure.
+"""Expands `${…}` in a client's file as that client does; each has its own syntax. Pure.
 
 What only the client can answer, or what is not set here, is an error: a server that is asked with
 half of its settings would tell another list than the one that agents see.
@@ -25,7 +25,7 @@ _KIND = re.compile(
 
 
 class Surroundings(Struct, frozen=True):
-    """What references refer to."""
+    """The values that references may refer to."""
 
     environment: Mapping[str, str]
     home: Path
@@ -46,7 +46,7 @@ def refers(client: Client, text: str) -> bool:
 
 
 def variable(name: str, around: Surroundings) -> str:
-    """What a variable holds; raises `ConfigError` when it is not set."""
+    """The value of a variable; raises `ConfigError` when it is not set."""
     if not around.environment.get(name):
         raise ConfigError(f"it wants the environment variable {name}, which is not set here")
     return around.environment[name]

@@ -47,7 +47,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _filter(arguments: argparse.Namespace) -> Filter:
-    """What is asked for; raises `OptionError`."""
+    """The filter that the options describe; raises `OptionError`."""
     since = parse_since(arguments.since, datetime.now(UTC)) if arguments.since else None
     return Filter(
         server=arguments.only_server or "",
@@ -69,7 +69,7 @@ def _most(arguments: argparse.Namespace) -> int | None:
 
 
 def _tell_why(unmatched: Unmatched) -> None:
-    """Nothing is shown: say so, where programs do not read it."""
+    """Print on stderr why no record is shown."""
     reasons = list(unmatched.reasons()) or ["no record fits"]
     for reason in reasons:
         console.err.print(reason, markup=False)

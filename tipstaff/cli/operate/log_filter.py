@@ -31,7 +31,7 @@ _FIELDS = (
 
 
 class Filter(Struct, frozen=True, kw_only=True):
-    """What a record must be. A text may hold `*` for anything; an empty one means any.
+    """The filter of records. A text may hold `*` for anything; an empty text matches all.
 
     `tool` is the target: of other methods than `tools/call` a URI or the name of a prompt.
     """
@@ -51,22 +51,22 @@ class Filter(Struct, frozen=True, kw_only=True):
         return self.since is None or _is_since(record.get("timestamp"), self.since)
 
     def given(self) -> dict[str, str]:
-        """The options that ask for something, but for `since`."""
+        """The options that are set, without `since`."""
         return {name: getattr(self, name) for name, _ in _FIELDS if getattr(self, name)}
 
 
 class Unmatched:
-    """Why no record fits: which option has a value that no record has. Bounded."""
+    """Finds out why no record matches: options whose value occurs in no record. Bounded."""
 
     def __init__(self, record_filter: Filter) -> None:
-        """Look for the values that `wanted` gives."""
+        """Look for the values of the filter."""
         self._texts = {
             name: text for name, text in record_filter.given().items() if "*" not in text
         }
         self._known: dict[str, set[str]] = {name: set() for name in self._texts}
 
     def note(self, record: Mapping[str, Any]) -> None:
-        """Remember what a record has there."""
+        """Note the values of a record."""
         for name, known in self._known.items():
             if len(known) < _MAX_KNOWN:
                 known.add(value(record, name))
@@ -80,7 +80,7 @@ class Unmatched:
 
 
 def value(record: Mapping[str, Any], name: str) -> str:
-    """What `record` says of the option `name`, "" when it says nothing."""
+    """The value in `record` that the option `name` filters by, "" when there is none."""
     item: Any = record
     for step in dict(_FIELDS)[name]:
         item = item.get(step) if isinstance(item, dict) else None

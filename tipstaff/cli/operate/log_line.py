@@ -63,7 +63,7 @@ def cause(record: Mapping[str, Any], width: int | None) -> Iterator[Text]:
 
 
 def details(record: Mapping[str, Any]) -> Iterator[Text]:
-    """What the line has no room for, each with its name."""
+    """The fields that the line has no room for, by name."""
     session = record.get("session", {})
     rows = [
         ("reason", record["reason"].get("message", "")),
@@ -121,7 +121,7 @@ def _notes(record: Mapping[str, Any], *, is_wide: bool) -> Iterator[Text]:
 
 
 def _shadow(finding: Mapping[str, Any], *, full: bool = False) -> str:
-    """What a rule in shadow would have done."""
+    """The effect that a rule in shadow would have had."""
     would = f"would {finding['effect']}: {finding['reason']['code']}"
     return f"{would}, {finding['reason']['message']}" if full else would
 

@@ -1,4 +1,4 @@
-"""`tipstaff status`: how the services of a site are, as they themselves say. Starts and changes nothing."""
+"""`tipstaff status`: the state of a site's services, as they report it. Starts and changes nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _is_well(state: dict[str, Any]) -> bool:
 
 
 def _proxy(config: Config) -> dict[str, Any]:
-    """What `/healthz` says; without an answer, that there is none."""
+    """The state of the proxy by its `/healthz`, or that it does not answer."""
     host, port = listen_address(config.pep.listen)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound
     scheme = "https" if config.pep.tls.certificate else "http"
@@ -70,7 +70,7 @@ def _proxy(config: Config) -> dict[str, Any]:
 
 
 def _policy(config: Config) -> dict[str, Any]:
-    """What the decision service says of its policy."""
+    """The state of the policy, as the decision service reports it."""
     address = config.pdp.listen
     try:
         with decision_channel.channel(address, config.pep.pdp_tls) as channel:

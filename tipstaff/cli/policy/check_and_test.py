@@ -1,4 +1,4 @@
-"""`tipstaff check` and `tipstaff test`: are the files right, and do the rules do what they should?"""
+"""`tipstaff check` and `tipstaff test`: checks the rule files, and runs the tests of the rules."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _checked(config: Config, opa: Path) -> PolicyText:
 
 
 def _in_shadow(text: PolicyText) -> list[str]:
-    """The servers of which nothing is enforced, lest anybody forget."""
+    """Remind of servers whose rules are in shadow, so that nothing is enforced."""
     rules = {name: json.loads(text.files[f"servers/{name}/data.json"]) for name in text.servers}
     return [name for name, written in rules.items() if written.get("shadow") is True]
 

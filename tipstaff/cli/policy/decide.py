@@ -33,7 +33,7 @@ _FAULTS = frozenset(
 
 
 class _Answer(Struct, frozen=True):
-    """What was decided; `fault` is what went wrong."""
+    """The decision, and the fault of a dry run."""
 
     decision: Decision
     fault: str = ""
@@ -58,7 +58,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> decision_pb2.DecideRequest:
-    """The question; raises `OptionError` when it is none."""
+    """The request made of the options; raises `OptionError`."""
     _object("the arguments", arguments.arguments)
     claims = _object("--claims", arguments.claims) if arguments.claims else {}
     principal = arguments.principal or _named_by(claims)
@@ -90,7 +90,7 @@ def _object(what: str, text: str) -> dict[str, Any]:
 
 
 def _named_by(claims: dict[str, Any]) -> str:
-    """Whom claims name, as the proxy calls them; raises `OptionError` when they name nobody."""
+    """The principal that claims name, as the proxy would; raises `OptionError` when they name nobody."""
     for claim, prefix in (("sub", "jwt:"), ("client_id", "jwt-client:")):
         if isinstance(claims.get(claim), str):
             return f"{prefix}{claims[claim]}"
@@ -102,7 +102,7 @@ def _named_by(claims: dict[str, Any]) -> str:
 
 
 def _kind(principal: str) -> str:
-    """How a principal of that name is known to the proxy: its name begins with it."""
+    """The kind of a principal, which is the beginning of its identifier."""
     return principal.partition(":")[0].removesuffix("-client")
 
 

@@ -1,4 +1,4 @@
-"""How commands reach the running decision service, and why it did not answer."""
+"""Connects commands to the running decision service, and explains why it did not answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def channel(arguments: argparse.Namespace) -> tuple[str, Any]:
 
 
 def why_unanswered(error: grpc.RpcError, address: str) -> str:
-    """Why there is no answer, and what to do."""
+    """The error for a request that was not answered, with what to do."""
     code = error.code()
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return f"the decision service at {address} is older than this command and cannot do that"
@@ -39,7 +39,7 @@ def why_unanswered(error: grpc.RpcError, address: str) -> str:
 
 
 def _reason(error: grpc.RpcError) -> str:
-    """What the service itself says went wrong; "" when it was not the service that said it."""
+    """The reason in the service's own ErrorInfo; "" when the error does not come from the service."""
     try:
         status = rpc_status.from_call(error)
     except ValueError:  # a status that contradicts itself

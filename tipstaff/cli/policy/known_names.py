@@ -1,4 +1,4 @@
-"""Names that a call cannot mean, and the nearest that it can: by the catalogue and the configuration."""
+"""Warns of names of servers and tools that do not exist, and names the nearest that do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TOOL_METHOD = "tools/call"
 
 
 def notes(opened: Any, arguments: argparse.Namespace, timeout: float) -> list[str]:
-    """What is odd about the names of a call; nothing where nothing is known of them."""
+    """Notes on the names of a call; none where nothing is known of them."""
     tools = _catalogue(opened, timeout)
     servers = _configured(arguments) | tools.keys()
     is_tool = arguments.method == _TOOL_METHOD
@@ -33,7 +33,7 @@ def odd(server: str, tool: str, servers: set[str], tools: Mapping[str, set[str]]
 
 
 def _catalogue(opened: Any, timeout: float) -> dict[str, set[str]]:
-    """The tools by server that the service knows; none when it does not say."""
+    """The tools by server in the service's catalogue; empty when it does not answer."""
     stub = policy_pb2_grpc.PolicyServiceStub(opened)
     tools: dict[str, set[str]] = {}
     try:

@@ -30,7 +30,7 @@ _TIMEOUT = ("--timeout", "60s")
 
 
 class Outcome(Struct, frozen=True):
-    """What came of one test; `cases` are those of its cases that failed."""
+    """The outcome of one test; `cases` are its failed cases."""
 
     package: str
     name: str
@@ -41,24 +41,24 @@ class Outcome(Struct, frozen=True):
 
     @property
     def is_failed(self) -> bool:
-        """Whether it was run, and did not hold."""
+        """Whether the test ran and failed."""
         return not (self.is_passed or self.is_skipped)
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the site's."""
+        """Whether the test belongs to the site."""
         return not f"{self.package}.".startswith(_LIBRARY)
 
 
 class Results(Struct, frozen=True):
-    """What came of all that were run; `account` says what those that failed wanted and got."""
+    """The outcomes of all tests; `account` says what failed tests expected and got."""
 
     outcomes: tuple[Outcome, ...]
     account: str = ""
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
-        """Those that did not hold."""
+        """The failed tests."""
         return tuple(outcome for outcome in self.outcomes if outcome.is_failed)
 
 
@@ -84,7 +84,7 @@ def run(folder: Path, opa: Path, pattern: str | None) -> Results:
 
 
 def read_outcomes(report: str) -> list[Outcome]:
-    """What `opa test --format json` says; raises `ValueError`."""
+    """The outcomes in the output of `opa test --format json`; raises `ValueError`."""
     return [_outcome(entry) for entry in json.loads(report) or ()]
 
 

@@ -1,1 +1,1 @@
-"""The commands that run services, and what these need of the machine."""
+"""The commands that run services, and what services need of the machine."""

@@ -1,4 +1,4 @@
-"""What a service finds in its environment: what it needs, and no secret of another. Pure.
+"""The environment variables of a service: those it needs, and no secret of another service. Pure.
 
 A decision service that held the servers' credentials would hand them to whoever reads its memory, its
 environment or its core; so each service is given the variables that its own settings name, and those by

@@ -41,7 +41,7 @@ def asset_name(system: str, machine: str) -> str | None:
 
 
 def cache_folder() -> Path:
-    """Where the binary is kept."""
+    """The folder in which the binary is kept."""
     checkout = Path(__file__).parents[3]
     if (checkout / "Makefile").exists():
         return checkout / ".tools"
@@ -142,7 +142,7 @@ def _download(target: Path, releases: str) -> None:
 
 
 def _fetched(url: str) -> bytes:
-    """What is there; raises `OpaInstallError`."""
+    """The body at a URL; raises `OpaInstallError`."""
     import httpx  # looking for an opa that is here already does without
 
     try:
@@ -168,7 +168,7 @@ def _go_build(target: Path) -> None:
 
 
 def _go(go: str, *arguments: str, cwd: str | None = None) -> str:
-    """What the go command prints; raises `OpaInstallError`."""
+    """The output of a go command; raises `OpaInstallError`."""
     # A workspace of the user's would have a say in what is built.
     environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": ""}
     result = subprocess.run(  # noqa: S603 - the go command of this machine, fixed arguments

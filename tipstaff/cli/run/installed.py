@@ -20,11 +20,11 @@ _PIECE = 1024 * 1024
 
 
 class BrokenInstallError(Exception):
-    """What is installed is not what was; the message says which file."""
+    """An installed program has changed since it was installed; the message names the file."""
 
 
 class _Record(Struct, frozen=True):
-    """A file as it was looked at last."""
+    """The digest, inode, size and times of a file when it was last read."""
 
     sha256: str
     stamp: tuple[int, int, int, int, int]
@@ -51,7 +51,7 @@ def check(path: Path) -> bool:
 
 
 def record(path: Path) -> None:
-    """Take `path`, as it is now, for what was installed."""
+    """Record the digest of `path` as it is now."""
     stamp = _stamp(path)
     _write(path, _Record(sha256(path), stamp))
 

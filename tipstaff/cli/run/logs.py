@@ -58,7 +58,7 @@ def configure() -> None:
 
 
 def processors(*, for_people: bool) -> list[Any]:
-    """What a line goes through."""
+    """The processors of a log line, in order."""
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=True)
     if for_people:
         plain = structlog.dev.plain_traceback
@@ -75,7 +75,7 @@ def processors(*, for_people: bool) -> list[Any]:
 
 
 def _mask(logger: Any, method: str, event: _Event) -> _Event:
-    """Mask what stands in the values of a line, and bound it."""
+    """Mask secrets in the values of a line, and bound their length."""
     del logger, method
     plain = {name: _plain(name, value) for name, value in event.items()}
     hidden: _Event = masked(plain)
@@ -104,10 +104,10 @@ def _plain(name: str, value: Any) -> Any:
 
 
 class _Library(logging.Handler):
-    """Hands on what libraries log."""
+    """Passes log records of libraries to our logger."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it as a line of ours."""
+        """Log the record as one of our lines."""
         try:
             text = record.getMessage()
         except (TypeError, ValueError):  # its arguments, which do not fit it, are not shown

@@ -1,4 +1,4 @@
-"""What SIGHUP does to a service: it reads its configuration anew, and takes over what it can. Edge: files.
+"""Reloads a service's configuration at SIGHUP, and applies what can change without a restart. Edge: files.
 
 A configuration that cannot be used changes nothing: the log says what is wrong with it, and the old one
 goes on. What needs a restart is told key by key, and stays as it was. Without SIGHUP nothing is taken over,
@@ -28,7 +28,7 @@ log = structlog.get_logger("tipstaff.reload")
 
 
 class Part(Struct, frozen=True):
-    """What of a configuration is a service's."""
+    """The part of the configuration that concerns one service."""
 
     service: str
     resolved: Callable[[Config], Any]
@@ -65,7 +65,7 @@ class Reload:
 
     @property
     def service(self) -> str:
-        """Which service it is."""
+        """The name of the service."""
         return self._part.service
 
     @property
@@ -74,7 +74,7 @@ class Reload:
         return self._config
 
     def offer(self, take_over: Callable[[Any], None]) -> None:
-        """Learn how the service takes other settings over, which has its place by now."""
+        """Set the function that applies settings to the running service."""
         self._take_over = take_over
         self._note()
 

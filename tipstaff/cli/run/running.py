@@ -1,4 +1,4 @@
-"""What each service of a site runs with: a note in the folder of the sockets. Edge: files.
+"""Notes of running services: by which configuration each runs, in the folder of the sockets. Edge: files.
 
 The text of the configuration may have changed since a service read it: the note tells by which text it
 runs. A note whose writer has gone tells nothing.
@@ -25,7 +25,7 @@ SERVICES = ("up", "pdp", "pep")
 
 
 class Running(Struct, frozen=True):
-    """One service that runs."""
+    """A running service."""
 
     service: str
     pid: int
@@ -52,7 +52,7 @@ def note(service: str, config: Config, waiting: Iterable[str] = ()) -> None:
 
 
 def forget(service: str, config: Config) -> None:
-    """Take the note of this process away."""
+    """Remove the note of this process."""
     mine = running_of(service, config)
     if mine is not None and mine.pid == os.getpid():
         with contextlib.suppress(OSError):
@@ -85,7 +85,7 @@ def digest_of(path: Path) -> str:
 
 
 def outdated(config: Config) -> str:
-    """What is to be done since services run by another text than `config`; "" when there are none."""
+    """Advice when services run by another text than `config`; "" when none does."""
     services = all_of(config)
     if not any(service.digest != config.digest for service in services):
         return ""
