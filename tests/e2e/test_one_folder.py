@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from tests.gateway import (
     READY,
@@ -76,11 +77,15 @@ class Site:
         return {str(path): (path.stat().st_ino, path.stat().st_ctime_ns) for path in files}
 
 
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+# One gateway for the tests that leave it as it was; each brings a folder of its own for the second Tipstaff.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     async with (
         asgi_upstream(Counting()) as url,
-        gateway(tmp_path, {"s": url}, {"s": OPEN}) as gate,
+        gateway(tmp_path_factory.mktemp("site"), {"s": url}, {"s": OPEN}) as gate,
         httpx.AsyncClient(timeout=30, verify=False) as client,
     ):
         yield Site(gate, client)
@@ -129,14 +134,14 @@ async def test_a_folder_has_one_tipstaff_however_it_is_named(
     site: Site, tmp_path: Path, way: str
 ) -> None:
     """Through a link, by a relative path, or from a configuration with other ports and rules."""
-    other = tmp_path / "other"
+    other, running = tmp_path / "other", site.gate.folder / "state"
     other.mkdir()
     state = {
         "link": "link",
-        "relative": "../state",
-        "other configuration": str(tmp_path / "state"),
+        "relative": os.path.relpath(running, other),
+        "other configuration": str(running),
     }[way]
-    (other / "link").symlink_to(tmp_path / "state")
+    (other / "link").symlink_to(running)
     second = Gateway(other, {"s": "http://127.0.0.1:9/mcp"})
     second.rules("s", OPEN)
     text = second.config.read_text().replace('state_dir = "state"', f'state_dir = "{state}"')
@@ -298,6 +303,7 @@ async def test_a_wrapper_beside_up_shares_its_service_and_its_new_rules(site: Si
         await eventually(site.is_closed)
         assert await wrapper.call() == "denied_by_rule"
         assert site.parts() == before
+    await site.close()
 
 
 async def test_when_the_service_of_up_crashes_beside_a_wrapper_up_starts_it_again(
