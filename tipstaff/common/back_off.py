@@ -1,4 +1,4 @@
-"""Pauses before something is started again: each twice the one before, up to a longest. Pure.
+"""Exponential back-off: pauses before restarts, each twice the one before, up to a longest. Pure.
 
 What has run steadily begins with the first pause again, since it has not failed over and over.
 """
@@ -7,17 +7,17 @@ from __future__ import annotations
 
 
 class BackOff:
-    """The pauses of one thing that is started again and again; all times are in seconds."""
+    """The pauses between restarts of one process or connection; all times are in seconds."""
 
     def __init__(self, first: float, longest: float, steady_after: float = 0.0) -> None:
-        """What has run for longer than `steady_after` has run steadily."""
+        """A run that is longer than `steady_after` begins again with the first pause."""
         self._first = first
         self._longest = longest
         self._steady_after = steady_after
         self._next = first
 
     def after(self, ran: float) -> float:
-        """How long to wait, now that it has ended after it `ran` for so long; 0 when it never did."""
+        """How long to wait before the next start, after a run of `ran` seconds; 0 for a start that failed."""
         if ran > self._steady_after:
             self._next = self._first
         pause = self._next

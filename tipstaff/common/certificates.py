@@ -13,7 +13,7 @@ from msgspec import Struct
 
 
 class Certificates(Struct, frozen=True):
-    """What is shown, its key, and whose certificates are believed (PEM)."""
+    """A certificate, its key, and the authorities that are trusted (PEM)."""
 
     chain: bytes
     key: bytes

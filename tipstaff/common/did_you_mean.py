@@ -1,4 +1,4 @@
-"""What a word that nobody knows was probably meant to be. Pure."""
+"""Guesses which known word an unknown one was meant to be. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | Non
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint at what may have been meant, or what there is."""
+    """A hint for an error message: the nearest known word, or the words that are known."""
     known = sorted(known)
     meant = closest(word, known)
     if meant is not None:

@@ -25,7 +25,7 @@ class Lifelong:
     """The lifelong work of a process, as a block: leaving the block stops it, its failure leaves the block."""
 
     def __init__(self) -> None:
-        """Nothing runs yet."""
+        """Begin without any work."""
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -82,7 +82,7 @@ def without(text: str, secrets: Iterable[str]) -> str:
 
 
 def spellings(secrets: Iterable[str]) -> set[str]:
-    """All that `secrets` may be written as; none is empty.
+    """All spellings in which `secrets` may appear in a text; none is empty.
 
     A key of several lines comes back line by line, and JSON writes line ends and quotes in its own way.
     """
@@ -132,6 +132,6 @@ def _is_secret_word(item: Any) -> bool:
 
 
 def _hides(key: str, item: Any, *, named: bool) -> bool:
-    """Whether to mask `item` whole: a flag or nothing at all is not a secret."""
+    """Whether to mask the value of `key` whole; a boolean or null is no secret."""
     is_secret = _SECRET_KEY.search(key) or (named and key.lower() == "value")
     return bool(is_secret) and item is not None and not isinstance(item, bool)

@@ -1,4 +1,4 @@
-r"""Text of a stranger, made visible: all of it is seen, and a terminal obeys none of it. Pure.
+r"""Makes untrusted text visible: every hidden character is shown, and no terminal obeys any. Pure.
 
 Names, descriptions, arguments and errors come from servers and callers. Each character that prints stays
 as it is. Each blank, also a tab or a line end, becomes a space, so that no text forges a line. Every other

@@ -1,1 +1,1 @@
-"""What loads and is probably not what was meant: warnings about a site's rules."""
+"""Warnings about rules that load and probably do not do what was meant."""

@@ -1,4 +1,4 @@
-"""A rule's schema held against the one that the tool itself declares. Pure.
+"""Compares a rule's schema with the one that the tool itself declares. Pure.
 
 What names an argument that the tool does not have checks nothing, and a type that the tool never takes
 refuses every call. A part of the rule's schema that has no counterpart in the tool's is only looked at
@@ -48,7 +48,7 @@ class Place(Struct, frozen=True):
 
 
 def cautions(schema: Any, place: Place) -> Iterator[tuple[Path, str]]:
-    """Where and what, for `schema` and all parts of it."""
+    """The warnings about `schema` and all its parts, with their places."""
     if not isinstance(schema, dict):
         return
     place = _requiring(schema, place)
@@ -114,7 +114,7 @@ def _names(schema: Mapping[str, Any], place: Place) -> Iterator[tuple[Path, str]
 
 
 def _values(schema: Mapping[str, Any], place: Place) -> Iterator[tuple[Path, str]]:
-    """Types and values that the tool does not take, and words that say nothing of those it takes."""
+    """Warn of types and values that the tool does not take, and of keywords that do not apply to those it takes."""
     types = place.declared.types() if place.declared else set()
     if not place.declared or not types or not place.name:
         return
@@ -180,7 +180,7 @@ def _patterns(schema: Mapping[str, Any], place: Place) -> Iterator[tuple[Path, s
 
 
 def _left_out(schema: Mapping[str, Any], place: Place) -> Iterator[tuple[Path, str]]:
-    """What is constrained, and may be left out."""
+    """Warn of arguments that are constrained and not required."""
     properties = schema.get("properties")
     for name, inner in properties.items() if isinstance(properties, dict) else ():
         constrains = isinstance(inner, dict) and not _REMARKS.issuperset(inner)

@@ -1,4 +1,4 @@
-"""A warning: rules that load, and do not do what whoever wrote them wanted. Pure."""
+"""A warning about a rule that loads and probably does not do what its author wanted. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from msgspec import Struct
 
 
 class Caution(Struct, frozen=True, order=True):
-    """Where it is (a line from 1), and what is wrong and to do, in a sentence."""
+    """The place of a warning (a line from 1), and a sentence with the fault and what to do."""
 
     file: str
     line: int
     message: str
 
     def __str__(self) -> str:
-        """As it is shown: place first."""
+        """The warning as it is shown, its place first."""
         return f"{self.file}:{self.line}: {self.message}"

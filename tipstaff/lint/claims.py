@@ -1,4 +1,4 @@
-"""Rules about claims that callers without claims walk past. Pure.
+"""Finds denials that never fire for callers without claims. Pure.
 
 A condition on a claim that is not there is undefined, and a denial with an undefined condition does not
 fire. Below a `not`, and with a default of `object.get`, its absence was thought of.
@@ -18,7 +18,7 @@ _CLOSING = ("deny", "require_approval", "hidden", "limit", "check")
 
 
 def cautions(modules: Mapping[str, Node], facts: SiteFacts) -> list[Caution]:
-    """Where the site's files, by name, ask for a claim that callers need not have."""
+    """Warnings about rules of the site's files that need a claim which callers may lack."""
     cautions_so_far: set[Caution] = set()
     for file, module in modules.items():
         package = {name: other for name, other in modules.items() if _same(other, module)}

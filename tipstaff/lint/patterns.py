@@ -1,4 +1,4 @@
-"""What a pattern lets through that its author did not think of. Pure.
+"""Finds what a pattern lets through against its author's intent: missing anchors, paths that lead out. Pure.
 
 A pattern of JSON Schema is searched for: without `^` and `$` it holds as soon as it stands anywhere.
 """

@@ -1,4 +1,4 @@
-"""Rules in Rego that can never fire, because they compare with what there is not. Pure.
+"""Finds Rego rules that can never fire, because they compare with values that do not occur. Pure.
 
 Read from the syntax tree that OPA gives, rule by rule. A rule that names its server or tool is held
 against that one; another against all. Where something is not known, nothing is said.
@@ -67,19 +67,19 @@ class _Comparison(Struct, frozen=True):
 
     @property
     def outcome(self) -> str:
-        """What comes of a comparison with what there is not."""
+        """The consequence of a comparison that never holds, as a clause."""
         return "the comparison always holds" if self.operator in _DIFFERENT else "it never holds"
 
 
 class _Subject(Struct, frozen=True):
-    """What a rule is about. `tools` is `None` when it is not about known tools alone."""
+    """The servers and tools that a rule is about. `tools` is `None` when it is not about known tools alone."""
 
     servers: frozenset[str]
     tools: frozenset[str] | None
 
 
 def cautions(modules: Mapping[str, Node], facts: SiteFacts) -> list[Caution]:
-    """What the site's files, by name, compare with what there is not."""
+    """Warnings about comparisons in the site's files that never hold."""
     cautions_so_far: set[Caution] = set()
     for file, module in modules.items():
         package = [other for other in modules.values() if _package(other) == _package(module)]
@@ -155,7 +155,7 @@ def _subject(rule: Node, scope: Scope, compared: list[_Comparison], facts: SiteF
 
 
 def _value(compared: _Comparison, subject: _Subject, facts: SiteFacts) -> Iterator[tuple[int, str]]:
-    """A value that this part of `input` never has."""
+    """Warn of a value that this part of `input` never has."""
     path, value, line = compared.path, compared.value, compared.line
     if not isinstance(value, str):
         return
@@ -182,7 +182,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def _known(path: Names, subject: _Subject, facts: SiteFacts) -> tuple[frozenset[str] | None, str]:
-    """What a part of `input` may be, and the words that say that it is not."""
+    """The values that a part of `input` may have, and the words for one that it may not."""
     if path == ("server",):
         return facts.servers or None, "there is no server"
     if path == ("target",):

@@ -19,7 +19,7 @@ _DEMANDS = ("rate_limit", "arguments")
 
 
 def cautions(text: str, source: str, catalogue: Mapping[str, Any] | None) -> list[Caution]:
-    """What the rules in `text` say that is probably not meant; the text has passed `pdp.rules.server_rules.validate`.
+    """Warnings about the rules in `text`; the text has passed `pdp.rules.server_rules.validate`.
 
     `catalogue` is what is known of the server's tools, `{"tools": {name: …}}`, or `None`.
     """

@@ -1,4 +1,4 @@
-"""The files of a site, looked through for what loads and is probably not meant. Edge: files, OPA."""
+"""Looks through the files of a site for warnings. Edge: files, OPA."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _of_rego(text: PolicyText, folder: Path, facts: SiteFacts, opa: Path) -> lis
 
 
 def facts_of(text: PolicyText, pep: PepConfig) -> SiteFacts:
-    """What the rules in Rego may speak of."""
+    """The facts of the site that rules in Rego may refer to."""
     rules = {name: json.loads(text.files[f"servers/{name}/data.json"]) for name in text.servers}
     accepted = {server.name: pep.accepted(server) for server in pep.servers}
     without_claims: dict[str, tuple[str, ...]] = {

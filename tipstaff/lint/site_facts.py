@@ -1,4 +1,4 @@
-"""What is known of a site that its Rego may speak of: servers, tools, their arguments, who may call. Pure."""
+"""The facts of a site that its Rego may refer to: servers, tools, their arguments, callers. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rego's syntax tree, as `opa parse` gives it with locations: what terms say of `input`. Pure.
+"""Reads Rego's syntax tree, as `opa parse` gives it with locations: which parts of `input` terms mean. Pure.
 
 Only what stands in the text is known: a name that is worked out ends a path, and a value that is
 computed is none. A variable that was given a part of `input` in the same rule stands for that part, and
@@ -67,7 +67,7 @@ def calls(rule: Node) -> Iterator[Call]:
 
 
 class Scope:
-    """What names mean in one rule: parts of `input`, and values of the package."""
+    """The meaning of names in one rule: parts of `input`, and values of the package."""
 
     def __init__(self, rule: Node, constants: Mapping[str, Node]) -> None:
         self._constants = constants

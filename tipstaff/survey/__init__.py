@@ -1,1 +1,1 @@
-"""What is found out about a server before an agent uses it: its tools, their danger, starter rules."""
+"""The survey of a server before an agent uses it: its tools, their risks, starter rules."""

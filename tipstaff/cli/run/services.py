@@ -1,4 +1,4 @@
-"""Runs one service in this process until it is told to stop: the decision service, or the proxy."""
+"""Runs one service in this process until it is stopped: the decision service, or the proxy."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ log = structlog.get_logger("tipstaff.wrap")
 
 
 class SharedService:
-    """The service as one wrapper sees it: somebody's, or its own."""
+    """The shared decision service, as one wrapper sees it: run by somebody else, or by itself."""
 
     def __init__(
         self, config: Config, opa: str | None, decisions: DecisionClient, holder: Holder
@@ -42,7 +42,7 @@ class SharedService:
         self._pauses = BackOff(_FIRST_PAUSE, _LONGEST_PAUSE)
 
     async def find(self) -> None:
-        """Look for one that answers, and run one if nobody does; it need not be ready yet.
+        """Find a service that answers, or start one; it need not be ready yet.
 
         Raises `ConfigError` when the folder is another configuration's, or cannot be used.
         """
@@ -50,7 +50,7 @@ class SharedService:
             await self._run_if_nobody_does()
 
     async def keep(self) -> None:
-        """See to it that there is one, until cancelled."""
+        """Start the service again whenever nobody runs it, until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             if await self._decisions.wait_connected(_LOOK_SECONDS):
@@ -62,7 +62,7 @@ class SharedService:
                 await asyncio.sleep(_LONGEST_PAUSE)
 
     async def end(self) -> None:
-        """End ours, if there is one, and let the next one in."""
+        """End our own service, if it runs, and release the lock."""
         if self._ours is not None:
             await self._ours.end()
             self._ours = None
@@ -71,7 +71,7 @@ class SharedService:
             self._lock = None
 
     async def _run_if_nobody_does(self) -> None:
-        """Start one, where the folder is free; raises `ConfigError`."""
+        """Start a service when the folder is free; raises `ConfigError`."""
         if self._ours is not None and self._ours.is_running:
             return
         try:
@@ -95,7 +95,7 @@ class SharedService:
             await self._decisions.wait_connected(_READY_SECONDS)
 
     def _check_shared(self, error: StateInUse) -> None:
-        """A folder's service decides by one configuration: that of a stranger is none for us."""
+        """Refuse a service that decides by another configuration."""
         holder = error.holder
         if holder is not None and holder.configuration != self._holder.configuration:
             raise ConfigError(f"{error}. It decides by {holder.configuration}") from error

@@ -38,7 +38,7 @@ log = structlog.get_logger("tipstaff.up")
 
 
 class ChildFailed(Exception):
-    """A child ended before it was ready; it has said why. Carries its exit code."""
+    """A child ended before it was ready, after it logged why. Carries its exit code."""
 
     def __init__(self, code: int) -> None:
         """Keep the exit code."""
@@ -99,14 +99,14 @@ async def _run(config: Config, opa: Path, lock: StateLock) -> None:
 
 
 class Reloading:
-    """The services that run here, and the configuration by which they do."""
+    """The services of this `up`, and the configuration by which they run."""
 
     def __init__(self, config: Config, children: Sequence[Child]) -> None:
         self.config = config
         self._children = children
 
     def reload(self) -> None:
-        """Have both services take over what they can, unless the configuration cannot be used."""
+        """Reload both services, unless the configuration cannot be used."""
         try:
             config = load(self.config.source)
             config_checks.warnings(config)
@@ -235,13 +235,13 @@ class Child:
         log.info("service is back", service=self.name)
 
     async def end(self) -> None:
-        """Ask it to stop; insist when it does not."""
+        """Stop the service: SIGTERM, and SIGKILL when that does not suffice."""
         if self._process is not None and self.is_running:
             await child_process.end(self._process, patience=_STOP_SECONDS)
 
 
 def _log(path: Path) -> BinaryIO:
-    """The file, to be written at its end, as ours alone; raises `ConfigError`."""
+    """Open the log file for appending, readable by its owner only; raises `ConfigError`."""
     try:
         return os.fdopen(open_private(path, os.O_WRONLY | os.O_APPEND), "ab")
     except OSError as error:

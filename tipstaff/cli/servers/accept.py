@@ -77,7 +77,7 @@ def _agreed(
 def _tell_left(
     left: Sequence[SurveyedTool], arguments: argparse.Namespace, *, is_all: bool
 ) -> None:
-    """What was not accepted, and why, where the person did not say so."""
+    """Print which tools were not accepted, and why, unless the person declined them."""
     for tool in left if arguments.yes else ():
         console.err.print(_why_left(tool), markup=False)
     if is_all:
@@ -112,7 +112,7 @@ def _chosen(
 
 
 def _show(before: Mapping[str, Any], tool: SurveyedTool) -> None:
-    """What would be accepted: the change, what the tool is found to be, and what speaks against it."""
+    """Print what would be accepted: the change, the tool's classification, and signs against it."""
     classification = tool.classification
     console.out.print(Text(visible(tool.name), "bold"))
     console.print_diff(pins.explained(before, tool))

@@ -41,7 +41,7 @@ from tipstaff.survey.starter.rules import Surveyed
 
 
 class _Plan(Struct, frozen=True):
-    """What is to be written, and why; nothing has been yet."""
+    """The files to be written, and the survey behind them; nothing is written yet."""
 
     files: Mapping[Path, str]
     files_read: Mapping[Path, UserFile]
@@ -80,7 +80,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _server(where: Site, arguments: argparse.Namespace) -> Server:
-    """The server that is meant, as it is configured or as it will be; raises `ConfigError`."""
+    """The server that the arguments name, as it is configured or will be; raises `ConfigError`."""
     known = where.server(arguments.name)
     if not arguments.place:
         return registry.registered(where, arguments.name)
@@ -100,7 +100,7 @@ def _server(where: Site, arguments: argparse.Namespace) -> Server:
 
 
 def _files(where: Site, name: str) -> dict[Path, UserFile]:
-    """All that may be written, as it is before the server is asked; raises `ConfigError`."""
+    """The files that may be written, read before the server is asked; raises `ConfigError`."""
     paths = (where.catalogue_path(name), where.rules_path(name), where.tests_path(name))
     configuration = user_file.find(where.path)
     if configuration.text != ("" if where.is_new else where.text):
@@ -115,7 +115,7 @@ def _plan(
     preset: Preset,
     read: Mapping[Path, UserFile],
 ) -> _Plan:
-    """All that is to be written, proven to load; raises `ConfigError` or `PolicyTextError`."""
+    """Plan what is written, and prove that it loads; raises `ConfigError` or `PolicyTextError`."""
     name = server.name
     before = where.catalogue(name)
     accepted = before.get("tools", {})
@@ -199,7 +199,7 @@ def _tell(
     *,
     verbose: bool,
 ) -> None:
-    """For people: what the server is, what was written, and what comes next."""
+    """Print for people what the server is, what was written, and what comes next."""
     if plan.merged is None or verbose:
         table.show(survey_report, console.out, verbose=verbose)
     if plan.merged is not None:
@@ -216,7 +216,7 @@ def _tell(
 
 
 def _tell_difference(survey_report: Report, plan: _Plan, merged: Merged, *, verbose: bool) -> None:
-    """What has changed since the server was registered, and what to do about it."""
+    """Print what has changed since the server was registered, and what to do about it."""
     if not plan.difference:
         console.tell("same", "every tool is as it was accepted", "green")
     for tool in survey_report.tools:

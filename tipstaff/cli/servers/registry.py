@@ -1,4 +1,4 @@
-"""What is registered at a site: its configuration, its policy folder, the catalogue of each server.
+"""The registered servers of a site: its configuration, its policy folder, its catalogues.
 
 Edge: files, and servers that are asked. It decides nothing; `register`, `accept` and `scan` do.
 """
@@ -123,14 +123,14 @@ def registered(where: Site, name: str, advice: str = "") -> Server:
 
 
 def ask(server: Server, seconds: float) -> Listing:
-    """What the server lists now; raises `TipstaffError` or `ConfigError`."""
+    """The current listing of the server; raises `TipstaffError` or `ConfigError`."""
     resolved = resolved_server(server)
     with console.err.status(f"asking {server.name} for its tools …"):
         return asyncio.run(introspect(resolved, seconds=seconds))
 
 
 def place(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """What was given as URL or command: one of the two, the other empty."""
+    """The place of a server as URL and command, of which one is empty."""
     url = sources.url_of(words[0]) if len(words) == 1 and not Path(words[0]).is_file() else ""
     return (url, ()) if url else ("", tuple(words))
 
@@ -159,7 +159,7 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 
 def source(server: Server) -> str:
-    """Where a server is asked, in a line."""
+    """The place of a server, on one line."""
     return server.url or shlex.join(server.command)
 
 

@@ -1,4 +1,4 @@
-"""`tipstaff scan`: what servers could be made to do, found out and told. Nothing is registered.
+"""`tipstaff scan`: surveys servers and shows what their tools could do. Nothing is registered.
 
 Edge. It looks at one server, at a saved list of tools without asking anybody, or at every server that
 the MCP clients on this machine know. It writes one file at most: the page that is asked for.
@@ -70,7 +70,7 @@ def next_step(survey_report: Report, *, is_asked: bool) -> str:
 
 
 def _now() -> str:
-    """The time for people."""
+    """The current time, for people."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
@@ -117,7 +117,7 @@ def _all(arguments: argparse.Namespace) -> Scan:
 
 
 def _server(arguments: argparse.Namespace, where: Site) -> Server:
-    """What the words after `scan` mean; raises `ConfigError`."""
+    """The server that the words after `scan` name; raises `ConfigError`."""
     url, words = registry.place(arguments.place)
     # argparse takes the -- away, which tells a command of one word from a server's name.
     if len(words) == 1 and "--" not in sys.argv:
@@ -136,7 +136,7 @@ def _refuse(arguments: argparse.Namespace, why: str, *more: str) -> None:
 
 
 def _tell(scan: Scan, arguments: argparse.Namespace, *, is_one: bool) -> None:
-    """For people."""
+    """Print the report for people."""
     only = {Category(name) for name in arguments.only}
     least = Risk(arguments.risk) if arguments.risk else None
     for survey_report in scan.reports:

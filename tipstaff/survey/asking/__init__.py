@@ -1,1 +1,1 @@
-"""A server asked for its tools: over a URL, or started for one visit."""
+"""Asks a server for its tools: at a URL, or started for one session."""

@@ -1,4 +1,4 @@
-"""What a server is answered that asks its client for something while it is asked for its tools.
+"""Answers to requests of a server that come while it is asked for its tools.
 
 Some servers show tools only to clients that declare roots, sampling or elicitation, as the clients of
 people do. So all three are declared here; but there is no folder, no model and nobody to ask.

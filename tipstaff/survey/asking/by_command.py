@@ -31,11 +31,11 @@ _BY_ITSELF = (
 
 
 class _EndedEarlyError(IntrospectionError):
-    """It ended before it had answered anything."""
+    """The server ended before it answered anything."""
 
 
 async def ask(server: Server, seconds: float) -> Listing:
-    """What `server` lists; raises `IntrospectionError`."""
+    """The listing of `server`; raises `IntrospectionError`."""
     environment = environment_of(server)
     _check_program(server, environment)
     try:
@@ -48,13 +48,13 @@ async def ask(server: Server, seconds: float) -> Listing:
 
 
 def environment_of(server: Server) -> dict[str, str]:
-    """All that its process finds, as behind the proxy; its references have been resolved."""
+    """The environment of the server's process, as behind the proxy; references are resolved."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return {**inherited, **server.environment}
 
 
 def _check_program(server: Server, environment: Mapping[str, str]) -> None:
-    """What starts it is an interpreter of ours, so a missing program would look like its failure."""
+    """Refuse a missing program: an interpreter of ours starts it, so it would look like the server's failure."""
     match lacks(server.command[0], environment.get("PATH", os.defpath)):
         case "permission":
             outcome, advice = "that cannot be run", "Is it the right file, and executable?"

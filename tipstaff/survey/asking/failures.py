@@ -83,7 +83,7 @@ def of_connection(error: BaseException, *, was_made: bool) -> Complaint:
 
 
 def leaf(error: BaseException) -> BaseException:
-    """The error itself, out of the groups that task groups wrap it in."""
+    """The innermost error of an exception group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -105,13 +105,13 @@ def _phrase(status: int) -> str:
 
 
 def plain(text: str) -> str:
-    """A stranger's text as a part of a sentence: one line of bounded length that moves no cursor."""
+    """Untrusted text as a part of a sentence: one visible line of bounded length."""
     line = _TERMINAL_SEQUENCE.sub("", text[: 8 * _LONGEST_LINE])
     return visible(line, _LONGEST_LINE, folds=True).rstrip(".")
 
 
 def last_lines(text: str, most: int = 10) -> tuple[str, ...]:
-    """The end of what a program has said, for a person to read."""
+    """The last lines of a program's output, for a person to read."""
     lines = [plain(line) for line in text.splitlines()]
     return tuple([line for line in lines if line][-most:])
 

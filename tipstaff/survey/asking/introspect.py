@@ -16,7 +16,7 @@ __all__ = ("Listing", "introspect", "read_listing")
 
 
 async def introspect(server: Server, *, seconds: float = 30.0) -> Listing:
-    """What `server` lists now, within `seconds`; its references have been resolved (`secret`).
+    """The current listing of `server`, within `seconds`; its references are resolved (`secret`).
 
     A server with a command is started for it and ended for certain, which may take some seconds
     more; one that ends before it has said anything is started once again, to be asked the old way.

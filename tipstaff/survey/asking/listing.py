@@ -29,7 +29,7 @@ Ask: TypeAlias = Callable[[str | None], Awaitable[Mapping[str, Any]]]
 
 
 class Listing(Struct, frozen=True):
-    """What a server says of itself and of its tools."""
+    """A server's information on itself, and its tools."""
 
     server_info: dict[str, Any]
     """Its `serverInfo`: name, version and more; empty when it is anonymous."""
@@ -145,7 +145,7 @@ def _next(page: Mapping[str, Any]) -> str | None:
 
 
 def _check_json(tool: dict[str, Any], place: str) -> None:
-    """Some parsers take more than JSON has; it could not be written down again."""
+    """Refuse values that some parsers accept and JSON cannot represent."""
     try:
         json.dumps(tool, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
@@ -159,7 +159,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    """What JSON calls it."""
+    """The JSON type of a value."""
     kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
     return "null" if value is None else kinds.get(type(value), "a number")
 

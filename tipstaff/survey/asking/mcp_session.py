@@ -1,4 +1,4 @@
-"""One conversation with a server: begin in the newest era it speaks, ask for its tools, leave.
+"""One session with a server: begin in the newest era it speaks, list its tools, end.
 
 Edge: the client of the MCP SDK over a transport that is given. The SDK's models drop what they do
 not know, and refuse a whole list for one schema they do not like; so each answer is taken down
@@ -114,7 +114,7 @@ async def _page(
 
 
 class _Questions:
-    """How much a server has asked of its client."""
+    """Counts the requests that a server sends to its client."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -128,7 +128,7 @@ class _Questions:
 async def _overheard(
     transport: Transport, answers: list[dict[str, Any]], questions: _Questions
 ) -> AsyncIterator[tuple[Reading, Any]]:
-    """The transport: what the server answers is taken down, and what it asks is counted."""
+    """The transport, with the server's answers kept and its requests counted."""
     async with transport as (read, write):
 
         async def receive() -> Heard:
@@ -175,7 +175,7 @@ def spoken(problem: BaseException) -> str:
 
 
 def _is(problem: BaseException, code: int, beginning: str) -> bool:
-    """Whether it is an error that the SDK itself makes with a code that a server may use, too."""
+    """Whether the error is one that the SDK makes itself, with a code that servers may use too."""
     return (
         isinstance(problem, MCPError)
         and problem.code == code

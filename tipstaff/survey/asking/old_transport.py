@@ -39,7 +39,7 @@ async def is_old(client: httpx2.AsyncClient, url: str, status: int) -> bool:
 
 
 def complaint_about(name: str, shown_url: str) -> Complaint:
-    """What is said of it, and what to do instead."""
+    """The error for a server of the old transport, with what to do instead."""
     bridge = f"tipstaff register {name} -- npx -y mcp-remote {shown_url} --transport sse-only"
     return (
         "it speaks the HTTP+SSE transport of MCP 2024-11-05, which is not supported",

@@ -1,4 +1,4 @@
-"""A server that is started for one visit, as a transport of the MCP SDK. Edge: a process and its pipes.
+"""A server started for one session, as a transport of the MCP SDK. Edge: a process and its pipes.
 
 It leads a process group of its own, and is ended with all that it has started, however the visit
 ends. What it writes beside MCP is kept, to be shown when it fails.
@@ -69,7 +69,7 @@ def _let_go(started: asyncio.subprocess.Process) -> None:
 
 
 class Spawned:
-    """A server that runs, and what it has said beside MCP."""
+    """A running server, and its output that is not MCP."""
 
     def __init__(self, started: asyncio.subprocess.Process, child: Child, errors: Tail) -> None:
         """See `running`."""
@@ -109,7 +109,7 @@ class Spawned:
             yield Reading(receive), Writing(self._write)
 
     async def own_exit(self) -> int | None:
-        """Its exit code, if it has ended by itself: a moment after its output did."""
+        """The exit code of a server that has ended by itself, which comes a moment after the end of its output."""
         if self._is_closed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_REAP_SECONDS):
@@ -125,7 +125,7 @@ class Spawned:
             raise anyio.BrokenResourceError from error
 
     def _heard(self, line: bytes | None) -> SessionMessage | None:
-        """The message of a line; `None` when it is none. Too much ends the conversation."""
+        """The message in a line; `None` when there is none. Too many bytes end the session."""
         self._bytes += MAX_LINE if line is None else len(line)
         if line is None or self._bytes > MOST_BYTES or self._noise_count > _MOST_NOISE:
             self.is_too_much = True

@@ -13,10 +13,10 @@ Heard: TypeAlias = SessionMessage | Exception
 
 
 class _Stream:
-    """What both ends have: they are left, and stay open, since others close what is below."""
+    """The common part of both ends: leaving one closes nothing, since others close the transport."""
 
     async def aclose(self) -> None:
-        """Nothing: see above."""
+        """Do nothing: see the class."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -31,7 +31,7 @@ class _Stream:
 
 
 class Reading(_Stream):
-    """What a session reads from."""
+    """The end that a session reads from."""
 
     def __init__(self, receive: Callable[[], Awaitable[Heard]]) -> None:
         """`receive` gives the next message, or raises `anyio.EndOfStream`."""
@@ -54,12 +54,12 @@ class Reading(_Stream):
 
 
 class Writing(_Stream):
-    """What a session writes to."""
+    """The end that a session writes to."""
 
     def __init__(self, send: Callable[[SessionMessage], Awaitable[None]]) -> None:
         """`send` takes a message, or raises `anyio.BrokenResourceError`."""
         self._send = send
 
     async def send(self, item: SessionMessage, /) -> None:
-        """Hand over a message."""
+        """Send a message."""
         await self._send(item)

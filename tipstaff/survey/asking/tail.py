@@ -22,12 +22,12 @@ class Tail:
         self._loop.add_reader(descriptor, self._read)
 
     def text(self) -> str:
-        """What is kept, in whole lines: half a secret would not be known for one."""
+        """The text that is kept, in whole lines, because half a secret could not be masked."""
         kept = self._kept.partition(b"\n")[2] if self._is_cut else self._kept
         return kept.decode(errors="replace")
 
     def close(self) -> None:
-        """Take what is still there, and no more."""
+        """Read what is in the pipe now, and stop."""
         while self._read():
             pass
         self._loop.remove_reader(self._descriptor)

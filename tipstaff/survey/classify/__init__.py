@@ -1,1 +1,1 @@
-"""What a tool is: its category, its risk, the attacks it is open to, and what says so. Pure."""
+"""Classifies tools: category, risk, applicable attacks, and the evidence for each. Pure."""

@@ -60,7 +60,7 @@ class Applies(Struct, frozen=True, forbid_unknown_fields=True):
     """Of which none is."""
 
     def holds(self, tool: str, classification: Classification) -> bool:
-        """Whether it applies to a tool that is found to be so."""
+        """Whether the attack applies to a tool with these features."""
         marks, words = set(classification.marks), set(split_name(tool))
         risks = tuple(Risk)
         return (
@@ -236,7 +236,7 @@ def _shown(name: str) -> str:
 
 
 def _quoted(name: str, kind: str) -> str:
-    """The name as a key; one that no key can say, or that nobody would read, by its kind."""
+    """The name as a YAML key; one that no key can hold, or that is too long, by its kind."""
     quoted = yaml_key(name) if len(name) <= _LONGEST_NAME else None
     return quoted if quoted and "`" not in quoted else kind.upper()
 

@@ -1,4 +1,4 @@
-"""What a tool is: its category, its risk, how sure that is, and what says so. Pure and deterministic.
+"""Classifies a tool: category, risk, confidence and evidence. Pure and deterministic.
 
 Verbs speak for categories, weighed by where they stand; the rules of the lexicon add to them. What
 weighs most is chosen, the worse of two that weigh about the same. Annotations are claims of the server:
@@ -42,7 +42,7 @@ class _Vote(Struct, frozen=True):
 
 
 class _Finding(Struct, frozen=True):
-    """What one reading of a definition comes to."""
+    """The result of one reading of a definition."""
 
     category: Category
     risk: Risk
@@ -129,7 +129,7 @@ def _weight(verb_use: VerbUse) -> float:
 
 
 def _scores(votes: Sequence[_Vote]) -> dict[Category, float]:
-    """How much speaks for each. Of the verb_uses that an argument chooses among, the worst counts, twice."""
+    """The score of each category. Of the verb uses that an argument chooses among, the worst counts, twice."""
     scores: dict[Category, float] = {}
     choices: dict[Category, float] = {}
     for vote in votes:
@@ -145,7 +145,7 @@ def _scores(votes: Sequence[_Vote]) -> dict[Category, float]:
 
 
 def _chosen(scores: Mapping[Category, float]) -> Category:
-    """The worst of those that weigh most; where nothing is said, it is taken for a change."""
+    """The worst of the categories with the highest score; without any evidence, a change."""
     close = _CLOSE * max(scores.values(), default=0)
     return max(
         (category for category, score in scores.items() if score >= close),
@@ -172,7 +172,7 @@ def _confidence(
     reading: Features,
     support: Sequence[Evidence],
 ) -> float:
-    """How much of what is said says so, and whether that is much. A verb of the name alone is not."""
+    """The share of the evidence that supports the category, and how much evidence there is. A verb of the name alone is not."""
     own, total = scores.get(category, 0.0), sum(scores.values())
     sure = own / total * min(1.0, own / _ENOUGH) if own else _NOTHING_SAID
     most = _BY_NAME if all(evidence.field == "name" for evidence in support) else 1.0

@@ -1,4 +1,4 @@
-"""What a tool's own schema says of its arguments: names, types and values, references followed. Pure.
+"""The arguments that a tool's own schema declares: names, types and values, references followed. Pure.
 
 The schema is a stranger's: it may be anything, and may lead into itself without an end. Whatever is not
 said, or not understood, is open: nothing is concluded from it.
@@ -56,7 +56,7 @@ class Declared:
         self.part = self._resolved(part)
 
     def properties(self) -> dict[str, Declared]:
-        """Every argument that it names."""
+        """Every argument that the schema names."""
         listed: dict[str, Declared] = {}
         for form in self._forms():
             own = form.get("properties")
@@ -78,7 +78,7 @@ class Declared:
         return tuple(self.properties()) if is_told else None
 
     def types(self) -> set[str]:
-        """The types that it may have; empty when it may have any."""
+        """The types that the value may have; empty for any."""
         own = self.part.get("type", [])
         listed = {
             kind for kind in (own if isinstance(own, list) else [own]) if isinstance(kind, str)
@@ -95,16 +95,16 @@ class Declared:
         return set()
 
     def values(self) -> tuple[Any, ...] | None:
-        """The only values that it may be; `None` when it may be others."""
+        """The only values that are allowed; `None` when there may be others."""
         listed = self.part.get("enum")
         return tuple(listed) if isinstance(listed, list) and listed else None
 
     def elements(self) -> Declared:
-        """What each element of a list is."""
+        """The schema of each element of a list."""
         return self._inside(next((form["items"] for form in self._forms() if "items" in form), {}))
 
     def _forms(self) -> Iterator[Mapping[str, Any]]:
-        """The part itself, and what it may be instead."""
+        """The schema itself, and its alternatives."""
         yield self.part
         for word in _OF_A_CHOICE:
             listed = self.part.get(word)

@@ -48,9 +48,9 @@ _ON_USE = re.compile(
 
 
 def of_choices(definition: Definition, name: Sequence[str], lexicon: Lexicon) -> Iterator[VerbUse]:
-    """The verb_uses that an argument chooses among: `action: create | update | delete`.
+    """The verb uses that an argument chooses among: `action: create | update | delete`.
 
-    A tool that only asks about a verb_use (`check_permission`) offers none.
+    A tool that only asks about a verb use (`check_permission`) offers none.
     """
     if any(word in lexicon.asking for word in name):
         return
@@ -83,7 +83,7 @@ def _is_of_one_operation(argument: str, offered: Sequence[str], lexicon: Lexicon
 
 
 def _is_participle(choice: str) -> bool:
-    """Whether a reader filters by it (`assigned`, `build_failed`), rather than does it."""
+    """Whether the word is a participle that filters (`assigned`, `build_failed`), rather than a verb."""
     last = ("", *split_name(choice))[-1]
     return last.endswith("ed") and last not in _NO_PARTICIPLES
 

@@ -1,4 +1,4 @@
-"""What stands in a definition: verb_uses, things, arguments, phrases, and what the server is about. Pure."""
+"""The features of a definition: verbs, things, arguments, phrases, and the server's domain. Pure."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class _Phrases(Mapping[str, str]):
 
 
 class Features(Struct, frozen=True):
-    """All that was found in one definition, each with the words that say so."""
+    """The features of one definition, each with the words that show it."""
 
     full: tuple[str, ...]
     """The words of the name."""
@@ -84,7 +84,7 @@ class Features(Struct, frozen=True):
 
 
 class Context(Struct, frozen=True):
-    """What the tools of a server have in common."""
+    """The features that the tools of a server have in common."""
 
     prefixes: frozenset[str]
     domain: frozenset[str]

@@ -17,7 +17,7 @@ from tipstaff.survey.model import Category, Mark
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of judgement: where everything that it names holds, it says what it says.
+    """A rule of the classifier, which applies when everything that it names holds.
 
     A list holds when one of its members was found; `no_*` when none was.
     """

@@ -1,4 +1,4 @@
-"""Why a tool is what it is found to be, in a sentence or two made from the evidence. Pure."""
+"""The rationale of a classification, in a sentence or two made from its evidence. Pure."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class VerbUse(Struct, frozen=True):
 
 
 def of_name(name: Sequence[str], lexicon: Lexicon) -> Iterator[VerbUse]:
-    """The verb_use that a name means; more than one only where it says `and` or `or`."""
+    """The verb use that a name means; more than one only where it says `and` or `or`."""
     spots = ((at, word, lexicon.verb(word)) for at, word in enumerate(name))
     verb_spots = [spot for spot in spots if spot[2] in lexicon.category_of]
     if not verb_spots:
@@ -59,7 +59,7 @@ def of_name(name: Sequence[str], lexicon: Lexicon) -> Iterator[VerbUse]:
 
 
 def of_sentence(sentence: str, field: str, lexicon: Lexicon) -> Iterator[VerbUse]:
-    """The verb_use that a first sentence begins with, those joined to it, and faintly the others."""
+    """The verb use that a first sentence begins with, those joined to it, and faintly the others."""
     spoken = [word.partition("_")[0] for word in words(sentence)[:_LONGEST_SENTENCE]]
     start = next((at for at in range(len(spoken)) if not _opens(spoken, at, lexicon)), 0)
     if _BOILERPLATE.match(sentence):
@@ -84,7 +84,7 @@ _Spot = tuple[int, str, str]
 
 
 def _chosen(verb_spots: Sequence[_Spot], end: int, lexicon: Lexicon) -> _Spot:
-    """Which of the verbs in a name is the verb_use: `list_charges`, `droplet-delete`, `backup_restore`."""
+    """Which of the verbs in a name is the verb use: `list_charges`, `droplet-delete`, `backup_restore`."""
     clear = [spot for spot in verb_spots if spot[2] not in lexicon.weak]
     last = (
         verb_spots[-1]
