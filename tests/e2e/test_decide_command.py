@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.gateway import Gateway, gateway
 
@@ -34,15 +36,25 @@ deny contains {"code": input.arguments.code, "message": "x"}
 TOOLS = {"spend": {"category": "Financial"}, "drop": {"category": "Destructive"}}
 
 
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Gateway]:
-    path = tmp_path / "policy" / "site" / "mine" / "mine.rego"
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@contextlib.asynccontextmanager
+async def bank(folder: Path) -> AsyncIterator[Gateway]:
+    """A running gateway in front of a bank that nobody reaches."""
+    path = folder / "policy" / "site" / "mine" / "mine.rego"
     path.parent.mkdir(parents=True)
     path.write_text(SITE)
-    catalogue = tmp_path / "policy" / "catalog" / "bank" / "data.json"
+    catalogue = folder / "policy" / "catalog" / "bank" / "data.json"
     catalogue.parent.mkdir(parents=True)
     catalogue.write_text(json.dumps({"tools": TOOLS}))
-    async with gateway(tmp_path, {"bank": "http://127.0.0.1:9/mcp"}, {"bank": RULES}) as one:
+    async with gateway(folder, {"bank": "http://127.0.0.1:9/mcp"}, {"bank": RULES}) as one:
+        yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    async with bank(tmp_path_factory.mktemp("site")) as one:
         yield one
 
 
@@ -66,9 +78,14 @@ async def asked(site: Gateway, *arguments: str) -> dict[str, Any]:
 
 
 async def test_a_dry_run_charges_and_records_nothing_however_often_it_is_asked(
-    site: Gateway,
+    tmp_path: Path,
 ) -> None:
     """The limit has two; after five trials two real questions still pass, and the next does not."""
+    async with bank(tmp_path) as site:
+        await _try_and_ask(site)
+
+
+async def _try_and_ask(site: Gateway) -> None:
     trials = [await asked(site, "bank", "spend", "--dry-run") for _ in range(5)]
     assert {(one["effect"], one["limits"][0]["remaining"]) for one in trials} == {("allow", 1)}
     assert {one["decision_id"] for one in trials} == {""}
