@@ -1,10 +1,9 @@
-"""OPA's answer to a batch query, read with distrust. Pure; asks nothing itself.
+"""Reads OPA's answer to a batch query and trusts nothing in it. Pure.
 
 Theory: a query carries N calls and must come back with exactly N answers of the decision shape.
 Whatever else comes back (no `result`, a warning, an error, a wrong type, an unknown effect) is a
-`Fault`, and a fault is always a denial with a code of its own. What one call does wrong (a conflict,
-an answer that cannot be read, a slow rule) fails OPA's whole query, so the failure of a batch asks
-the caller to try its calls one by one.
+`Fault`, and a fault is always a denial with a code of its own. One call with a conflict, an unreadable
+answer or a slow rule fails OPA's whole query, so when a batch fails, its calls are queried one by one.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class Limit(Struct, frozen=True, forbid_unknown_fields=True):
 class Check(Struct, frozen=True, forbid_unknown_fields=True):
     """A JSON Schema the arguments must meet: inline, or `declared` by the tool itself.
 
-    One that is `shadow` is recorded when it fails, and refuses nothing.
+    A `shadow` check is recorded when it fails, and refuses nothing.
     """
 
     rule: str
@@ -69,13 +68,13 @@ class Check(Struct, frozen=True, forbid_unknown_fields=True):
     shadow: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a check that says nothing, and one of which only a part would be held."""
+        """Refuse a check with both schemas, of which only one would be enforced, or with none."""
         if bool(self.schema) == bool(self.schema_ref):
             raise ValueError("needs either `schema` or `schema_ref`")
 
 
 class PolicyAnswer(Struct, frozen=True):
-    """What the policy says of one call, before limits and approvals."""
+    """The policy's answer for one call, before limits and approvals."""
 
     effect: Effect
     reason: Reason
@@ -98,7 +97,7 @@ class Fault(Struct, frozen=True):
 class BatchAnswer(Struct, frozen=True):
     """One answer or fault per call, in order, and the revision that gave them.
 
-    `one_by_one` asks for the same calls again, each alone: an error of one failed them all.
+    `one_by_one` means that each call must be queried again alone, since an error of one failed them all.
     """
 
     answers: tuple[PolicyAnswer | Fault, ...]
@@ -150,7 +149,7 @@ class _Envelope(Struct):
     provenance: _Provenance | None = None
 
 
-# What reading bytes that are not an answer may raise.
+# The exceptions of decoding bytes that are not an answer.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StrictJsonError)
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
@@ -175,7 +174,7 @@ def read(status: int, body: bytes, count: int) -> BatchAnswer:
 
 
 def unavailable(detail: str, count: int) -> BatchAnswer:
-    """The answer when OPA could not be asked at all."""
+    """The answer when no query could be sent to OPA."""
     return _all(Fault("policy_unavailable", detail), count)
 
 

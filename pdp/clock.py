@@ -1,10 +1,9 @@
 """The two clocks of the process.
 
-The wall clock says what time it is, as the machine's clock does now: rules and records want that, and
-a step of it (NTP, a person, a virtual machine that moved) is no error. The steady clock measures how
-long something took: limits want that, so that no step refills a budget or locks a caller out. It
-begins with the wall clock, which is what lets counters outlive the process, and goes on while the
-machine is suspended: a window of an hour is over after an hour of sleep.
+The wall clock gives the machine's current time, for rules and records; a step of it (NTP, a person, a
+virtual machine that moved) is no error. The steady clock measures durations, for limits, so that no step
+refills a budget or locks a caller out. It starts at the wall clock's time, so that counters can outlive
+the process, and goes on while the machine is suspended: a window of an hour ends after an hour of sleep.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class SystemClock:
     def __init__(
         self, wall: Callable[[], int] = time.time_ns, counter: Callable[[], int] = _counted_ns
     ) -> None:
-        """Read both once; `counter` never goes back."""
+        """Read both clocks once; `counter` never goes back."""
         self._wall = wall
         self._counter = counter
         self._offset = wall() - counter()

@@ -89,7 +89,7 @@ class ServiceTls(Struct, frozen=True, forbid_unknown_fields=True):
     """Which of them: names in their certificates (URI, DNS). Empty: all that the authorities know."""
 
     def __post_init__(self) -> None:
-        """Refuse a half: whoever could ask without a certificate could reset limits."""
+        """Refuse an incomplete section: a client without a certificate could reset limits."""
         parts = (self.certificate, self.key, self.client_ca)
         if any(parts) != all(parts) or (self.clients and not any(parts)):
             raise ValueError("tls: certificate, key and client_ca belong together")

@@ -1,8 +1,8 @@
-"""The story of a batch of calls: ask the policy, check, take budgets, fold, record, answer.
+"""The steps of judging a batch of calls: query the policy, check, take budgets, fold, record, answer.
 
 Every step is a pure function or a port; this module only puts them in order. A step that fails
 turns the calls it concerns into denials with a code of their own, and nothing it took is kept. An
-error that nobody foresaw denies the call it was raised for, and never the rest of its batch.
+unforeseen error denies the call it was raised for, and never the rest of its batch.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Judgement(Struct, frozen=True):
 
 
 class _Case(Answered):
-    """One call on its way through the story."""
+    """One call on its way through the steps."""
 
     failure: checks.CheckFailure | None = None
     taken: Taken | None = None
@@ -74,7 +74,7 @@ async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
     times = _Times()
     try:
         await _decide(cases, parts, times)
-    except Exception as error:  # noqa: BLE001 - no call is to blame, so that none is judged
+    except Exception as error:  # noqa: BLE001 - not the fault of one call, so all are denied
         for case in cases:
             _fail(case, error, parts)
     decisions = [_folded(case, parts) for case in cases]
@@ -82,7 +82,7 @@ async def judge(calls: Sequence[Call], parts: Parts) -> list[Judgement]:
 
 
 def report(call: Call, reason: Reason, parts: Parts) -> str:
-    """Record a refusal that was made without a decision; the record's id. Raises `JournalError`."""
+    """Record a refusal made without a decision; returns the record's id. Raises `JournalError`."""
     decision = Decision(
         decision_id=parts.new_id(), effect=Effect.DENY, reason=reason, rule=ENFORCEMENT_RULE
     )
@@ -121,7 +121,7 @@ def _check(case: _Case) -> None:
 
 
 async def _take_budgets(cases: Sequence[_Case], parts: Parts) -> None:
-    """Ask the limits of every call that nothing has refused yet, in one step of the store."""
+    """Take the budgets of every call that is not refused yet, in one step of the store."""
     asking, claims = [], []
     for case in cases:
         try:
@@ -155,7 +155,7 @@ async def _take(cases: Sequence[_Case], claims: Sequence[Claim], parts: Parts) -
         for case, taken in zip(cases, results, strict=True):
             case.taken = taken
     except StoreError:
-        return  # limits that were not asked refuse the call: see `fold`
+        return  # limits without a result refuse the call: see `fold`
     except Exception as error:  # noqa: BLE001 - it may be the fault of one claim
         if len(cases) == 1:
             _fail(cases[0], error, parts)
@@ -186,7 +186,7 @@ def _fold(case: _Case, decision_id: str) -> Decision:
 
 
 def _fail(case: _Case, error: Exception, parts: Parts) -> None:
-    """Deny a call of which a step has raised `error`."""
+    """Deny a call because a step has raised `error` for it."""
     case.fail(error)
     parts.unexpected(error)
 
@@ -194,7 +194,7 @@ def _fail(case: _Case, error: Exception, parts: Parts) -> None:
 async def _recorded(
     cases: Sequence[_Case], decisions: Sequence[Decision], parts: Parts, times: _Times
 ) -> list[Judgement]:
-    """The judgements once they are on record; denials, and nothing taken, when they cannot be."""
+    """Write the records and return the judgements; when that fails, denials that take nothing."""
     try:
         timings = times.until(parts.clock.steady_ns())
         lines = [
@@ -222,7 +222,7 @@ async def _recorded(
 def _line(
     case: _Case, decision: Decision, parts: Parts, now_ns: int, timings: record.Timings
 ) -> tuple[Decision, bytes]:
-    """The decision and its record; a call that cannot be recorded as it is, is denied and bare."""
+    """The decision and its record; a call that cannot be recorded is denied, and recorded bare."""
     try:
         is_worth_it = _is_worth_a_line(case, decision)
         line = _record(case, case.call, decision, parts, now_ns, timings) if is_worth_it else b""
@@ -278,7 +278,7 @@ def _is_worth_a_line(case: _Case, decision: Decision) -> bool:
 
 
 async def give_back(grants: Sequence[Grant], store: StateStore) -> bool:
-    """Return budgets; a store that fails keeps them, which is the safe side."""
+    """Return budgets; with a store that fails they stay taken, which is the safe side."""
     return await _returned(grants, store.give_back)
 
 
@@ -295,6 +295,6 @@ async def _returned(
     for grant in grants:
         try:
             await way([grant])
-        except Exception:  # noqa: BLE001 - the store says what it is; a budget that stays taken is safe
+        except Exception:  # noqa: BLE001 - the store logs it; a budget that stays taken is safe
             returned = False
     return returned

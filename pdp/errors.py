@@ -1,4 +1,4 @@
-"""What can go wrong in the decision service, as one tree.
+"""The errors of the decision service, as one tree.
 
     PdpError
     ├── ConfigError        the configuration cannot be used                 (the operator's fault)
@@ -6,7 +6,7 @@
     ├── RequestError       a request is not a proper call                   (the caller's fault)
     ├── Overloaded         more calls are waiting than can be judged soon   (ours)
     ├── SidecarError       OPA cannot be started                            (ours)
-    ├── RecordError        a record is none from which a call can be judged again (the caller's fault)
+    ├── RecordError        a line is no record that can be judged again     (the caller's fault)
     ├── StoreError         the store of the limits did not answer           (ours)
     └── JournalError       a record could not be written                    (ours)
 
@@ -19,7 +19,7 @@ from typing import ClassVar
 
 
 class PdpError(Exception):
-    """The root: never raised itself."""
+    """The root of the tree; never raised itself."""
 
     code: ClassVar[str] = "internal"
 
@@ -55,7 +55,7 @@ class Overloaded(PdpError):
 
 
 class RecordError(PdpError):
-    """A line is no record from which a call can be judged again; the message says why."""
+    """A line is no record of a call that can be judged again; the message says why."""
 
     code = "record_invalid"
 

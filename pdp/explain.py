@@ -1,8 +1,8 @@
 """Judges a call as a trial: what would be decided, without taking or recording anything.
 
-The story is the same as for a real call, so that the answer is: only its ports keep nothing. The store
-is read and not written, the record is made and not kept, a definition that is listed closes no tool. A
-trial has no identifier, so that it can be taken for no decision.
+A trial takes the steps of a real call, so that its answer is the same; only its ports keep nothing. The
+store is read and not written, the record is made and not kept, a listed definition closes no tool. A
+trial has no identifier, so that it cannot be mistaken for a decision.
 
 Trials are answered one at a time, beside the batches of calls: they are for people, and no number of
 them keeps calls waiting.
@@ -31,7 +31,7 @@ AT_ONCE = 1
 
 
 class Explained(Struct, frozen=True):
-    """What would be decided; `fault` is what went wrong, for operators, its secrets masked."""
+    """The result of a trial; `fault` is the policy's fault, for operators, its secrets masked."""
 
     decision: Decision
     fault: str = ""
@@ -48,7 +48,7 @@ class Explainer:
         self._waiting = 0
 
     async def explain(self, call: Call) -> Explained:
-        """What would be decided about `call` now; raises `Overloaded`."""
+        """Judge `call` as a trial, by the present state; raises `Overloaded`."""
         if self._waiting >= MAX_WAITING:
             raise Overloaded("too many trials are waiting already")
         self._waiting += 1
@@ -86,7 +86,7 @@ class _Faulty(Struct):
 
 
 class _ReadOnlyStore:
-    """A store that says what would be taken, and takes nothing."""
+    """A store that computes what would be taken, and takes nothing."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store

@@ -1,6 +1,6 @@
 """The fold: policy answer, argument checks and limits become one decision. Pure.
 
-Deny overrides: the first stage that refuses decides, and later stages are not asked, so that a
+Deny overrides: the first stage that refuses decides, and later stages do not run, so that a
 denied call costs nothing. Only an explicit allow that passes every stage is an allow.
 """
 
@@ -19,7 +19,7 @@ APPROVALS_RULE = "mcp.approvals"
 
 
 def refusal(answer: PolicyAnswer | Fault, failure: CheckFailure | None) -> Reason | None:
-    """Why the call is refused before any limit is asked; `None` when limits decide."""
+    """The reason to refuse the call before any limit is judged; `None` when limits decide."""
     if isinstance(answer, Fault):
         return Reason(answer.code, REASONS[answer.code])
     if answer.effect is Effect.DENY:
@@ -40,9 +40,9 @@ def fold(
     taken: Taken | None,
     session_kind: str = "",
 ) -> Decision:
-    """The decision. `taken` is what the limits said, `None` when they were not or cannot be asked.
+    """The decision. `taken` is the limits' result, `None` when there were none or their store failed.
 
-    `session_kind` is that of the call's session: it tells whose a limit per session is.
+    `session_kind` is the kind of the call's session: a message names by it whose a session limit is.
     """
     reason = refusal(answer, failure)
     if isinstance(answer, Fault):
@@ -81,7 +81,7 @@ def fold(
 
 
 def refuse_with(decision: Decision, code: str) -> Decision:
-    """`decision` turned into a denial, because an edge that had to work did not."""
+    """`decision` turned into a denial, because an edge failed."""
     reason = Reason(code, REASONS[code])
     denial = _deny(decision.decision_id, decision.revision, reason)
     return structs.replace(denial, rule=decision.rule, shadow=decision.shadow)
@@ -104,7 +104,7 @@ def _sentence(result: LimitResult, session_kind: str) -> str:
 
 
 def _limit_rule(answer: PolicyAnswer, failed: LimitResult) -> str:
-    """The rule that set the limit, itself or as its companion."""
+    """The rule that set the limit, or the limit whose companion it is."""
     names = (failed.name, failed.name.removesuffix(CALLER_TOTAL))
     rules = (limit.rule for limit in answer.limits if limit.name in names)
     return next(rules, "") or answer.rule

@@ -13,44 +13,44 @@ from pdp.tools.changed_tools import Sighting
 
 
 class PolicyEngine(Protocol):
-    """Asks the policy."""
+    """Queries the policy."""
 
     async def ask(self, inputs: Sequence[bytes]) -> BatchAnswer:
-        """One query for all `inputs`. Never raises: what goes wrong is in the answer."""
+        """Send one query for all `inputs`. Never raises: a failure is an answer that denies."""
         ...
 
     async def ask_each(self, inputs: Sequence[bytes]) -> list[BatchAnswer]:
-        """A query for each of `inputs`, all at once, so that none waits for a slow one."""
+        """Send a query for each of `inputs`, all at once, so that none waits for a slow one."""
         ...
 
 
 class StateStore(Protocol):
-    """Keeps what has been taken from the limits."""
+    """Keeps the state of the limits."""
 
     async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """Take, claim by claim and in order, all budgets of a claim or none. Raises `StoreError`.
 
-        `None` means that limits of this claim could not be asked, so that the call is refused.
+        `None` means that limits of this claim could not be judged, so that the call is refused.
 
         All of it is one atomic step. A store that outlives the process has made it durable before
-        this returns, and then answers a repeated request with its first grant. Whatever is raised,
-        nothing stays taken, or it can be asked for again under the same request ids.
+        this returns, and then answers a repeated request with its first grant. After an exception,
+        nothing stays taken, or a repeat under the same request ids gets the same grants.
         """
         ...
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
-        """Return what was granted, as if it had never been asked for. Raises `StoreError`."""
+        """Return what was granted, as if it had never been taken. Raises `StoreError`."""
         ...
 
     async def release(self, grants: Sequence[Grant]) -> None:
         """Return the leases of calls that have ended. Raises `StoreError`.
 
-        Each grant is `Grant.leases`, and is released once: the store does not look.
+        Each grant is `Grant.leases`. The caller releases it once; the store does not check that.
         """
         ...
 
     async def state(self, keys: Sequence[str] | None = None) -> Mapping[str, Units]:
-        """What is counted under `keys`, or all there is, to look at only. Raises `StoreError`."""
+        """The state under `keys`, or under all keys, for display only. Raises `StoreError`."""
         ...
 
     async def forget(self, keys: Sequence[str]) -> None:
@@ -67,24 +67,24 @@ class Journal(Protocol):
 
 
 class Drift(Protocol):
-    """Remembers which tools are listed otherwise than they were accepted."""
+    """Remembers which tools were listed with another definition than the accepted one."""
 
     def seen(self, server: str, tool: str, pin: Pin) -> str:
-        """The digest that was seen instead of the pin's; "" when there was none. Asked at every call."""
+        """The digest that was seen instead of the pin's; "" when there was none. Used for every call."""
         ...
 
     def note(self, sightings: Sequence[Sighting]) -> Sequence[Sighting]:
-        """Keep them for good; returns those whose pins had none before. Never raises."""
+        """Keep `sightings` for good; returns those whose pins had none before. Never raises."""
         ...
 
 
 class Clock(Protocol):
-    """Tells the time, and measures it."""
+    """The wall clock and the steady clock."""
 
     def wall_ns(self) -> int:
-        """What time it is, in nanoseconds since the epoch. It may be set, also back."""
+        """The time, in nanoseconds since the epoch. The clock may be set, also back."""
         ...
 
     def steady_ns(self) -> int:
-        """Nanoseconds that no setting of a clock moves; about those since the epoch at the start."""
+        """A count of nanoseconds that no setting of a clock moves; it starts near the wall clock's."""
         ...

@@ -1,8 +1,8 @@
 """Makes folders and files that only their owner can open, from the moment they exist. Edge: files.
 
 The mode is given when a file is made, so that there is no instant at which another user of the machine
-could open it; no umask widens it, and no link that somebody has put there is followed. What is written
-whole is written by `tipstaff.common.atomic_file`.
+could open it; no umask widens it, and no symbolic link is followed. Files that are replaced as a whole
+are written by `tipstaff.common.atomic_file`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder that is ours alone, or check that it is one; raises `ConfigError`.
+    """Make a folder that only its owner can enter, or check an existing one; raises `ConfigError`.
 
-    One that is not is left as it is: what others could write there is not to be believed, and a
-    folder that they are to read may not be ours to close.
+    A folder that others can enter is left as it is: files that they could write there are not to be
+    trusted, and the folder may be shared on purpose.
     """
     try:
         make_missing(path, PRIVATE_FOLDER)
@@ -43,10 +43,10 @@ def make_folder(path: Path) -> None:
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file, made if it is not there, that only we can read; raises `OSError`."""
+    """Open a file that only its owner can read, making it if absent; raises `OSError`."""
     descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
     try:
-        os.fchmod(descriptor, PRIVATE)  # it may be older than this habit
+        os.fchmod(descriptor, PRIVATE)  # a file of an older version may have another mode
     except OSError:
         os.close(descriptor)
         raise
@@ -55,9 +55,9 @@ def open_private(path: Path, flags: int) -> int:
 
 @contextmanager
 def changing(path: Path) -> Iterator[None]:
-    """Read, change and replace `path` in the block; others who do so wait. Raises `ConfigError`.
+    """Lock `path` while the block reads, changes and replaces it. Raises `ConfigError`.
 
-    The lock is a file beside it, since the file itself is replaced. It is never removed.
+    The lock is a file beside `path`, which itself is replaced. The lock file is never removed.
     """
     lock = path.with_name(f".{path.name}.lock")
     try:

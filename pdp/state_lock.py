@@ -1,11 +1,13 @@
 """The lock on a state folder: one decision service uses it at a time. Edge: flock(2).
 
 Two decision services in one folder would overwrite each other's keys and sockets, and one of them would
-go on by rules that no edit reaches. So whoever runs a service holds the lock, from before the first
-byte is written until the last process of it has ended: the kernel gives it up with the last descriptor,
-however its holder ended. The file stays; without it two processes could lock two files of one name.
+keep rules that no edit reaches. So a process that runs a service holds the lock from before its first
+write until the last process of the service has ended: the kernel releases the lock with the last
+descriptor, however its holder ended. The lock file is never removed; otherwise two processes could lock
+two files of one name.
 
-A parent that starts its service anew hands the descriptor down, so that nobody comes in between.
+A parent that restarts its service hands the descriptor down, so that no other process takes the lock
+in between.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ from pdp.private_files import make_folder, open_private
 
 _NAME = "lock"
 _LONGEST_NOTE = 8192
-# Whoever has just got the lock writes its name within this.
+# A new holder has written itself into the lock's file within this time.
 _LOOKS, _LOOK_SECONDS = 20, 0.01
 
 
 class Holder(Struct, frozen=True):
-    """Who holds a lock, as the lock's file tells it."""
+    """The holder of a lock, as the lock's file names it."""
 
     pid: int
     command: str
@@ -38,10 +40,10 @@ class Holder(Struct, frozen=True):
 
 
 class StateInUse(ConfigError):
-    """Another Tipstaff uses the place."""
+    """Another Tipstaff uses the state folder or the socket."""
 
     def __init__(self, place: Path, advice: str, holder: Holder | None) -> None:
-        """Keep who it is, for those who share its service; `None` when that cannot be told."""
+        """Keep the holder, for callers that share its service; `None` when it is not known."""
         who = f", pid {holder.pid} ({holder.command})," if holder else ""
         super().__init__(f"another Tipstaff{who} uses {place}: {advice}")
         self.holder = holder
@@ -63,7 +65,7 @@ class StateLock:
 
 
 def take(folder: Path, holder: Holder) -> StateLock:
-    """Lock the state folder, made if it is not there; raises `StateInUse` or `ConfigError`."""
+    """Lock the state folder, making it if absent; raises `StateInUse` or `ConfigError`."""
     make_folder(folder)
     return _take(folder / _NAME, folder, "stop it, or set another state_dir", holder)
 
@@ -75,7 +77,7 @@ def take_socket(path: Path, holder: Holder) -> StateLock:
 
 
 def adopt(folder: Path, descriptor: int) -> StateLock:
-    """The lock of the folder that a parent holds and has handed down; raises `ConfigError`."""
+    """Take over the lock of the folder from a parent that handed it down; raises `ConfigError`."""
     try:
         given, there = os.fstat(descriptor), (folder / _NAME).stat()
         is_the_lock = (given.st_dev, given.st_ino) == (there.st_dev, there.st_ino)
@@ -90,7 +92,7 @@ def adopt(folder: Path, descriptor: int) -> StateLock:
 
 @contextmanager
 def held(folder: Path, holder: Holder, descriptor: int | None = None) -> Iterator[StateLock]:
-    """The folder's lock, taken or handed down as `descriptor`, while the block runs."""
+    """Hold the folder's lock, taken or handed down as `descriptor`, while the block runs."""
     lock = take(folder, holder) if descriptor is None else adopt(folder, descriptor)
     try:
         yield lock

@@ -1,8 +1,8 @@
 """Builds the decision service from its parts and runs it until it is stopped.
 
-The only place that makes edges. Order of start: the address is bound (it can be taken), then what is kept
-in files (they can refuse), rules (they can be wrong), OPA, and last the callers are let in; so nothing is
-half started. Whoever calls `serve` holds the lock on the state folder.
+All edges are made here. Order of start: bind the address (it can be taken), open the files (they can
+fail), build the rules (they can be wrong), start OPA, and last let callers in; so nothing is half
+started. The caller of `serve` holds the lock on the state folder.
 """
 
 from __future__ import annotations
@@ -83,11 +83,12 @@ async def serve(
 ) -> None:
     """Run until `stop` is set. `ready` is called once calls can be judged.
 
-    `offer` is told how another configuration is taken over, of which only the labels and the principal's
-    factor count; the rules are then built again. `holder` is who holds the lock on the state folder. Raises `ConfigError`, `PolicyTextError`,
-    `SidecarError`, `StoreError` or `JournalError` when it cannot start.
+    `offer` is called with a function that takes over another configuration: only its labels and its
+    principal factor, after which the rules are built again. `holder` holds the lock on the state folder.
+    Raises `ConfigError`, `PolicyTextError`, `SidecarError`, `StoreError` or `JournalError` when it
+    cannot start.
     """
-    # What is closed last comes first: the parts outlive the work on them, and that the callers.
+    # Closed in reverse order: callers, then the background work, last the parts that both use.
     async with AsyncExitStack() as stack, Lifelong() as work, AsyncExitStack() as callers:
         make_folder(run_folder)
         server = bound_server(config, run_folder, holder, stack)
@@ -142,7 +143,7 @@ async def _store(config: PdpConfig, clock: SystemClock, stack: AsyncExitStack) -
     if limits.store == "memory":
         return MemoryStore()
     if limits.store == "redis":
-        # Its library, only where it is used.
+        # The library is loaded only when this store is configured.
         from pdp.limits.redis import RedisStore  # noqa: PLC0415
 
         shared = RedisStore(limits.url, limits.timeout_ms)
@@ -165,7 +166,7 @@ async def _policy(
     stack: AsyncExitStack,
     work: Lifelong,
 ) -> tuple[Parts, Reloader]:
-    """Build the rules, start OPA, and wait until OPA says that it decides by them."""
+    """Build the rules, start OPA, and wait until OPA reports them as active."""
     token, key = secrets.token_urlsafe(32), secrets.token_hex(32)
     key_file = run_folder / "bundle.key"
     atomic_file.replace(key_file, key.encode())
@@ -265,7 +266,7 @@ async def _watch_health(
 async def _watch_health_once(
     engine: LoggedEngine, health: HealthServicer, serving: asyncio.Event
 ) -> None:
-    """SERVING only while OPA answers and its bundle is active."""
+    """Report SERVING only while OPA answers and its bundle is active."""
     is_ready = await engine.ready()
     if is_ready:
         serving.set()

@@ -1,1 +1,1 @@
-"""The decision service over gRPC: who may ask, what is remembered by request id, what waits."""
+"""The decision service over gRPC: admission, batching, answers remembered by request id."""

@@ -1,8 +1,8 @@
-"""Who may ask the decision service: by certificate, and whose rules they expect. Edge: gRPC.
+"""Admits clients to the decision service, by certificate and by expected configuration. Edge: gRPC.
 
-Whoever asks can spend budgets and reset them, so an address that other machines reach demands a
-certificate. A wrapper says by which configuration it wants to be judged: in its state folder the
-service of another may have taken the place of its own.
+Every client can spend budgets and reset them, so an address that other machines can reach demands a
+certificate. A wrapper names the configuration that it expects, because a decision service of another
+configuration may be running in its state folder.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def server_credentials(config: PdpConfig) -> grpc.ServerCredentials | None:
 class _FreshCertificates:
     """The certificates for the next connection: read again when a file has changed.
 
-    Files that do not fit together, as in the middle of a renewal, change nothing. gRPC asks with each
-    connection, in a thread of its own.
+    Files that do not fit together, as in the middle of a renewal, change nothing. gRPC calls this for
+    each connection, in a thread of its own.
     """
 
     def __init__(self, tls: ServiceTls) -> None:

@@ -1,7 +1,7 @@
-"""Calls wait together: while one query is in flight, those that arrive share the next.
+"""Batches of calls: while one query is in flight, the calls that arrive share the next.
 
 No timer is involved, so that a lone call is not delayed. A group (of BatchDecide) is never split.
-Callers are served round robin. A call with large arguments is asked alone, in a lane of its own:
+Callers are served round robin. A call with large arguments is judged alone, in a lane of its own:
 however slow it is, it neither delays nor fails a small one.
 """
 
@@ -34,7 +34,7 @@ class _Lane:
 
 
 class Batcher:
-    """Runs `judge` over what has queued: `in_flight` batches at a time, of `max_calls` each."""
+    """Runs `judge` over queued calls: `in_flight` batches at a time, of `max_calls` each."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""Reads calls that came over the wire; large ones beside the event loop. Edge: asyncio, threads.
+"""Reads calls from gRPC messages; large ones beside the event loop. Edge: asyncio, threads.
 
-The proof that arguments are strict JSON takes milliseconds when they are large, and would hold up
-every other call meanwhile. Large ones are read one at a time, with a pause as long after each: the
-parser does not let go of the interpreter for most of it. Few may wait, because each is in memory.
+Proving that large arguments are strict JSON takes milliseconds, and would hold up every other call
+meanwhile. Large calls are read one at a time, with a pause as long after each, because the parser
+holds the interpreter's lock most of the time. Few may wait, because each is in memory.
 """
 
 from __future__ import annotations

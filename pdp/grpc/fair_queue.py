@@ -1,6 +1,6 @@
-"""What waits to be judged, taken round robin over its callers, and bounded. Does no I/O.
+"""A bounded queue of calls that wait to be judged, round robin over their callers. Does no I/O.
 
-The flood of one caller is refused as its own, and delays another by one call, not by the flood.
+A flood fills the bound of its own caller only, and delays another caller by one call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Bounds(Struct, frozen=True):
-    """How much may wait: calls, and bytes of them, in all and of one caller."""
+    """The most calls, and bytes of calls, that may wait: in all, and of one caller."""
 
     calls: int
     calls_per_caller: int
@@ -40,7 +40,7 @@ class _Line(Generic[T]):
 
 
 class FairQueue(Generic[T]):
-    """Items of so many calls and bytes each, which are never split."""
+    """A queue of items, each of some calls and bytes, which are never split."""
 
     def __init__(self, bounds: Bounds) -> None:
         """Begin empty."""
@@ -48,7 +48,7 @@ class FairQueue(Generic[T]):
         self._lines: dict[str, _Line[T]] = {}
         self._callers: deque[str] = (
             deque()
-        )  # who has something waiting, the next to be served first
+        )  # callers with waiting items, the next to be served first
         self._calls = 0
         self._bytes = 0
 

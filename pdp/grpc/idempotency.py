@@ -1,8 +1,8 @@
 """Answers repeated requests with their first answer, and refunds a grant once.
 
-Of a call only a digest is kept, so that what callers send does not stay. Both memories are bounded,
-in number and in bytes. What they forget errs on the safe side: a repeat that came too late is judged
-and charged again, a refund that came too late is not given.
+Only a digest of a call is kept, so that its arguments do not stay in memory. The memories of answers
+and of grants are bounded in number and in bytes. Forgetting errs on the safe side: a repeat that comes
+too late is judged and charged again, a refund that comes too late is not given.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pdp.ports import StateStore
 
 MAX_REMEMBERED = 10_000
 MAX_REMEMBERED_BYTES = 32 * 1024 * 1024
-# About what the objects of an entry take beside its texts.
+# The approximate size of an entry's objects, without its texts.
 _ENTRY_BYTES = 2048
 _PART_BYTES = 256
-_LONG_BYTES = 2 * _ENTRY_BYTES  # what is shorter counts as one entry
+_LONG_BYTES = 2 * _ENTRY_BYTES  # a shorter one counts as one entry
 
 _Waiting = tuple[Call, asyncio.Future[Decision]]
 _Answer = tuple[bytes, asyncio.Future[Decision]]
@@ -45,11 +45,11 @@ class Idempotency:
         self._grants: Recent[Grant] = Recent(MAX_REMEMBERED, MAX_REMEMBERED_BYTES)
 
     def submit(self, call: Call) -> asyncio.Future[Decision]:
-        """The decision on `call`, to come; raises `RequestError` or `Overloaded`."""
+        """Submit `call`; returns the future decision. Raises `RequestError` or `Overloaded`."""
         return self.submit_all((call,))[0]
 
     def submit_all(self, calls: Sequence[Call]) -> list[asyncio.Future[Decision]]:
-        """The decisions on `calls`, those that are new judged together by one revision."""
+        """Submit `calls`; the new ones are judged together, by one revision."""
         fresh: list[_Waiting] = []
         try:
             futures = [self._future(call, fresh) for call in calls]

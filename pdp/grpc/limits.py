@@ -21,7 +21,7 @@ class LimitService(limits_pb2_grpc.LimitServiceServicer):
     """Shows and resets counters."""
 
     def __init__(self, store: StateStore, clock: Clock) -> None:
-        """Look into `store`."""
+        """Show and reset the counters of `store`."""
         self._store = store
         self._clock = clock
 
@@ -41,7 +41,7 @@ class LimitService(limits_pb2_grpc.LimitServiceServicer):
     async def Reset(  # noqa: N802
         self, request: limits_pb2.LimitServiceResetRequest, context: Context
     ) -> limits_pb2.LimitServiceResetResponse:
-        """Empty counters. What calls under way hold is freed as well."""
+        """Empty counters, including the leases of calls under way."""
         counters = await self._counters(request.filter, context)
         try:
             await self._store.forget([counter.key for counter in counters])

@@ -1,7 +1,7 @@
 """The address of the decision service, bound before anything else is done. Edge: gRPC, sockets.
 
-Another service may listen there already. It is neither pushed aside nor disturbed: who comes second is
-refused before a byte is written.
+Another service may listen there already. It is not disturbed: the second service is refused before it
+writes anything.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _SERVER_OPTIONS = (
 def bound_server(
     config: PdpConfig, run_folder: Path, holder: Holder, stack: AsyncExitStack
 ) -> grpc.aio.Server:
-    """A server that has its address, and answers nobody yet; raises `ConfigError`."""
+    """A server bound to its address that answers no request yet; raises `ConfigError`."""
     admission = Admission(holder.configuration, config.tls.clients)
     server = grpc.aio.server(options=_SERVER_OPTIONS, interceptors=[admission])
     address, credentials = config.listen, server_credentials(config)
     if address.startswith("unix:"):
         _clear_socket(Path(address.removeprefix("unix:")), run_folder, holder, stack)
-    mask = os.umask(0o177)  # the socket is ours alone from the moment it is there
+    mask = os.umask(0o177)  # only its owner can open the socket, from its first moment
     try:
         if credentials is None:
             server.add_insecure_port(address)
@@ -53,10 +53,10 @@ def bound_server(
 
 
 def _clear_socket(path: Path, run_folder: Path, holder: Holder, stack: AsyncExitStack) -> None:
-    """Take away what a service that crashed has left at `path`; raises `ConfigError`.
+    """Remove the socket that a crashed service has left at `path`; raises `ConfigError`.
 
-    gRPC would take away a socket on which somebody listens, too. Whatever is in the run folder is
-    ours; for any other place there is a lock of its own.
+    gRPC would also remove a socket on which another process listens. The run folder belongs to the
+    holder of the state folder's lock; a socket elsewhere gets a lock of its own.
     """
     if len(str(path)) > _MAX_SOCKET_PATH:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""The policy in force over gRPC: which one it is, whether it is that of the files, what it knows of tools."""
+"""The policy in force over gRPC: its revision, whether it matches the files, its catalogue of tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last things remembered, bounded in number and in weight. Does no I/O."""
+"""A memory of the newest entries, bounded in number and in weight. Does no I/O."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Recent(Generic[T]):
         self._entries: OrderedDict[str, tuple[T, int]] = OrderedDict()
 
     def put(self, key: str, value: T, weight: int) -> None:
-        """Remember `value` as the newest; another one of this key is forgotten."""
+        """Remember `value` as the newest; an earlier value of `key` is forgotten."""
         self.pop(key)
         self._entries[key] = (value, weight)
         self._weight += weight
@@ -28,7 +28,7 @@ class Recent(Generic[T]):
             self._weight -= lightened
 
     def get(self, key: str) -> T | None:
-        """What is remembered under `key`."""
+        """The value under `key`, or `None`."""
         entry = self._entries.get(key)
         return None if entry is None else entry[0]
 

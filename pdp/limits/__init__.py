@@ -1,1 +1,1 @@
-"""Limits: what a key remembers, all budgets or none, and the stores that keep them."""
+"""Limits: algorithms, budgets that a call takes all or none of, and the stores of their state."""

@@ -1,1 +1,1 @@
-"""The question to OPA and its answer, and OPA itself: the bundle, the sidecar, what is in force."""
+"""The query to OPA, and OPA itself: the bundle, the sidecar process, the policy in force."""

@@ -1,1 +1,1 @@
-"""One line for each decision: what it shows, what it masks, and the way back from it."""
+"""One record per decision: its fields, its masking, the journal, the replay of a recorded call."""

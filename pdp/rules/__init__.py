@@ -1,1 +1,1 @@
-"""What people write, read and checked before OPA gets it: YAML, Rego, schemas, URIs."""
+"""The rules that people write, checked before OPA gets them: YAML, Rego, schemas, URIs."""

@@ -1,1 +1,1 @@
-"""What is known of each tool, and which are listed otherwise than they were accepted."""
+"""The catalogue of tools, and the tools whose listed definition is not the accepted one."""
