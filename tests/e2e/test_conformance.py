@@ -16,7 +16,7 @@ async def test_the_suite_finds_the_same_directly_and_through_the_gateway(version
     async with lanes() as ways:
         outcomes = {name: await suite.run(url, version) for name, url in ways.items()}
     expected = outcomes.pop("directly")
-    assert {status for _, _, status in expected} <= {"SUCCESS", "INFO"}
+    assert [row for row in expected if row[2] not in {"SUCCESS", "INFO"}] == []
     assert expected.total() > 90
     for name, seen in outcomes.items():
         assert suite.difference(expected, seen) == [], name

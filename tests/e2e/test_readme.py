@@ -120,7 +120,7 @@ def test_its_map_of_the_repository_is_the_repository() -> None:
     named = set(re.findall(r"^\| `([a-z]+)/` ", README, re.MULTILINE))
     listed = run("git", "ls-files", cwd=ROOT).stdout
     there = {line.partition("/")[0] for line in listed.splitlines() if "/" in line}
-    assert named == {name for name in there if not name.startswith(".")} - {"tools"}
+    assert named == {name for name in there if not name.startswith(".")}
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(([^):]+)\)", README))
