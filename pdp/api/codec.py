@@ -1,6 +1,6 @@
-"""Nouns to protobuf and back. Pure and total: a message that is not a proper noun is a `CodecError`.
+"""Converts `pdp.api.model` to protobuf and back. Pure and total: a malformed message is a `CodecError`.
 
-Sizes are bounded here, because a message that came over the wire is not to be trusted.
+Sizes are bounded here, because messages from the network are not to be trusted.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _BOUNDS = (
 
 
 class CodecError(ValueError):
-    """A message that is no proper noun. `field` names the offending field."""
+    """A malformed message. `field` names the offending field."""
 
     def __init__(self, field: str, description: str) -> None:
         """Keep what a `google.rpc.BadRequest` violation needs."""
@@ -193,8 +193,8 @@ def _check_text(field: str, text: str, longest: int, *, may_be_empty: bool) -> N
 def _object(field: str, data: bytes) -> bytes:
     """The bytes as they came, proven to be one strict JSON object.
 
-    Strict, because they are spliced into the policy query. An object, because the keywords of JSON
-    Schema that speak of members hold for every value that is none: a list would pass each check.
+    Strict, because they are spliced into the policy query. An object, because JSON Schema's keywords
+    for members accept every value that is no object: a list would pass each check.
     """
     if not data:
         return b"{}"
@@ -231,7 +231,7 @@ def _effect(value: int) -> Effect:
 
 
 def reason_from_wire(message: types_pb2.Reason) -> Reason:
-    """Read why something was refused; raises `CodecError`."""
+    """Read the reason of a refusal; raises `CodecError`."""
     _check_text("reason.code", message.code, MAX_NAME, may_be_empty=False)
     _check_text("reason.message", message.message, MAX_TARGET, may_be_empty=True)
     return _reason(message)

@@ -1,8 +1,8 @@
-"""The digest of a tool's definition, by which a listed tool is told from the one that was accepted.
+"""The digest of a tool's definition, which tells a listed definition from the accepted one.
 
-Counted is what says what a tool is and does (MCP 2026-07-28, `Tool`). Left out are `icons`, which are
-pictures for people and whose URLs may be signed anew for every list; `_meta`, which is a note of the
-server's that may differ from answer to answer; and `execution`, which says how a call is run.
+It counts the members that say what a tool is and does (MCP 2026-07-28, `Tool`). It leaves out `icons`,
+pictures for people whose URLs may be signed anew for every list; `_meta`, which may differ from response
+to response; and `execution`, which says how a call is run.
 """
 
 from __future__ import annotations

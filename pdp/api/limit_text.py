@@ -1,4 +1,4 @@
-"""What a limit allows, and whose it is, as a clause for agents and for people. Pure."""
+"""The clauses of messages that name what a limit allows, and to whom. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def allows(name: str, most: int, window: int, whose: str, algorithm: str = "") -
 
 
 def whose(scope: str, session_kind: str) -> str:
-    """Whose budget it is. A caller without a session of its own is counted as the caller it is."""
+    """The owner of a budget, as a clause. A caller without a session is counted as a principal."""
     if scope == "session" and session_kind == "principal":
         scope = "principal"
     return _WHOSE.get(scope, f"per {scope}")

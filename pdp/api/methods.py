@@ -1,6 +1,6 @@
 """The methods that are judged, as rules may name them. Does no I/O.
 
-The enforcement point's own tables (`pep.mcp.methods`) say how each is read; a test keeps them alike.
+The enforcement point's own tables (`pep.mcp.methods`) say how each method is read; a test compares the two.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ METHODS: Mapping[str, bool] = MappingProxyType(
         "tasks/list": False,
         "logging/setLevel": False,
         "subscriptions/listen": True,
-        # What servers ask of their clients.
+        # Requests from servers to their clients.
         "sampling/createMessage": True,
         "elicitation/create": True,
         "roots/list": True,

@@ -1,4 +1,4 @@
-"""The nouns of the contract, frozen. They know nothing of gRPC, OPA or HTTP."""
+"""The structures of the contract, frozen, and independent of gRPC, OPA and HTTP."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Effect(StrEnum):
 
 
 class Phase(StrEnum):
-    """Why a judgement is asked for: to make the call, or to see its target in a list."""
+    """The purpose of a judgement: to make the call, or to see its target in a list."""
 
     CALL = "call"
     LIST = "list"
 
 
 class Direction(StrEnum):
-    """Who asks whom: the client its server, or the server its client."""
+    """The direction of a request: from client to server, or from server to client."""
 
     TO_SERVER = "to_server"
     TO_CLIENT = "to_client"
@@ -53,7 +53,7 @@ class Session(Struct, frozen=True):
 
 
 class Client(Struct, frozen=True):
-    """What the client says of itself. Never trusted."""
+    """The client's name and version by its own account. Never trusted."""
 
     name: str = ""
     version: str = ""
@@ -99,7 +99,7 @@ class Reason(Struct, frozen=True):
 
 
 class LimitResult(Struct, frozen=True):
-    """What one limit said of a call. Times: `window` in seconds, `retry_after_ms` in milliseconds.
+    """The result of one limit. Times: `window` in seconds, `retry_after_ms` in milliseconds.
 
     `retry_after_ms` is 0 when the limit passed and -1 when the call can never pass. A `shadow` limit
     that did not pass refuses nothing. With the `algorithm` concurrency, what an allowed call holds
@@ -134,7 +134,7 @@ class ShadowFinding(Struct, frozen=True):
 
 
 class Appearance(Struct, frozen=True):
-    """What a caller is told of a hidden target: the same as of one that no rule names."""
+    """The denial that a caller gets for a hidden target: the same as for one that no rule names."""
 
     effect: Effect
     reason: Reason

@@ -1,7 +1,7 @@
 """Names of prompts, and of tools where they may be any text: one spelling for what looks the same. Pure.
 
-A server that trims a name, drops what nobody sees, or composes its letters would take it for another
-name than the one that was judged.
+A server that trims a name, drops invisible characters, or composes letters would read another name than
+the one that was judged.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import unicodedata
 
 
 def own_form(name: str) -> str:
-    """The name without blanks at its ends, without what nobody sees, and in Unicode's form NFC."""
+    """The name without blanks at its ends, without invisible characters, and in Unicode's form NFC."""
     if not name.isprintable():
         name = "".join(filter(str.isprintable, name))
     return (name if name.isascii() else unicodedata.normalize("NFC", name)).strip()

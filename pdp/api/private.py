@@ -15,12 +15,12 @@ class Private(Struct, frozen=True):
     SECRET: ClassVar[frozenset[str]] = frozenset()
 
     def __repr__(self) -> str:
-        """As other structures, but for what is secret."""
+        """The usual text form, with secret fields masked."""
         shown = (f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """The same for `rich`, which does not ask for the text."""
+        """The same for `rich`, which does not use `repr`."""
         values = ((name, getattr(self, name)) for name in self.__struct_fields__)
         return [(name, _MASK if value and name in self.SECRET else value) for name, value in values]
 
@@ -31,7 +31,7 @@ class PrivateBytes(bytes):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Nothing of them."""
+        """The mask alone."""
         return f"b'{_MASK}'"
 
     __str__ = __repr__

@@ -5,8 +5,8 @@ NaN and infinities, numbers beyond the range of a double, text that is not UTF-8
 BOM, lone surrogates, and nesting deeper than `MAX_DEPTH`. Python's json, msgspec and OPA all
 silently keep the last of two equal keys; other parsers keep the first.
 
-Also refused, before any parser has worked for it, is a document of too many values: a small one
-can be made of more than anybody has the memory for.
+A document of too many values is refused too, before any parser runs: even a short document can hold
+more values than fit into memory.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def without_line_ends(data: bytes) -> bytes:
 
 
 def _check_structure(data: bytes, max_values: int) -> None:
-    """Refuse what nests too deep for a recursive parser, or holds too much for any.
+    """Refuse a document that nests too deep for a recursive parser, or holds too many values for any.
 
-    Before each value but the outermost stands a bracket that opens or a comma. What stands in
-    strings is counted first as well, and looked at only when there is much of it.
+    An opening bracket or a comma stands before each value but the outermost. The first count includes
+    those inside strings; the strings are removed only when that count is too high.
     """
     opening = data.count(b"[") + data.count(b"{")
     is_many = len(data) > max_values and opening + data.count(b",") >= max_values
@@ -83,7 +83,7 @@ def _check_structure(data: bytes, max_values: int) -> None:
 
 
 def _without_strings(data: bytes, max_values: int) -> bytes:
-    """What stands between strings. Outside of them a backslash is no JSON, so that it may go too."""
+    """The text between strings. A backslash outside a string is not JSON, so removing it there is harmless."""
     if b"\\" in data:
         data = data.replace(rb"\\", b"").replace(rb"\"", b"")
     if data.count(b'"') > 4 * max_values:  # a key and a string for each value

@@ -1,4 +1,4 @@
-"""What a limit remembers of a key and what it makes of it: one set of pure functions per algorithm.
+"""The algorithms of limits: the state of a key, and one set of pure functions per algorithm.
 
 The state of a key is a tuple of integers (microseconds), whatever the algorithm:
 
@@ -9,9 +9,9 @@ gcra         One integer, the theoretical arrival time of the generic cell rate 
              window/max. `burst` units may be taken at once, so that a window holds at most
              burst + max, for a state that never grows.
 concurrency  A log whose units are leases: they are given back when the call ends, and lapse after
-             the window when nobody says that it has. At most `max` calls are under way.
+             the window when its end is not reported. At most `max` calls are under way.
 
-Times are integers throughout: a float of microseconds since 1970 has lost the last unit of a burst.
+Times are integers throughout: as a float, microseconds since 1970 would lose the last unit of a burst.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Algorithm(Struct, frozen=True):
     """The functions of one algorithm; `now` and `at` are microseconds since the epoch."""
 
     judge: Callable[[Limit, Units, int], Verdict]
-    """What the limit says of its cost at `now`."""
+    """The verdict on the limit's cost at `now`."""
     take: Callable[[Limit, Units, int], Units]
     """The state after its cost was taken at `now`."""
     give_back: Callable[[Units, int, int, int], Units]
@@ -50,7 +50,7 @@ class Algorithm(Struct, frozen=True):
     pull_back: Callable[[Limit, Units, int], Units]
     """The state after the clock was set back to `now`: it locks out for one window at most."""
     ends: Callable[[Limit, Units], int]
-    """When the state means nothing any more."""
+    """The instant from which the state has no effect."""
 
 
 def emission(limit: Limit) -> int:

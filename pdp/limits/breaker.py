@@ -1,4 +1,4 @@
-"""A circuit breaker: how long a store that failed is not asked. Pure; the clock comes in."""
+"""A circuit breaker: how long a store that failed is not called. Pure; the clock is a parameter."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Breaker:
         self._closed_at = 0.0
 
     def is_open(self) -> bool:
-        """Whether the store must not be asked now."""
+        """Whether the store must not be called now."""
         return self._failures >= _FAILURES and self._clock() < self._closed_at
 
     def failed(self) -> None:
-        """The store did not answer."""
+        """Count a failure: the store did not answer."""
         self._failures += 1
         self._closed_at = self._clock() + PAUSE_SECONDS
 
     def worked(self) -> None:
-        """The store answered."""
+        """Reset the count: the store answered."""
         self._failures = 0

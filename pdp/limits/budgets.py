@@ -1,8 +1,8 @@
-"""Limits over several keys at once: all budgets are taken, or none. Pure; `now` comes in.
+"""Limits over several keys at once: all budgets are taken, or none. Pure; `now` is a parameter.
 
 Theory: a refused call writes nothing, to any key, so that no denial eats another budget. A limit
-that is only a shadow is judged and counted like any other, but refuses nothing. What a key remembers
-is the business of `pdp.limits.algorithms`, and what it counts by that of `pdp.limits.counters`.
+in shadow is judged and counted like any other, but refuses nothing. The state of a key is defined in
+`pdp.limits.algorithms`, the key itself in `pdp.limits.counters`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pdp.limits.algorithms import ALGORITHMS, Units, burst, emission
 from pdp.limits.counters import key_of
 
 CALLER_TOTAL = " (caller total)"
-"""What the name of a companion ends with. A caller without a session has one too."""
+"""The suffix of a companion's name. A caller without a session has a companion too."""
 _STRICTEST = ("deny", "local", "allow")
 
 State = Mapping[str, Units]
@@ -32,14 +32,14 @@ class Budget(Struct, frozen=True):
 
 
 class Claim(Struct, frozen=True):
-    """What a request wants to take: all of it, or nothing."""
+    """The budgets that a request must take: all of them, or none."""
 
     request_id: str
     budgets: tuple[Budget, ...]
 
 
 class Spent(Struct, frozen=True, array_like=True):
-    """What was taken from one key; `emission` as in `pdp.limits.algorithms.emission`.
+    """The units taken from one key; `emission` as in `pdp.limits.algorithms.emission`.
 
     A lease is given back when the call ends.
     """
@@ -100,8 +100,8 @@ def budgets(limits: Iterable[Limit], call: Call, principal_factor: int) -> tuple
 def companion(limit: Limit, principal_factor: int) -> Limit:
     """The limit over all sessions of the principal, beside one per session.
 
-    It is `principal_factor` times as large, but never larger than its algorithm can count: beside
-    the largest limit per session stands one of the same size.
+    It is `principal_factor` times as large, but never larger than its algorithm can count: the
+    companion of the largest limit per session has the same size.
     """
     most = min(limit.max * principal_factor, LARGEST[limit.algorithm])
     return structs.replace(
@@ -116,7 +116,7 @@ def companion(limit: Limit, principal_factor: int) -> Limit:
 def step(
     claims: Sequence[Claim], state: State, now: int, granted: Mapping[str, Grant]
 ) -> tuple[list[Taken], dict[str, Units]]:
-    """Apply the claims in order to `state`: what each took, and the keys that changed.
+    """Apply the claims in order to `state`; returns what each took, and the changed keys.
 
     `granted` are the grants of earlier requests, by request id. Only the very same claim is a
     repeat of such a request.
@@ -158,13 +158,13 @@ def take(claim: Claim, state: State, now: int) -> Taken:
 
 
 def spending(budget: Budget) -> Spent:
-    """What is taken from the budget of a limit that passes."""
+    """The units that a budget takes when its limit passes."""
     limit = budget.limit
     return Spent(budget.key, limit.cost, emission(limit), limit.algorithm == "concurrency")
 
 
 def taken_state(claim: Claim, state: State, grant: Grant) -> dict[str, Units]:
-    """The keys that `grant` changes, as they are after it."""
+    """The keys that `grant` changes, with their new state."""
     keys = {spending.key for spending in grant.spent}
     return {
         budget.key: ALGORITHMS[budget.limit.algorithm].take(
@@ -176,7 +176,7 @@ def taken_state(claim: Claim, state: State, grant: Grant) -> dict[str, Units]:
 
 
 def returned_state(units: Units, at: int, spent: Spent) -> Units:
-    """`units` without what was spent at the instant `at`."""
+    """`units` without those spent at the instant `at`."""
     algorithm = ALGORITHMS["gcra" if spent.emission else "sliding_log"]
     return algorithm.give_back(units, at, spent.cost, spent.emission)
 

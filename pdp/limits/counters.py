@@ -1,4 +1,4 @@
-"""What a limit counts by: the key of a counter, and the counter read back from its key. Pure.
+"""The key under which a limit counts, and the counter read back from its key. Pure.
 
 A key is written as length-prefixed parts, so that no name or id a caller chooses can be read as
 another's. The maximum is not part of the key: a stricter limit counts what was already taken.
@@ -16,7 +16,7 @@ from pdp.limits.algorithms import SECOND, Units, live
 class Counter(Struct, frozen=True, kw_only=True):
     """One counter in use: its limit, its subject, and how much it holds.
 
-    `used` is 0 where the algorithm does not count units; `free_in_ms` is when it holds nothing.
+    `used` is 0 where the algorithm does not count units; `free_in_ms` is the time until it holds nothing.
     """
 
     key: str
@@ -31,7 +31,7 @@ class Counter(Struct, frozen=True, kw_only=True):
 
 
 class CounterFilter(Struct, frozen=True):
-    """Which counters are meant; an empty field means any."""
+    """A selection of counters; an empty field matches any."""
 
     name: str = ""
     principal: str = ""

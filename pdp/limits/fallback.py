@@ -1,10 +1,10 @@
-"""What limits do while their store does not answer, each as its rule says: `on_store_error`.
+"""Limits while their store does not answer, each by `on_store_error` of its rule.
 
 deny   the call is refused, with a code of its own (the default)
 local  the limit is counted here, in memory, at its share of the maximum: one service of `replicas`
-allow  the limit is not asked
+allow  the limit is skipped
 
-A shadow limit that cannot be asked says nothing. The story does not know of any of this: it sees a
+A shadow limit without an answer leaves no result. `pdp.decide` does not see any of this: it sees a
 store that answers for some claims and not for others.
 """
 
@@ -28,10 +28,10 @@ log = structlog.get_logger("pdp.fallback")
 
 
 class FallbackStore:
-    """Asks the store; when it fails, does what each limit's rule says."""
+    """Uses the store; when it fails, judges each limit by its `on_store_error`."""
 
     def __init__(self, store: StateStore, replicas: int) -> None:
-        """Ask `store`; `replicas` decision services share it."""
+        """Wrap `store`, which `replicas` decision services share."""
         self._store = store
         self._replicas = replicas
         self._local = MemoryStore()
@@ -39,7 +39,7 @@ class FallbackStore:
         self._is_failing = False
 
     async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
-        """See `StateStore.take`; `None` for a claim with a limit that must be asked and cannot."""
+        """See `StateStore.take`; `None` for a claim with a limit that denies without the store."""
         try:
             results = await self._store.take(claims, now)
         except StoreError as error:

@@ -46,10 +46,10 @@ from tipstaff.common.lifelong import heard
 
 _CONNECTIONS = 16
 _GRANT_LIFE_MS = 60_000
-# No counter's key begins like this: the first part of one is its length.
+# The prefix of a request's key. A counter's key begins with a length, so that the two never collide.
 _REQUEST = "request:"
 _MAX_DOUBTFUL = 10_000
-# By these a server says that it can do nothing for anybody now; others are about one question.
+# The errors of a server that can serve no request now; other errors concern one request.
 _OF_THE_SERVER = (
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.ReadOnlyError,
@@ -78,7 +78,7 @@ class RedisStore:
                 retry=Retry(NoBackoff(), 0),
             )
         except (ValueError, TypeError) as error:
-            # What the error says may be a piece of the password.
+            # The error's text may hold a piece of the password.
             raise ConfigError(
                 "limits.url is not the URL of a Redis: redis://HOST:PORT/DB, rediss://… or unix:///PATH"
             ) from error
@@ -98,8 +98,8 @@ class RedisStore:
     async def take_at(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """Take at `now` in microseconds; 0 means the store's own clock.
 
-        A script that fails may have got stuck on one claim, such as on a key that somebody else has
-        written: then each is asked for alone, and those that the script had granted are not again.
+        A script may fail at one claim, for example at a key that another program has written. Then each
+        claim is taken alone; those that the script has already granted are not taken twice.
         """
         try:
             return await self._take(claims, now)
@@ -254,7 +254,7 @@ class _RefusedError(StoreError):
 
 @contextlib.contextmanager
 def _unanswered() -> Iterator[None]:
-    """An exception of the client library as `_UnansweredError`."""
+    """Turn errors of the client library into `_UnansweredError` or `_RefusedError`."""
     try:
         yield
     except redis.exceptions.ResponseError as error:
@@ -281,5 +281,5 @@ def _taken(claim: Claim, answer: Any) -> Taken | None:
             spent.append(spending(budget))
     if not at:
         refused = any(not passed and not budget.limit.shadow for budget, (passed, *_) in pairs)
-        return Taken(tuple(results), None) if refused else None  # undone as nobody's: not granted
+        return Taken(tuple(results), None) if refused else None  # voided: no grant
     return Taken(tuple(results), Grant(claim.request_id, at, fingerprint(claim), tuple(spent)))

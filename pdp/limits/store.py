@@ -1,4 +1,4 @@
-"""Where the state of the limits is kept: in memory, or in SQLite.
+"""The stores of the limits' state: in memory, or in SQLite.
 
 Both apply the same pure step of `pdp.limits.budgets`. Nothing awaits inside a step, so that on one event
 loop it is atomic by itself; SQLite commits before the answer leaves. A commit survives the death of
@@ -26,7 +26,7 @@ from tipstaff.common.atomic_file import PRIVATE, PRIVATE_FOLDER, make_missing
 
 MAX_MEMORY_KEYS = 1_000_000
 _SWEEP_BATCH = 500
-# How long a lost reply may be asked for again, in microseconds.
+# How long a request whose reply was lost may be repeated, in microseconds.
 _GRANT_LIFE = 60_000_000
 T = TypeVar("T")
 log = structlog.get_logger("pdp.store")
@@ -98,7 +98,7 @@ class SqliteStore:
         self._thread = ThreadPoolExecutor(1, "limits") if is_full else None
         try:
             make_missing(path.parent, PRIVATE_FOLDER)
-            # SQLite would make it by the umask; its side files get the mode of this one.
+            # SQLite would make the file with the umask's mode; its side files get the mode of this one.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
             self._db = sqlite3.connect(
                 path, isolation_level=None, timeout=2.0, check_same_thread=not is_full
@@ -139,7 +139,7 @@ class SqliteStore:
         self._db.close()
 
     async def _do(self, work: Callable[[], T]) -> T:
-        """All of `work` in one transaction, on disk when this returns; raises `StoreError`."""
+        """Do `work` in one transaction, committed when this returns; raises `StoreError`."""
         if self._thread is None:
             return self._transaction(work)
         loop = asyncio.get_running_loop()
@@ -209,7 +209,7 @@ class SqliteStore:
         return {key: _unpack(units) for key, units in rows}
 
     def _granted(self, claims: Sequence[Claim]) -> dict[str, Grant]:
-        """The grants of requests that come again, as after a reply that was lost."""
+        """The grants of repeated requests, for example after a lost reply."""
         ids = [claim.request_id for claim in claims]
         rows = self._db.execute(
             f"SELECT what FROM granted WHERE request_id IN ({_marks(ids)})",  # noqa: S608

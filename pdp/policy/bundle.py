@@ -2,8 +2,8 @@
 
 One bundle holds the library and the site's rules (ADR 0002), so that one revision decides and one
 step activates it. YAML is read here, once, and goes into the bundle as the JSON that was validated:
-no second YAML parser sees it. The revision is a digest of everything that went in, and of what the
-catalogue says besides: arguments are checked by the schemas in it.
+no second YAML parser sees it. The revision is a digest of everything that went in, and of the rest of
+the catalogue, because arguments are checked by the schemas in it.
 """
 
 from __future__ import annotations

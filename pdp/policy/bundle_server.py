@@ -1,8 +1,8 @@
 """Hands the signed bundle to OPA over loopback HTTP, at once when it changes (long polling).
 
-OPA's bundle plugin speaks HTTP only, so this is a port on 127.0.0.1. It asks for a bearer token, and
-what it serves is signed with a key that only this process and its OPA hold: another process can
-neither read the policy here nor slip one in.
+OPA's bundle plugin speaks HTTP only, so this server listens on 127.0.0.1. It demands a bearer token,
+and the bundle is signed with a key that only this process and its OPA hold: another process can
+neither read the policy here nor replace it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 
 from aiohttp import web
 
-_MEDIA_TYPE = "application/vnd.openpolicyagent.bundles"  # by this OPA knows that long polls work
+_MEDIA_TYPE = "application/vnd.openpolicyagent.bundles"  # tells OPA that long polling works
 _WAIT = re.compile(r"wait=(\d+)")
 _LONGEST_WAIT = 30
 
@@ -43,7 +43,7 @@ class BundleServer:
         return f"http://{host}:{port}"
 
     async def publish(self, revision: str, data: bytes) -> None:
-        """Serve `data` from now on, and wake whoever waits for it."""
+        """Serve `data` from now on, and answer the long polls that wait for it."""
         async with self._changed:
             self._data, self._etag = data, f'"{revision}"'
             self._changed.notify_all()
@@ -74,6 +74,6 @@ class BundleServer:
 
 
 async def _accept(request: web.Request) -> web.Response:
-    """Accept OPA's status and drop it: OPA pushes it to whoever serves its bundles, and `reload` asks for it instead."""
+    """Accept the status that OPA pushes to its bundle server, and drop it: `reload` polls the status instead."""
     del request
     return web.Response()

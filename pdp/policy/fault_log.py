@@ -24,7 +24,7 @@ log = structlog.get_logger("pdp.policy")
 
 
 class _Question(Struct):
-    """What is logged of a call."""
+    """The fields of a call that are logged."""
 
     server: str = ""
     method: str = ""
@@ -32,7 +32,7 @@ class _Question(Struct):
 
 
 class ReadyEngine(PolicyEngine, Protocol):
-    """An engine that can be asked whether it is ready."""
+    """An engine with a readiness check."""
 
     async def ready(self) -> bool:
         """Whether it answers and has a policy."""
@@ -43,7 +43,7 @@ class LoggedEngine:
     """The policy engine of `pdp.ports`, with a log."""
 
     def __init__(self, engine: ReadyEngine) -> None:
-        """Ask `engine`."""
+        """Query `engine`."""
         self._engine = engine
         self._logged: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._is_away = False
@@ -51,7 +51,7 @@ class LoggedEngine:
     async def ask(self, inputs: Sequence[bytes]) -> BatchAnswer:
         """See `PolicyEngine.ask`."""
         answer = await self._engine.ask(inputs)
-        # An answer that is asked for again, call by call, is not the last word.
+        # A batch that is queried again call by call has no final answers yet.
         if not (answer.one_by_one and len(inputs) > 1):
             self._note(inputs, answer)
         return answer

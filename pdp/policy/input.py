@@ -1,7 +1,7 @@
-"""A call as the policy sees it: one JSON document per call. Pure.
+"""The policy's `input` for a call: one JSON document per call. Pure.
 
-The argument bytes are spliced in as they came, but for line ends between their tokens: a record is
-one line, and the document must be rebuilt from it (`pdp.records.replay`). The codec has proven them to be
+The argument bytes are spliced in unchanged, except for line ends between tokens: a record is one line,
+and the document must be rebuilt from it (`pdp.records.replay`). The codec has proven the arguments to be
 strict JSON, so that they cannot change the document around them.
 """
 

@@ -1,4 +1,4 @@
-"""Asks OPA over its unix socket. Whatever goes wrong is an answer that denies, never an exception."""
+"""The client of OPA, over its unix socket. Every failure is an answer that denies, never an exception."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LARGE_BYTES = 256 * 1024
 
 
 class BundleStatus(Struct, frozen=True):
-    """What OPA says of its bundle: the active revision, and why a newer one failed to load."""
+    """OPA's status of its bundle: the active revision, and why a newer one failed to load."""
 
     active_revision: str = ""
     code: str = ""
@@ -54,7 +54,7 @@ class OpaEngine:
     async def ask(self, inputs: Sequence[bytes]) -> BatchAnswer:
         """See `PolicyEngine.ask`."""
         question = query(inputs)
-        # A large one is written piece by piece, so that it does not hold up the others.
+        # A large query is written piece by piece, so that it does not hold up the others.
         data = io.BytesIO(question) if len(question) > _LARGE_BYTES else question
         try:
             async with self._session.post(_QUERY, data=data) as response:
@@ -78,7 +78,7 @@ class OpaEngine:
             return False
 
     async def bundle_status(self, name: str) -> BundleStatus | None:
-        """What OPA says of the bundle `name`; `None` when it does not answer."""
+        """OPA's status of the bundle `name`; `None` when OPA does not answer."""
         try:
             async with self._session.get(_STATUS) as response:
                 body = await response.read()

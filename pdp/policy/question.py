@@ -1,9 +1,9 @@
-"""The question to the policy: every call with what is known of its tool, answered by one revision.
+"""The query to the policy: every call with its tool's catalogue entry, answered by one revision.
 
-Theory: what a tool is (its category, its pin, its schema) and what follows from that are two halves
-of one policy. They are loaded together and OPA activates its half on its own, so an answer counts only
-with the catalogue of the very revision that gave it: a call whose facts came from another is asked
-again. What goes wrong for one call is a `Fault` of that call alone; nothing is raised.
+Theory: the catalogue (category, pin and schema of each tool) and the rules are two halves of one
+policy. They are loaded together, but OPA activates the rules on its own, so an answer counts only with
+the catalogue of the revision that gave it: a call with the facts of another revision is queried again.
+A failure of one call is a `Fault` of that call alone; nothing is raised.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ OnError = Callable[[Exception], None]
 class Answered(Struct):
     """A call, the policy's answer to it, and the revision and the tool it was answered by.
 
-    `document` is the `input` that was asked, empty when there was none, and `claims_read` what the
-    rules of the revision read of its claims.
+    `document` is the `input` of the query, empty when there was none; `claims_read` are the caller's
+    claims that rules of the revision read.
     """
 
     call: Call
@@ -51,7 +51,7 @@ class Answered(Struct):
 
 
 class Question(Struct, frozen=True):
-    """The policy engine and what calls are asked with; unforeseen errors go to `unexpected` as well."""
+    """The policy engine and the state that a query needs; unforeseen errors go to `unexpected` as well."""
 
     engine: PolicyEngine
     drift: Drift
@@ -73,7 +73,7 @@ class Question(Struct, frozen=True):
     async def _round(
         self, cases: Sequence[Answered], catalogue: Catalogue, now_ns: int
     ) -> Catalogue | None:
-        """Ask once; returns the catalogue of a revision that answered other than expected, whose cases stay open."""
+        """Query once. Cases that another revision answered stay open; returns that revision's catalogue."""
         self._look_up(cases, catalogue)
         sent = []
         for case in cases:
@@ -130,7 +130,7 @@ class Question(Struct, frozen=True):
     async def _query(
         self, cases: Sequence[Answered]
     ) -> list[tuple[Sequence[Answered], BatchAnswer]]:
-        """Ask one query for all; when one call fails it, ask each alone, so that a slow one delays none."""
+        """Send one query for all; when one call fails it, query each alone, so that a slow one delays none."""
         if not cases:
             return []
         inputs = [case.document for case in cases]

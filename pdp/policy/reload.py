@@ -1,8 +1,8 @@
 """The policy in force: built from files, activated by OPA, built again when a file changes.
 
-A set of files that fails any step never activates: the old one keeps deciding, and the status and
-the log say why, for as long as it is so. The sidecar's word, not ours, says which revision is active,
-and it is asked for as long as the process lives: what OPA activates late is noticed late, not never.
+A set of files that fails any step never activates: the old one keeps deciding, and the status and the
+log give the reason for as long. The active revision is the one in OPA's own status, which is polled
+while the process lives: a late activation is noticed late, not never.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from pdp.rules.folder import fingerprint
 from pdp.tools.catalogue import Catalogues
 
 _ACTIVATION_SECONDS = 20.0
-# How often OPA is asked once it decides by the wanted revision; every answer names its revision as well.
+# How often OPA's status is polled once the wanted revision is active; every answer names its revision, too.
 _SETTLED_SECONDS = 2.0
 _POLL_SECONDS = 0.02
 # How soon a build that failed for another reason than the text is tried again.
 _AGAIN_SECONDS = 5.0
-# A look at the files may take this part of the time, at most.
+# The largest share of the time that scanning the files may take.
 _LOOKING = 0.1
 
 log = structlog.get_logger("pdp.reload")
@@ -38,7 +38,7 @@ log = structlog.get_logger("pdp.reload")
 class PolicyState(Struct):
     """The status of the policy: the active revision, when it was last confirmed, what failed.
 
-    `is_stale` means that the files say something else than the active revision does, or cannot be read.
+    `is_stale` means that the files differ from the active revision, or cannot be read.
     """
 
     revision: str = ""
@@ -82,11 +82,11 @@ class Reloader:
         await self._publish(await self._build())
 
     def look_again(self) -> None:
-        """Build the files again at the next look, changed or not."""
+        """Build the files again at the next scan, changed or not."""
         self._again_at = 0.0
 
     async def confirm(self) -> None:
-        """Wait until OPA decides by what was loaded; raises `PolicyTextError`."""
+        """Wait until OPA has activated the loaded policy; raises `PolicyTextError`."""
         await self._until_active(_ACTIVATION_SECONDS, gives_up=True)
         if self.state.revision != self._expected:
             raise PolicyTextError(self._opa_error)
@@ -140,7 +140,7 @@ class Reloader:
         await self._server.publish(bundle.revision, bundle.data)
 
     async def _until_active(self, seconds: float, *, gives_up: bool = False) -> None:
-        """Follow OPA until it decides by the wanted revision or time is up; with `gives_up`, until it refuses one."""
+        """Poll OPA until the wanted revision is active, for `seconds` at most; `gives_up` stops at a refused bundle."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while True:
@@ -152,7 +152,7 @@ class Reloader:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _follow(self) -> bool:
-        """Update the state from OPA's bundle status; whether OPA has refused a bundle."""
+        """Update the state from OPA's bundle status; returns whether OPA has refused a bundle."""
         status = await self._engine.bundle_status(BUNDLE)
         now = asyncio.get_running_loop().time()
         active = "" if status is None else status.active_revision

@@ -1,9 +1,9 @@
-"""OPA as a child process: started locked down, started again when it dies, ended with us.
+"""OPA as a child process: started locked down, started again when it dies, ended with the service.
 
 Locked down means: one unix socket of mode 0600 in a 0700 folder; an authorization policy that opens
 the decision query, the health and the status page, and nothing that writes; one signed bundle; no
 decision log of its own (the service writes the records). The socket's folder keeps other users out,
-so a bearer token would add nothing: who can open the socket could read the token.
+so a bearer token would add nothing: a process that can open the socket could read the token.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def arguments(sidecar: Sidecar) -> list[str]:
 async def supervise(sidecar: Sidecar) -> None:
     """Keep OPA running until cancelled; raises `SidecarError` when it cannot be started even once.
 
-    A later failure is tried again for ever; meanwhile calls are denied and the health says so.
+    After a later failure OPA is started again for ever; meanwhile calls are denied and health is NOT_SERVING.
     """
     _prepare(sidecar)
     opa = _Opa(sidecar, await _start(sidecar))
@@ -123,7 +123,7 @@ async def supervise(sidecar: Sidecar) -> None:
 
 
 class _Opa:
-    """OPA's process, as its keeper sees it."""
+    """OPA's process, for `keep_running`."""
 
     def __init__(self, sidecar: Sidecar, process: asyncio.subprocess.Process) -> None:
         self._sidecar = sidecar
@@ -150,7 +150,7 @@ async def _run_to_its_end(process: asyncio.subprocess.Process) -> int:
     """Wait for OPA's exit code; a cancelled wait ends OPA."""
     try:
         async with asyncio.TaskGroup() as group:
-            # In a group: a pipe that nobody empties any more would stop OPA without a word.
+            # In a group, so that a failed relay ends the wait: a full pipe would block OPA silently.
             relay = group.create_task(_relay(process))
             code = await process.wait()
     except BaseException:
@@ -188,7 +188,7 @@ async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:
 
 
 async def _relay(process: asyncio.subprocess.Process) -> None:
-    """Write OPA's log lines into our own log."""
+    """Write OPA's log lines into the service's log."""
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     while True:
         try:

@@ -23,8 +23,8 @@ class Masked(Struct, frozen=True):
     """A JSON document as it may be written: on one line, bounded in size, its secrets masked.
 
     `pointers` lead to what was masked (RFC 6901), so that a mask is told apart from a text that reads
-    like one. With none of them, and not `is_omitted`, the document is what it was, byte for byte but
-    for line ends (`strict_json.on_one_line`).
+    like one. With no pointers, and not `is_omitted`, the document is unchanged, byte for byte but for
+    line ends (`strict_json.on_one_line`).
     """
 
     data: bytes
@@ -54,7 +54,7 @@ def masked_document(data: bytes) -> Masked:
 
 
 def _masked_inner(text: str) -> str:
-    """`text`, masked as a JSON document when it is one; one within that one is masked as text."""
+    """`text`, masked as a JSON document when it is one; a document nested in that is masked as text."""
     if text.lstrip()[:1] in ("{", "[") and may_hold_secret(text):
         try:
             value = strict_json.loads(text.encode())

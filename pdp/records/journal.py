@@ -98,7 +98,7 @@ class FileJournal:
             self._open()
 
     def _is_torn(self) -> bool:
-        """Whether the file may end in half a line; what is no file, such as a pipe, ends in nothing."""
+        """Whether the file may end in half a line; a path that is no file, such as a pipe, never does."""
         mine = os.fstat(self._descriptor)
         if not stat.S_ISREG(mine.st_mode) or mine.st_size == 0:
             return False

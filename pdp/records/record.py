@@ -1,12 +1,11 @@
 """One decision as one line of JSON, its secrets masked. Pure.
 
-Field names follow OPA's decision log where they mean the same. What the policy was asked stands here
-under the names that it has in the policy's `input`, so that the question can be asked again: see
-`pdp.records.replay`.
+Field names follow OPA's decision log where they mean the same. The members of the policy's `input`
+stand here under their own names, so that the query can be repeated: see `pdp.records.replay`.
 
-The digest of that question is there only when the record holds all of it. One over a secret that was
-masked would let whoever reads the record find a short one by trying; one under a key would move the
-secret into a file beside the records, and nobody could check it without.
+The digest of the `input` is there only when the record holds all of it. A digest over a masked secret
+would let a reader of the record find a short secret by trying; a keyed digest would need a secret in a
+file beside the records, and could not be checked without it.
 """
 
 from __future__ import annotations
@@ -150,7 +149,7 @@ def line(
 ) -> bytes:
     """The record of `decision` on `call`, with its line end; `fault` is for operators only.
 
-    `question` is what the policy was asked at `now_ns`; there is none when it was not asked.
+    `question` is the policy's input at `now_ns`, `None` when the policy was not queried.
     """
     shown = what_may_be_shown(call, decision, fault, question)
     tool, call = question.tool if question else UNKNOWN, shown.call
@@ -194,7 +193,7 @@ def digest_of(document: bytes) -> str:
 
 
 def _digest(shown: Shown, question: PolicyInput, now_ns: int) -> str:
-    """The digest of the question, as far as rules could read it; "" when a part of it is not shown."""
+    """The digest of the `input`, without unread claims; "" when another part of it is not shown."""
     if not shown.is_whole:
         return ""
     if not shown.unread:

@@ -1,8 +1,7 @@
-"""From a record back to the question that the policy was asked: the inverse of `pdp.records.record`. Pure.
+"""Rebuilds the policy's `input` from a record: the inverse of `pdp.records.record`. Pure.
 
-Asked again of the same revision, the question has the same answer. What masking took away, or what was
-too large to be kept, is not there any more; the question then reads the mask in its place, and
-`Replay.obstacle` says so.
+The same revision gives the same answer to it. Parts that were masked, or too large to be kept, are
+lost; the `input` then has the mask in their place, and `Replay.obstacle` names them.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ _decode = msgspec.json.Decoder(Record).decode
 class Replay(Struct, frozen=True):
     """The `input` of a recorded call, as far as the record holds it.
 
-    `masked` and `omitted` are pointers to what it lacks. `unread` says that the caller had claims which
-    no rule of the `revision` reads: to other rules they may matter.
+    `masked` and `omitted` are pointers to the parts it lacks. `unread` means that the caller had claims
+    which no rule of the `revision` reads: to other rules they may matter.
     """
 
     document: bytes
@@ -35,7 +34,7 @@ class Replay(Struct, frozen=True):
 
     @property
     def is_exact(self) -> bool:
-        """Whether the document is what was judged, but for claims that no rule of its revision reads."""
+        """Whether the document equals the judged one, but for claims that no rule of its revision reads."""
         return not self.masked and not self.omitted
 
     @property
@@ -47,7 +46,7 @@ class Replay(Struct, frozen=True):
 
 
 def replay(line: bytes) -> Replay:
-    """The question of the call on record in `line`; raises `RecordError`."""
+    """The `input` of the call recorded in `line`; raises `RecordError`."""
     try:
         record = _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,8 +1,8 @@
-"""What a record may show of a call and its decision: texts masked, documents masked and bounded. Pure.
+"""Masks a call and its decision for the record: texts masked, documents masked and bounded. Pure.
 
-Who called is no secret, and a record that hides it is of no use: `jwt:alice` is a name, though it reads
-like a secret behind its key. So the principal, and the session that is the principal itself, lose only
-what has the form of a known credential.
+The caller's identity is no secret, and a record without it is of no use: `jwt:alice` is a name, though
+it looks like a key with its secret. So in the principal, and in a session that is the principal itself,
+only text in the form of a known credential is masked.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pdp.tools.catalogue import Tool
 from tipstaff.common.masking import masked_credentials, masked_text, may_hold_secret
 
 NO_MEMBERS = b"{}"
-# Pointers to what is no part of the question.
+# Pointers to fields that are not part of the policy's `input`.
 BESIDE_INPUT = frozenset({"/trace_id"})
 _CLAIMS = "/principal/claims"
 
 
 class PolicyInput(Struct, frozen=True):
-    """What the policy was asked about one call: the whole `input`, and of which tool."""
+    """The policy's `input` for one call, and the tool that it is about."""
 
     document: bytes
     tool: Tool
@@ -36,7 +36,7 @@ class PolicyInput(Struct, frozen=True):
 class Shown(Struct):
     """A call, its decision and its fault as a record may show them, with pointers (RFC 6901) to what is missing.
 
-    `masked` was replaced, `omitted` was too large, `unread` is of no use to any rule.
+    Parts in `masked` were replaced, in `omitted` too large, in `unread` not read by any rule.
     """
 
     call: Call
@@ -51,16 +51,16 @@ class Shown(Struct):
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that rules could read is shown as it was."""
+        """Whether everything that rules could read is shown unchanged."""
         return not self.omitted and BESIDE_INPUT.issuperset(self.masked)
 
 
 def what_may_be_shown(
     call: Call, decision: Decision, fault: str, question: PolicyInput | None
 ) -> Shown:
-    """Mask every text that a caller has written, or a rule that quotes one, and bound every document.
+    """Mask every text that a caller wrote or that may quote one, and bound every document.
 
-    One scan of all texts together proves that none can hold a secret.
+    One scan of all texts together is enough when none can hold a secret.
     """
     read, is_whole = NO_MEMBERS, True
     if question and call.principal.claims != NO_MEMBERS:

@@ -1,7 +1,7 @@
-"""Arguments held against JSON Schemas (2020-12), compiled once per schema text. Does no I/O.
+"""Validates arguments by JSON Schemas (2020-12), compiled once per schema text. Does no I/O.
 
-OPA's own `json.match_schema` is not used: it is slow and silently ignores 2020-12 keywords, which
-would be an allow by ignorance.
+OPA's own `json.match_schema` is not used: it is slow and silently ignores 2020-12 keywords, so that
+a call could pass unchecked.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def run(
 ) -> CheckFailure | None:
     """The first check that `arguments` (strict JSON) fail; `None` when they meet every one.
 
-    `declared` gives the tool's own schema. Checks in shadow are not asked: see `watch`.
+    `declared` gives the tool's own schema. Checks in shadow are skipped: see `watch`.
     """
     enforced = [check for check in checks if not check.shadow]
     return next(_failures(enforced, arguments, declared), None)
@@ -70,7 +70,7 @@ def run(
 def watch(
     checks: Sequence[Check], arguments: bytes, declared: Callable[[], bytes | None]
 ) -> tuple[ShadowFinding, ...]:
-    """What the checks in shadow would have refused; the rest as for `run`."""
+    """The findings of checks in shadow that fail; parameters as for `run`."""
     watched = [check for check in checks if check.shadow]
     return tuple(
         ShadowFinding(Effect.DENY, Reason(failure.code, failure.message), failure.rule)
@@ -107,7 +107,7 @@ def unknown_keyword(schema: Any) -> tuple[Place, str] | None:
 
 
 def _at(place: Place) -> str:
-    """A place in the arguments, as the beginning of a message."""
+    """A place in the schema, as the beginning of a message."""
     return f"{'.'.join(map(str, place))}: " if place else ""
 
 
@@ -170,7 +170,7 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
 
 @lru_cache(maxsize=4096)
 def _compiled(text: bytes, *, declared: bool) -> Any:
-    """A rule's own schema must be understood to the last word; a tool's may say more than 2020-12."""
+    """The validator of a schema text; a keyword outside 2020-12 is an error in a rule, not in a tool's schema."""
     try:
         schema = json.loads(text)
         unknown = None if declared else unknown_keyword(schema)

@@ -1,9 +1,9 @@
-"""Which claims of a caller rules read, found in their syntax trees. Pure.
+"""Finds the caller's claims that rules read, in the rules' syntax trees. Pure.
 
-A record holds these claims and no others: without one that a rule has read, its decision could not be
-repeated; one that no rule has read is a fact about a person that nobody asked for. In doubt, all:
-every mention of `input` counts as a read of whatever stands below it, unless it goes, by names that
-stand in the text, to another member. What `with` puts in the place of `input` is no read.
+A record holds these claims and no others: without a claim that a rule has read, the decision could not
+be repeated; a claim that no rule reads is needless personal data. In doubt all claims are kept: a
+reference to `input` counts as a read of everything below it, unless literal names lead it to another
+member. The target of `with` is not a read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from msgspec import Raw
 # `None`: all, because a rule reads them as a whole, or because it is not known what rules read.
 ClaimsRead: TypeAlias = frozenset[str] | None
 
-# Asks OPA for the syntax trees of the modules in `input`, by their names.
+# A query for the syntax trees of the modules in `input`, by their names.
 SYNTAX_QUERY = "{name: rego.parse_module(name, text) | some name, text in input}"
 
 _Path: TypeAlias = tuple[str, ...]
@@ -27,7 +27,7 @@ _INPUT = {"type": "var", "value": "input"}
 
 
 def claims_read(modules: Iterable[Mapping[str, Any]]) -> ClaimsRead:
-    """The names of the claims that `modules`, as `rego.parse_module` tells of them, read."""
+    """The names of the claims that `modules`, the syntax trees of `rego.parse_module`, read."""
     names = set()
     for module in modules:
         knows_get = not _redefines_object(module)
@@ -42,7 +42,7 @@ def claims_read(modules: Iterable[Mapping[str, Any]]) -> ClaimsRead:
 
 @lru_cache(maxsize=256)
 def kept(claims: bytes, read: ClaimsRead) -> tuple[bytes, bool]:
-    """Of `claims`, a JSON object, those that rules read; and whether these are all."""
+    """The members of `claims`, a JSON object, that rules read; and whether these are all."""
     if read is None:
         return claims, True
     members = msgspec.json.decode(claims, type=dict[str, Raw])
@@ -70,7 +70,7 @@ def _reads(node: Any, *, knows_get: bool) -> Iterator[_Path]:
 
 
 def _path(term: Mapping[str, Any]) -> tuple[_Path | None, list[Any]]:
-    """The path below `input` of a reference, as far as its text says, and the nodes that remain to be searched."""
+    """The path below `input` of a reference, as far as it is literal, and the nodes that remain to be searched."""
     parts = term.get("value")
     if term == _INPUT:
         return (), []

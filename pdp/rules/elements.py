@@ -1,7 +1,7 @@
-"""What an element of each set may hold, and what is wrong with one as it stands in a file. Pure.
+"""The fields of each set's elements, and the problems of an element as written in a file. Pure.
 
-A part that is computed is known only when the rule runs. It is not judged here: an element that is
-then wrong is a fault, and a fault denies.
+A computed part is known only when the rule runs and is not checked here: an element that is then wrong
+is a fault, and a fault denies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tipstaff.common.did_you_mean import nearest
 
 
 class Finding(Struct):
-    """What permits, holds or hides a call."""
+    """An element that permits, holds or hides a call."""
 
     code: str
     message: str
@@ -28,13 +28,13 @@ class Finding(Struct):
 
 
 class Denial(Finding):
-    """What denies a call; one that is `hidden` hides its target as well."""
+    """An element that denies a call; a `hidden` one hides its target as well."""
 
     hidden: bool = False
 
 
 class Demand(Struct):
-    """What must be done with an allow. Its type says what else it holds."""
+    """An element that adds an obligation to an allow. Its `type` determines its other members."""
 
     type: str
 
@@ -50,9 +50,9 @@ SETS: Mapping[str, type[Struct]] = MappingProxyType(
         "obligation": Demand,
     }
 )
-"""The sets that are read of a site's packages, and the fields of their elements."""
+"""The sets that the library reads from a site's packages, and the fields of their elements."""
 
-# What the library adds where an element is silent, and what any element may carry for its readers.
+# The fields that the library fills in, and the fields that any element may carry for its readers.
 _DEFAULTS = {"name": "site", "scope": "session", "rule": "site"}
 _REMARKS = ("code", "message")
 _NO_OBJECT = MappingProxyType(
@@ -85,13 +85,13 @@ class Term(Struct, frozen=True):
 
 
 def example(name: str) -> str:
-    """An element of the set `name` to copy from."""
+    """A sample element of the set `name`, for messages."""
     needed = [f'"{key}": …' for key in _needed(name)] or ['"schema": …']
     return f"{{{', '.join(needed)}}}"
 
 
 def problems(name: str, term: Term) -> Iterator[str]:
-    """What is wrong with `term` as an element of the set `name`."""
+    """The problems of `term` as an element of the set `name`."""
     if term.type in _NO_OBJECT:
         kind = _NO_OBJECT[term.type]
         yield f"an element of `{name}` is an object, not {kind}: write `{name} contains {example(name)}`"

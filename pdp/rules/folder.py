@@ -1,7 +1,7 @@
-"""The folder of the rules, walked and read so that nothing in it can stop or deceive the reader. Edge.
+"""Lists and reads the folder of the rules so that no file in it can block or deceive the reader. Edge.
 
-What cannot be read is an error, never as good as absent: a rule that denies may stand there. Links to
-files are followed, links to folders are not.
+A file that cannot be read is an error and never counts as absent: it may hold a rule that denies. Links
+to files are followed, links to folders are not.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def entries(folder: Path) -> list[Path]:
 
 
 def fingerprint(folder: Path) -> Hashable:
-    """Changes whenever a file of `folder` does, or may be read no longer or again. Never raises."""
+    """A value that differs when a file of `folder` has changed or its readability has. Never raises."""
     try:
         return tuple(map(_mark, entries(folder)))
     except PolicyTextError as error:
@@ -45,7 +45,7 @@ def fingerprint(folder: Path) -> Hashable:
 
 
 def read_file(path: Path) -> bytes:
-    """What the file holds; raises `PolicyTextError`. A pipe that nobody writes to is not waited for."""
+    """The content of the file; raises `PolicyTextError`. Does not block on a pipe without a writer."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -63,7 +63,7 @@ def read_file(path: Path) -> bytes:
 
 
 def _mark(path: Path) -> Hashable:
-    """A change of rights alone shows in the change time; another file of the same age in the inode."""
+    """The mark of one file: new permissions show in the change time, another file of the same age in the inode."""
     try:
         status = path.stat()
     except OSError as error:

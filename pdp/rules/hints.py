@@ -13,7 +13,7 @@ _PLACES = (
     "rules are servers/<server>/data.yaml, catalog/<server>/data.json and site/<name>/<name>.rego"
 )
 _UNDEFINED = re.compile(r"undefined function ([\w.]+)")
-# The capabilities of rules leave these out: what they answer changes from call to call.
+# Functions that the capabilities of rules leave out, because their results differ from call to call.
 _NOT_FOR_RULES = {
     "time.now_ns": "the time of the call is input.time",
     "http.send": "rules decide without the network: bring what they need into the policy folder as data",
@@ -25,7 +25,7 @@ _NOT_FOR_RULES = {
 
 
 def of_place(relative: PurePath) -> str:
-    """Where a file of the policy folder belongs that is not read where it is."""
+    """A hint at the right place of a misplaced file of the policy folder."""
     match relative.parts:
         case (str() as file,) if relative.suffix == ".rego":
             better = f"site/{PurePath(file).stem}/{file}"
@@ -41,7 +41,7 @@ def of_place(relative: PurePath) -> str:
 
 
 def of_opa(lines: Iterable[str]) -> str:
-    """OPA's message on rules, with the reason where it does not know a function that rules may not use."""
+    """OPA's message on rules, with the reason where a function is unknown because rules may not use it."""
     return "\n".join(_explained(line.removeprefix("error: ")) for line in lines if line.strip())
 
 

@@ -1,6 +1,6 @@
-"""The words of `servers/<server>/data.yaml`, each with what it means. Pure data.
+"""The keys and values of `servers/<server>/data.yaml`, each with its meaning. Pure data.
 
-`pdp.rules.server_rules` refuses every other word; the reference page and the schema for editors are made from here.
+`pdp.rules.server_rules` refuses all others; the reference page and the schema for editors are made from here.
 """
 
 from __future__ import annotations

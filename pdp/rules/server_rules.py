@@ -1,7 +1,7 @@
 """The rules of one server, `servers/<server>/data.yaml`, validated before they are loaded. Pure.
 
-Whatever is not exactly a rule is an error that names the file, the line, the key and the nearest
-valid one, so that a slip of the pen never becomes a silent allow. All problems are told at once.
+Everything that is not exactly a rule is an error that names the file, the line, the key and the nearest
+valid key, so that a typing error never becomes a silent allow. All problems are reported at once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _UNREACHED = ("rate_limit", "arguments")
 def validate(text: str, source: str, catalogue: Mapping[str, Any] | None) -> dict[str, Any]:
     """The rules of one server as plain data; raises `PolicyTextError`, which names `source`.
 
-    `catalogue` is what is known of the server's tools, `{"tools": {name: …}}`, or `None`.
+    `catalogue` is the catalogue of the server's tools, `{"tools": {name: …}}`, or `None`.
     """
     located = load(text, source)
     tools = None if catalogue is None else catalogue.get("tools", {})
@@ -51,7 +51,7 @@ def validate(text: str, source: str, catalogue: Mapping[str, Any] | None) -> dic
 
 
 def schema_fault(schema: Any) -> tuple[Path, str] | None:
-    """Where and why `schema` cannot be held in all its parts; nothing when it can."""
+    """The place and reason why `schema` cannot be enforced in full; `None` when it can."""
     if unknown := unknown_keyword(schema):
         where, word = unknown
         at = f"{name_of(where)}: " if where else ""
@@ -241,7 +241,7 @@ class _Check(Struct):
         self.numbers(limit, path, str(limit.get("algorithm", "sliding_log")))
 
     def numbers(self, limit: Mapping[str, Any], path: Path, algorithm: str) -> None:
-        """`max`, `window`, `burst` and `cost`, each by itself and beside the others."""
+        """Check `max`, `window`, `burst` and `cost`, each by itself and against the others."""
         largest = LARGEST.get(algorithm, MAX_LIMIT)
         most = self.whole(limit, path, "max", largest, needed=True)
         self.whole(limit, path, "window", MAX_WINDOW, needed=True)
@@ -261,7 +261,7 @@ class _Check(Struct):
     def whole(
         self, limit: Mapping[str, Any], path: Path, key: str, most: int, *, needed: bool
     ) -> int | None:
-        """The whole number at `key`, or `None` when it is none."""
+        """The whole number from 1 to `most` at `key`, or `None` with a problem added if it is wrong."""
         if key not in limit:
             if needed:
                 self.fail(path, f"needs `{key}`")

@@ -1,10 +1,9 @@
 """Finds rules in a site's Rego that nothing would read: wrong packages, wrong sets, unused rules. Pure.
 
-The library reads the sets of `elements.SETS` in packages `site.NAME`, and nothing else. What Rego
-would accept and nobody would read is a problem, because a denial that is not read is an allow: another
-package, a rule that gives a value where a set is read, an element without its keys, and a rule that no
-set depends on. OPA itself parses the files and says what depends on what, so that the language has no
-second reading here.
+The library reads the sets of `elements.SETS` in packages `site.NAME`, and nothing else. Valid Rego that
+the library does not read is a problem, because a denial that is not read is an allow: another package, a
+rule that gives a value where a set is read, an element without its keys, and a rule that no set depends
+on. OPA itself parses the files and finds the dependencies, so that there is no second parser of Rego here.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from pdp.rules.elements import SETS, Term
 from tipstaff.common.did_you_mean import closest
 
 _MOVE = "move it to site/NAME/NAME.rego"
-# Words of other policies for what has a name of its own here.
+# Names that other policies use for these sets.
 _MEANT = MappingProxyType(
     {
         "deny": ("block", "blocked", "denied", "forbid", "forbidden", "reject", "violation"),
@@ -39,17 +38,17 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCALARS = ("string", "number", "boolean", "null")
 
 Path = tuple[tuple[str, Any], ...]
-"""Where a rule stands below `data`: type and value of each step, up to the first that varies."""
+"""The path of a rule below `data`: type and value of each step, up to the first that varies."""
 
 
 class Location(Struct, frozen=True):
-    """Where a node stands in its file; the first line is 1."""
+    """The place of a node in its file; the first line is 1."""
 
     row: int
 
 
 class Head(Struct, frozen=True):
-    """What a rule is called, and what it adds (`key`) or gives (`value`)."""
+    """The head of a rule: its name, and the element it adds (`key`) or its value (`value`)."""
 
     ref: tuple[Term, ...]
     key: Term | None = None
@@ -66,7 +65,7 @@ class Rule(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The first part of what it is called."""
+        """The first part of the rule's name."""
         return str(self.head.ref[0].value)
 
 
@@ -93,12 +92,12 @@ _decode_dependencies = msgspec.json.Decoder(_Dependencies).decode
 
 
 def read_module(parsed: bytes) -> Module:
-    """A file, from what `opa parse` prints."""
+    """The file in the output of `opa parse`."""
     return _decode_module(parsed)
 
 
 def query(modules: Iterable[Module]) -> str:
-    """The query whose dependencies are what the sets use: every rule with the name of a set."""
+    """A query of every rule with the name of a set; its dependencies are the rules in use."""
     refs = {
         _reference(_place(module.package, rule)[: len(module.package.path) + 1])
         for module in modules
@@ -109,7 +108,7 @@ def query(modules: Iterable[Module]) -> str:
 
 
 def read_dependencies(printed: bytes) -> frozenset[Path]:
-    """The rules that the query depends on, from what `opa deps` prints."""
+    """The rules that the query depends on, from the output of `opa deps`."""
     return frozenset(_path(ref) for ref in _decode_dependencies(printed).virtual)
 
 
@@ -184,7 +183,7 @@ def _meant(name: str) -> str:
 
 
 def _own_package(file: str) -> str:
-    """The package of a file below site/NAME; nothing for one that lies in no such folder."""
+    """The package of a file below site/NAME; "" for a file outside such a folder."""
     parts = file.split("/")
     own = (Term("var", "data"), Term("string", "site"), Term("string", parts[1]))
     return _dotted(own) if len(parts) > 2 else ""

@@ -1,7 +1,7 @@
 """The normal form of URIs, as `mcp.lib.uris` in Rego has it, for the keys of rules. Pure.
 
 The decision looks rules up by the normal form of a URI, so a key that is written otherwise would
-never match. A test holds the two against each other.
+never match. A test compares the two implementations.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def normal(uri: str) -> str:
 
 
 def is_doubtful(uri: str) -> bool:
-    """Whether no rule can tell what the URI names: such a one is denied where there are rules."""
+    """Whether no rule can tell what the URI names: such a URI is denied where there are rules."""
     return bool(_leads_elsewhere(uri) or _has_no_place(uri))
 
 
 def key_fault(key: str) -> str:
-    """What is wrong with the key of a resource's rule, "" if nothing. It may be a template, too."""
+    """The fault of the key of a resource's rule, "" if none. The key may be a template, too."""
     name, is_beginning = key.removesuffix("*"), key.endswith("*")
     if ":" not in name:
         return "must be a URI, or its beginning with a * at the end"
@@ -56,7 +56,7 @@ def key_fault(key: str) -> str:
 
 
 def _normal_beginning(text: str) -> str:
-    """The normal form of what may end within the name of a host, to which no path can be added."""
+    """The normal form of a key's beginning; where it may end inside the host, no path is added."""
     parts = _split(text)
     if parts is None or parts[3] or parts[4] or parts[2] == "//localhost":
         return normal(text)
@@ -74,7 +74,7 @@ def _authority(scheme: str, given: str, path: str) -> str:
 
 
 def _host(given: str) -> str:
-    """In small letters; but the name of a template's variable keeps its capitals, and triplets have theirs."""
+    """The host in lower case; a template keeps its case for its variable names, percent triplets are in capitals."""
     decoded = _decoded(given, _UNRESERVED)
     return decoded if "{" in given else _decoded(decoded.lower(), _UNRESERVED)
 

@@ -16,7 +16,7 @@ from pdp.errors import PolicyTextError
 
 Path = tuple[str | int, ...]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# The parser takes time by the square of the depth.
+# The parser's time grows with the square of the depth.
 _DEEPEST = 100
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -65,7 +65,7 @@ def name_of(path: Path) -> str:
 
 
 def _refuse_traps(text: str, source: str) -> None:
-    """Aliases, and depths that take the parser minutes."""
+    """Refuse aliases, and depths that take the parser minutes."""
     event: Any
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):

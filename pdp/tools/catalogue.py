@@ -1,8 +1,8 @@
-"""What is known of each tool, from `catalog/<server>/data.json`. Pure.
+"""The catalogue of tools, from `catalog/<server>/data.json`. Pure.
 
-The decision service, not the caller, says what a tool is: its category and risk reach the rules as
-`input.tool`, the annotations of the definition that was accepted as `input.annotations`. What only
-people read (`PROSE`) is not looked at.
+The decision service, not the caller, determines what a tool is: its category and risk reach the rules as
+`input.tool`, the annotations of its accepted definition as `input.annotations`. The members that only
+people read (`PROSE`) are ignored.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _REVISIONS_KEPT = 8
 
 
 class Pin(Struct, frozen=True):
-    """What was accepted: the digest of a definition (`pdp.api.definition`), and when (RFC 3339).
+    """An accepted definition: its digest (`pdp.api.definition`), and when it was accepted (RFC 3339).
 
-    The same definition accepted again is another pin: what was seen against the old one is settled.
+    The same definition accepted again is another pin: sightings against the old pin are settled.
     """
 
     digest: str
@@ -33,7 +33,7 @@ class Pin(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True):
-    """What the rules see of a tool, as `input.tool`: every member always there."""
+    """The facts of a tool that rules see as `input.tool`; every member is always present."""
 
     category: str = ""
     risk: str = ""
@@ -44,7 +44,7 @@ class Facts(Struct, frozen=True):
 
 
 class Tool(Struct, frozen=True):
-    """One tool. `annotations` and `input_schema` are JSON ready to be used, as it was accepted."""
+    """One tool. `annotations` and `input_schema` are JSON text, as in the accepted definition."""
 
     facts: Facts
     annotations: Raw
@@ -78,7 +78,7 @@ class Catalogue:
     def __init__(
         self, servers: Mapping[str, Any] | None = None, claims_read: ClaimsRead = None
     ) -> None:
-        """Take server name to `{"tools": {name: entry}}`; raises `ValueError`."""
+        """`servers` maps a server's name to `{"tools": {name: entry}}`; raises `ValueError`."""
         self.claims_read = claims_read
         self._tools = {
             (server, name): _tool(entry)
@@ -100,8 +100,8 @@ class Catalogue:
 class Catalogues:
     """The catalogue of each revision of the policy that may still answer.
 
-    A revision is added before OPA can know of it and is in force once OPA says so; between the two,
-    either may answer a question.
+    A revision is added before OPA can load it, and in force once OPA reports it as active; in between,
+    the old or the new revision may answer.
     """
 
     def __init__(self) -> None:

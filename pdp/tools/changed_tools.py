@@ -1,8 +1,8 @@
 """Remembers which tools were listed with another definition than the accepted one. Pure; `changed_tools_file` keeps it.
 
 One sighting of another definition holds against a pin for good, also when the server lists the old
-one again: a server that shows two faces is not to be trusted with either. Another pin, which is what
-accepting makes, has a clean slate.
+one again: a server that lists two definitions in turn is not to be trusted with either. Accepting makes
+another pin, against which nothing has been seen.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _decode = msgspec.json.Decoder(_Book).decode
 
 
 class Sightings:
-    """The first sighting against each pin, so that no server can make it grow."""
+    """The first sighting against each pin; keeping only the first bounds the memory."""
 
     def __init__(self, known: Iterable[Sighting] = ()) -> None:
-        """Begin with what is `known`."""
+        """Begin with the `known` sightings."""
         self._seen: dict[tuple[str, str, Pin], str] = {}
         self.note(known)
 
@@ -59,7 +59,7 @@ class Sightings:
 
 
 def read(data: bytes) -> tuple[Sighting, ...]:
-    """What `write` has written; raises `ValueError`."""
+    """Read the output of `write`; raises `ValueError`."""
     return _decode(data).changed
 
 

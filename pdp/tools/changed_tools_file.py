@@ -1,7 +1,7 @@
 """The sightings of changed tools, kept in a file over a restart. Edge: one small file, the log.
 
-A write that fails closes nothing and opens nothing: the sighting holds while this process lives, the
-log says so, and the next look at a list tries again. A file that cannot be read stops the start.
+A failed write closes and opens no tool: the sighting holds while this process lives, an error is logged,
+and the next list of tools causes another attempt. A file that cannot be read stops the start.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ChangesFile:
     """Keeps sightings at `path`, readable by its owner only."""
 
     def __init__(self, path: Path) -> None:
-        """Read what is there, and begin with nothing where there is no file; raises `ConfigError`."""
+        """Read the file; without one, begin with no sightings. Raises `ConfigError`."""
         self._path = path
         self._sightings = Sightings(read(path))
         self._is_saved = True
@@ -63,7 +63,7 @@ class ChangesFile:
 
 
 def read(path: Path) -> tuple[Sighting, ...]:
-    """What is kept at `path`; raises `ConfigError` when that cannot be told."""
+    """The sightings in the file at `path`; raises `ConfigError` when it cannot be read."""
     try:
         return changed_tools.read(path.read_bytes())
     except FileNotFoundError:
