@@ -107,21 +107,21 @@ class DecisionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Finish(self, request, context):
-        """Says that an allowed call has ended, which frees its place under limits of concurrency.
+        """Reports that an allowed call has ended, which frees its place under limits of concurrency.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Explain(self, request, context):
-        """Says what would be decided now. No limit is taken, nothing is recorded, no tool is closed by it.
+        """Judges a call as a trial, now. No limit is taken, nothing is recorded, no tool is closed by it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Report(self, request, context):
-        """Records a refusal that the enforcement point made by itself, such as of a forged token.
+        """Records a refusal that the enforcement point made by itself, for example of a forged token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

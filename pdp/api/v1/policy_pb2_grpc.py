@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PolicyServiceStub:
-    """Tells which policy decides, whether newer text failed to load, and what it knows of tools.
+    """Reports which policy decides, whether newer text failed to load, and the catalogue of tools.
     """
 
     def __init__(self, channel):
@@ -48,7 +48,7 @@ class PolicyServiceStub:
 
 
 class PolicyServiceServicer:
-    """Tells which policy decides, whether newer text failed to load, and what it knows of tools.
+    """Reports which policy decides, whether newer text failed to load, and the catalogue of tools.
     """
 
     def GetStatus(self, request, context):
@@ -87,7 +87,7 @@ def add_PolicyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PolicyService:
-    """Tells which policy decides, whether newer text failed to load, and what it knows of tools.
+    """Reports which policy decides, whether newer text failed to load, and the catalogue of tools.
     """
 
     @staticmethod
