@@ -1,8 +1,8 @@
 # METADATA
 # title: The decision
 # description: >
-#   Folds what all rules say into one decision: any deny denies; else any demand for approval holds;
-#   else one permit allows; else nothing permits the call and it is denied.
+#   Folds the elements of all rules into one decision: any deny denies; else any demand for approval
+#   holds; else one permit allows; else nothing permits the call and it is denied.
 # schemas:
 #   - input: schema.input
 #   - data.servers: schema.data.servers
@@ -26,7 +26,7 @@ default decision := {
 	"shadow": [],
 }
 
-# There is one fold. For a server in shadow it is given other findings: see `findings.watched`.
+# There is one fold. For a server in shadow its input is `findings.watched`.
 decision := answer if {
 	data.servers[input.server].shadow == true
 	found := findings.watched
@@ -80,8 +80,8 @@ _demands := {
 	"shadow": _shadow,
 }
 
-# What the caller is told of a hidden target: the same as of one that no rule names. Where that would be allowed,
-# or is hidden itself, the enforcement point says that it does not know the target.
+# The denial that the caller gets for a hidden target: the same as for one that no rule names. Where such a target
+# would be allowed or hidden, the enforcement point answers as for a target that does not exist.
 _disguise(denial) := {"appearance": appearance} if {
 	denial.hidden == true
 	input.phase == "call"
@@ -110,7 +110,7 @@ _unknown_tool := {
 # An element that says `shadow: true` is not enforced; denials and holds are then recorded.
 _denials := {denial | some denial in findings.denials; object.get(denial, "shadow", false) != true}
 
-# What hides a target comes first: one denial that does not must not bring it back into a list.
+# Denials that hide the target come first: a denial that does not hide must not bring it back into a list.
 _denials_in_order := {[object.get(denial, "hidden", false) != true, denial] | some denial in _denials}
 
 _permits := {permit | some permit in findings.permits; object.get(permit, "shadow", false) != true}

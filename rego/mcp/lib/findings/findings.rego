@@ -1,9 +1,9 @@
 # METADATA
-# title: What the rules found
+# title: Findings
 # description: >
-#   Every element that a rule contributes, of the library and of the site. The library's rules are
-#   named here one by one, because looking them up by pattern doubles the cost of a decision; the
-#   site's packages are found by pattern, so that a new one needs no edit anywhere.
+#   Every element that a rule of the library or of the site contributes. The library's rules are named
+#   here one by one, because looking them up by pattern doubles the cost of a decision; the site's
+#   packages are found by pattern, so that a new one needs no edit anywhere.
 # schemas:
 #   - input: schema.input
 package mcp.lib.findings
@@ -23,7 +23,7 @@ import data.mcp.rules.yaml_rule.rate_limit
 import future.keywords.not
 
 # METADATA
-# description: Denials, and what is hidden, for to hide is to deny.
+# description: Denials, including those that hide the target.
 denials := ((action.deny | action.hidden) | (unknown.deny | changed.deny)) | (_resource_denials | _site_denials)
 
 _resource_denials := ambiguous.deny | subscriptions.deny
@@ -50,8 +50,8 @@ obligations contains _plain(element) if some element in data.site[_].obligation
 
 # METADATA
 # description: >
-#   The same for a server in shadow: what its YAML rules say is marked, to be recorded and not enforced.
-#   Whatever else there is stands: that a tool has changed, what the site says, a rule yet to be written.
+#   The findings for a server in shadow: the elements of its YAML rules are marked, to be recorded and not
+#   enforced. All other elements stay enforced: changed tools, the site's rules, any other library rule.
 watched := {
 	"denials": (_marked(_written_denials | _unpermitted) | ((denials - _written_denials) | _site_denials)),
 	"holds": (_marked(action.require_approval) | ((holds - action.require_approval) | _site_holds)),
@@ -60,14 +60,14 @@ watched := {
 	"checks": (_marked(arguments.check) | ((checks - arguments.check) | _site_checks)),
 }
 
-# Which URIs are ambiguous, and what may be subscribed to, is so by the server's rules of resources.
+# Denials of ambiguous URIs and of subscriptions follow from the server's rules of resources.
 _written_denials := (action.deny | action.hidden) | (ambiguous.deny | subscriptions.deny)
 
 _written_budgets := (rate_limit.limit | limits.limit) | initialize.limit
 
 _marked(elements) := {object.union(element, {"shadow": true}) | some element in elements}
 
-# A default of deny gives way to whatever the site says of the call.
+# A default of deny gives way to any answer of the site's rules.
 _unpermitted contains element if {
 	not _is_answered_by_site
 	some element in shadow.unpermitted

@@ -1,8 +1,8 @@
 # METADATA
 # title: Resources
 # description: >
-#   Finds the rule of a resource: the one of its URI, else the one with the longest beginning of it.
-#   A key that ends in `*` is such a beginning. Keys are URIs in their normal form (`mcp.lib.uris`).
+#   Finds the rule of a resource: the rule of its URI, else the rule of the longest beginning of it. A key
+#   that ends in `*` is a beginning. Keys are URIs in their normal form (`mcp.lib.uris`).
 # schemas:
 #   - input: schema.input
 #   - data.servers: schema.data.servers
@@ -13,9 +13,9 @@ import future.keywords.not
 
 # METADATA
 # description: >
-#   The key of the rule that a URI falls under, where `otherwise` is the action of a URI without a rule. A rule
-#   of just this URI holds. Else the URI is judged as it is, and as the plainest one that a server may take it for,
-#   and the stricter holds: so a denial is not evaded by other spellings, and an allowance does not spread to them.
+#   The key of the rule that applies to a URI, where `otherwise` is the action of a URI without a rule. A rule
+#   of exactly this URI applies. Else the URI is judged as it is, and as the plainest URI that a server may take it
+#   for, and the stricter rule applies: a denial is not evaded by other spellings, an allow does not spread to them.
 key(uri, otherwise) := exact if {
 	exact := uris.normal(uri)
 	written[exact]
@@ -29,11 +29,11 @@ key(uri, otherwise) := exact if {
 written := data.servers[input.server].resources
 
 # METADATA
-# description: How much an action refuses; one that nobody knows is a denial.
+# description: The rank of an action by strictness; an unknown action ranks as a denial.
 strictness(action) := object.get({"allow": 0, "require_approval": 1, "hide": 3}, action, 2)
 
 # METADATA
-# description: A URI of which no rule can tell what it names.
+# description: Whether no rule can tell what the URI names.
 is_doubtful(uri) if {
 	not uris.is_plain(uri)
 	uris.is_doubtful(uri)
@@ -59,7 +59,7 @@ named contains uri if {
 }
 
 # METADATA
-# description: Whether a resource is completed, or what may be one where the call does not say.
+# description: Whether the call completes a resource, or, without a reference, what may be one.
 is_completed if {
 	input.method == "completion/complete"
 	input.reference == "resource"
@@ -88,7 +88,7 @@ _action_as_written(uri, _) := _action(_longest(uris.normal(uri)))
 
 _action_as_written(uri, otherwise) := otherwise if not _longest(uris.normal(uri))
 
-# With a slash at its end or without, and as the folder of what a beginning names: servers take one for the other.
+# The plainest URI with and without a slash at its end, and as the folder of a beginning: servers may treat them alike.
 _plainest(uri) := name if {
 	name := uris.plain(uri)
 	written[name]
@@ -100,8 +100,8 @@ _plainest(uri) := name if {
 	written[name]
 } else := _longest(uris.plain(uri))
 
-# Of many rules each beginning of the URI is looked up; few are gone through. So ten thousand rules cost a URI of
-# any usual length no more than as many as it has characters.
+# With many rules, each beginning of the URI is looked up; with few rules, each rule is compared. So ten thousand rules
+# cost a URI of usual length no more than as many rules as it has characters.
 _longest(uri) := longest if {
 	_is_looked_up(uri)
 	[_, longest] := max({[length, name] |

@@ -13,8 +13,8 @@ import future.keywords.not
 
 # METADATA
 # description: >
-#   Methods that set up or list, and do nothing; and those about a task, which the enforcement point
-#   has found to be the caller's own. Allowed unless a rule says otherwise.
+#   Methods that only set up or list, and those about a task that the enforcement point has found to be
+#   the caller's own. They are allowed unless a rule denies them.
 protocol_methods := {
 	"initialize",
 	"server/discover",
@@ -32,7 +32,7 @@ protocol_methods := {
 }
 
 # METADATA
-# description: Everything that is written about the server.
+# description: All YAML rules of the server.
 server := data.servers[input.server]
 
 # METADATA
@@ -77,19 +77,19 @@ of_method := data.servers[input.server].methods[input.method]
 
 # METADATA
 # description: >
-#   Whether the call sets up or lists. A server that asks its client for something is no client that does.
+#   Whether the call sets up or lists. A request from a server to its client never does.
 is_protocol if {
 	input.method in protocol_methods
 	input.direction == "to_server"
 }
 
 # METADATA
-# description: What a budget of the rule is named after; the resources below one beginning share it.
+# description: The name for budgets of the rule; resources below one beginning share a budget.
 subject := input.target if _section == "tools"
 
 subject := concat(":", [_section, _key]) if _section in {"prompts", "resources"}
 
-# What holds where the target has no rule of its own, and is no tool of a category.
+# The action for a target without a rule of its own that is no tool of a category.
 _otherwise := object.get(of_method, "action", "allow")
 
 _otherwise := object.get(server, "default", "deny") if not of_method
@@ -106,7 +106,7 @@ _section := {"prompt": "prompts", "resource": "resources"}[input.reference] if {
 	input.method == "completion/complete"
 }
 
-# A caller that does not say what it completes is judged by the stricter rule of both.
+# A completion without a reference is judged by the stricter rule of both.
 _section := section if {
 	input.method == "completion/complete"
 	not input.reference in {"prompt", "resource"}

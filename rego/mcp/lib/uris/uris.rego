@@ -1,8 +1,8 @@
 # METADATA
 # title: URIs
 # description: >
-#   One spelling for each URI, so that a rule need not be written in all of them. Pure text: what a server,
-#   its file system or a name service take for the same is not known here.
+#   One spelling for each URI, so that a rule need not be written in all of them. This compares text only: which
+#   URIs a server, its file system or a name service treat as the same is not known here.
 # related_resources:
 #   - https://www.rfc-editor.org/rfc/rfc3986#section-6.2
 package mcp.lib.uris
@@ -11,9 +11,9 @@ import future.keywords.not
 
 # METADATA
 # description: >
-#   The URI as rules name it: scheme and host in small letters, percent triplets decoded where the character
-#   may stand itself, the others in capitals, and without fragment. `file:/x`, `file:///x` and
-#   `file://localhost/x` are one, and so are a default port and none.
+#   The normal form of a URI: scheme and host in lower case, percent triplets decoded where the character may
+#   stand unescaped, others in capitals, and no fragment. `file:/x`, `file:///x` and `file://localhost/x` have
+#   one form, and so have a default port and none.
 normal(uri) := uri if {
 	is_plain(uri)
 } else := concat("", [scheme, ":", authority, path, _decoded(query, _unreserved)]) if {
@@ -25,8 +25,8 @@ normal(uri) := uri if {
 
 # METADATA
 # description: >
-#   The shortest URI that servers may take the URI for: without query, also one whose mark is encoded, without user,
-#   port, a dot behind the host and a slash at the end, with one slash for encoded and for repeated ones; of a file
+#   The plainest URI that servers may take the URI for: without query (also with an encoded question mark), user,
+#   port, dot behind the host and slash at the end, with one slash for encoded and for repeated slashes; a file URI
 #   also without its host.
 plain(uri) := uri if {
 	is_plain(uri)
@@ -46,9 +46,9 @@ is_template(text) if is_uri(regex.replace(text, `\{[A-Za-z0-9._~:/?#@!$&'()*+,;=
 
 # METADATA
 # description: >
-#   A URI that leads elsewhere than it begins, or to nobody knows where: with dot segments, also encoded, with
-#   blanks in them or parameters behind, with backslashes, encoded controls, or triplets that are encoded or longer
-#   than they need be; a file without a path from the root, or a web address without a host.
+#   Whether the URI may lead elsewhere than it begins: it has dot segments (also encoded, with blanks inside or
+#   parameters behind), backslashes, encoded control characters, doubly encoded triplets or overlong encodings; or
+#   it is a file without a path from the root, or a web address without a host.
 is_doubtful(uri) if regex.match(_odd, uri)
 
 _odd := concat("|", [
@@ -59,8 +59,8 @@ _odd := concat("|", [
 
 # METADATA
 # description: >
-#   Whether the URI is its own normal form, the plainest reading of itself, and not doubtful. Most are, and one
-#   look tells.
+#   Whether the URI is its own normal form, its own plainest reading, and not doubtful. Most URIs are, and one
+#   match proves it.
 is_plain(uri) if {
 	startswith(uri, "file:///")
 	regex.match(concat("", [`^file://`, _plain_path]), uri)
@@ -99,7 +99,7 @@ _path(scheme, path) := "/" if {
 	scheme in (object.keys(_default_ports) | {"file"})
 } else := _decoded(path, _in_paths)
 
-# As a server reads it that decodes a URI before it splits it.
+# The reading of a server that decodes a URI before it splits it.
 _decoded_first(text) := regex.replace(replace(text, "%2F", "/"), `%(3F|23).*`, "")
 
 _bare("file", _) := "//"

@@ -1,8 +1,8 @@
 # METADATA
 # title: Changed tool
 # description: >
-#   A tool that is no longer what was accepted is closed until someone accepts it again: no list shows
-#   it, because its new text might speak to the model, and a call of it is told why.
+#   A tool whose definition has changed is closed until a person accepts it again: no list shows it,
+#   because its new text might instruct the model, and a call of it is denied with the reason.
 # schemas:
 #   - input: schema.input
 package mcp.rules.catalog.changed

@@ -1,9 +1,9 @@
 # METADATA
 # title: The budget of initialize
 # description: >
-#   A caller that begins a session before every call would have a fresh budget for each, were it not
-#   for the limits over all its sessions; and the server would have a new session for each. So to
-#   begin is limited by itself: per principal, generously, unless the server's rules say otherwise.
+#   Limits over all sessions of a caller keep it from getting a fresh budget with a new session before
+#   every call, but its server would still hold a session for each. So `initialize` has a limit of its
+#   own: per principal, generous, unless the server's rules set another.
 # schemas:
 #   - input: schema.input
 #   - data.servers: schema.data.servers
@@ -14,7 +14,7 @@ package mcp.rules.methods.initialize
 import data.mcp.lib.defaults
 
 # METADATA
-# description: The server's own budget, each key of it; where it is silent, 300 in a minute.
+# description: The server's own budget; a key that it leaves out is taken from the default, 300 in a minute.
 limit contains object.union_n([defaults.limit, defaults.initialize, own, {"name": name, "rule": path}]) if {
 	input.method == "initialize"
 	input.phase == "call"

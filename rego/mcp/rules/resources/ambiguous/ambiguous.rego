@@ -1,7 +1,7 @@
 # METADATA
 # title: Ambiguous resource
 # description: >
-#   Where rules name URIs or their beginnings, one that leads elsewhere than it says cannot be judged by them.
+#   Rules that name URIs or their beginnings cannot judge a URI that may lead elsewhere than it says.
 # schemas:
 #   - input: schema.input
 #   - data.servers: schema.data.servers
@@ -10,7 +10,7 @@ package mcp.rules.resources.ambiguous
 import data.mcp.lib.resources
 
 # METADATA
-# description: Deny it; without such rules the URI means whatever the server takes it for.
+# description: Deny an ambiguous URI; without such rules it means whatever the server takes it for.
 # custom:
 #   code: uri_ambiguous
 deny contains {"code": "uri_ambiguous", "message": message, "rule": "mcp.rules.resources.ambiguous"} if {

@@ -1,8 +1,8 @@
 # METADATA
 # title: Subscribed resources
 # description: >
-#   A modern client names the resources it wants to hear of in one request (`subscriptions/listen`).
-#   That is denied when it may not read one of them.
+#   A modern client subscribes to resources in one request (`subscriptions/listen`). The request is
+#   denied when the client may not read one of them.
 # schemas:
 #   - input: schema.input
 #   - data.servers: schema.data.servers

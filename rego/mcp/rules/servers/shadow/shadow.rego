@@ -1,8 +1,8 @@
 # METADATA
 # title: Server in shadow
 # description: >
-#   With `shadow: true` nothing that is written about a server is enforced. What it says is marked as shadow
-#   in `mcp.lib.findings`; here is what lets the calls pass, and what else there is to record.
+#   With `shadow: true` no YAML rule of a server is enforced. `mcp.lib.findings` marks what these rules
+#   contribute as shadow; the rules here let the calls pass, and record the default.
 # schemas:
 #   - input: schema.input
 package mcp.rules.servers.shadow
@@ -10,7 +10,7 @@ package mcp.rules.servers.shadow
 import data.mcp.lib.rules
 
 # METADATA
-# description: Every call is permitted. A denial that is none of the server's own rules still denies it.
+# description: Every call is permitted. A denial from elsewhere than the server's own rules still denies it.
 # custom:
 #   code: allowed
 permit contains {"code": "allowed", "message": "the rules of this server are recorded, not enforced", "rule": path} if {
@@ -21,8 +21,8 @@ permit contains {"code": "allowed", "message": "the rules of this server are rec
 
 # METADATA
 # description: >
-#   The default would deny the call. Where it is enforced it says nothing, and is outweighed by any permit;
-#   but what is not said cannot be recorded.
+#   The default would deny the call. An enforced default contributes no element, and any permit outweighs
+#   it; in shadow it needs an element, so that it can be recorded.
 # custom:
 #   code: no_permit
 unpermitted contains {"code": "no_permit", "message": "no rule permits this call", "rule": rules.applicable.path} if {

@@ -16,7 +16,7 @@ listen := {"method": "subscriptions/listen", "target": "", "arguments": {"resour
 
 asks := {"direction": "to_client", "target": ""}
 
-# Where a rule can stand, and a call that it is about.
+# Each place of a rule, and a call that the rule applies to.
 places := {
 	"a tool's": {"path": ["tools", "read"], "call": {}},
 	"a category's": {"path": ["categories", "Write"], "call": {"target": "save", "tool": {"category": "Write"}}},
@@ -50,7 +50,7 @@ texts := [
 
 defaults := [{}, {"default": "allow"}, {"default": "deny"}, {"default": "hide"}, {"default": "require_approval"}]
 
-# Where a rule is found, the default says nothing.
+# Where a rule applies, the default contributes nothing.
 defaults_for(note) := defaults if note in {"another's", "a listened resource's"}
 
 defaults_for(note) := [{"default": "deny"}] if not note in {"another's", "a listened resource's"}
@@ -85,12 +85,12 @@ findings(enforced) := {object.union(enforced.reason, {"effect": enforced.effect,
 	enforced.effect != "allow"
 }
 
-# Of a call that nothing permits the default says nothing, so that none of its rules decides.
+# An enforced default contributes nothing to a call that nothing permits, so that no rule of its own decides.
 rule_of(enforced) := "servers.files.default" if enforced.rule == "mcp.main"
 
 rule_of(enforced) := enforced.rule if enforced.rule != "mcp.main"
 
-# A denial is decided by one rule, though others may have said the same, and a hold as well.
+# One rule decides a denial or a hold, though others may contribute the same.
 is_decisive(finding, enforced) if {
 	enforced.effect == "deny"
 	finding.rule == rule_of(enforced)
@@ -98,7 +98,7 @@ is_decisive(finding, enforced) if {
 
 is_decisive(_, enforced) if enforced.effect != "deny"
 
-# A denial demands nothing; in shadow the demands are made all the same.
+# An enforced denial carries no limits and checks; in shadow they are contributed all the same, marked as shadow.
 is_watched([_, watched], "deny") if {
 	every one in watched { one.shadow == true }
 }

@@ -1,6 +1,6 @@
 # METADATA
 # title: Unknown server
-# description: A server nobody has written rules for is closed, whatever other rules permit.
+# description: A server without rules is closed, whatever other rules permit.
 # schemas:
 #   - input: schema.input
 package mcp.rules.servers.unknown

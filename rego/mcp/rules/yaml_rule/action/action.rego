@@ -1,6 +1,6 @@
 # METADATA
 # title: Action of a YAML rule
-# description: What `action` says, and what `default` says of everything without a rule.
+# description: The `action` of a rule, and the `default` for every target without a rule.
 # schemas:
 #   - input: schema.input
 package mcp.rules.yaml_rule.action
@@ -35,7 +35,7 @@ hidden contains {"code": "hidden", "message": message, "rule": rules.applicable.
 }
 
 # METADATA
-# description: A rule wants a person to approve the call.
+# description: A rule demands that a person approve the call.
 # custom:
 #   code: approval_required
 require_approval contains {"code": "approval_required", "message": message, "rule": rules.applicable.path} if {

@@ -1,6 +1,6 @@
 # METADATA
 # title: Argument schema of a YAML rule
-# description: The JSON Schema that the arguments must meet, or the tool's own. The decision service holds it.
+# description: The JSON Schema that the arguments must meet, or the tool's own. The decision service validates.
 # schemas:
 #   - input: schema.input
 # custom:

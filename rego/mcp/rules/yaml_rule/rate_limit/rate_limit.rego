@@ -1,6 +1,6 @@
 # METADATA
 # title: Rate limit of a YAML rule
-# description: The budgets of the tool's rule, one or a list.
+# description: The budgets of the rule, one or a list.
 # schemas:
 #   - input: schema.input
 # custom:
@@ -11,7 +11,7 @@ import data.mcp.lib.defaults
 import data.mcp.lib.rules
 
 # METADATA
-# description: Each budget by its place in the list; the first has the name of the tool alone.
+# description: Each budget is named by its place in the list; the first has the name of the target alone.
 limit contains object.union_n([defaults.limit, budget, {"name": name, "rule": rules.applicable.path}]) if {
 	input.phase == "call"
 	some index, budget in _budgets
