@@ -1,5 +1,5 @@
 # METADATA
-# title: Findings
+# title: The elements that all rules contribute
 # description: >
 #   Every element that a rule of the library or of the site contributes. The library's rules are named
 #   here one by one, because looking them up by pattern doubles the cost of a decision; the site's
