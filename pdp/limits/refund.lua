@@ -1,10 +1,10 @@
 -- Gives back what one request took.
 --
 -- KEYS  the request, then each key that something may have been taken from
--- ARGV  what is wanted:
---         refund   the call was never made; once: the grant is its proof, and goes with it
---         release  the call has ended, so have its leases
---         void     nobody knows whether the request was granted: undo it, and refuse it from now on
+-- ARGV  the action:
+--         refund   the call was never made; given once, because the grant is removed with it
+--         release  the call has ended, and its leases end with it
+--         void     it is not known whether the request was granted: undo it, and refuse it from now on
 --       life of a grant (milliseconds), the instant of the grant (void: not known),
 --       then per key its cost and emission (0: a log)
 -- gives 1 when it gave back, 0 when there was nothing to give

@@ -1,4 +1,4 @@
--- One step of the limits, as `pdp.limits.step` says it; held equal to it by property tests.
+-- One step of the limits, as `pdp.limits.budgets.step` defines it; property tests compare the two.
 -- All claims of a batch, in order, each all or nothing, by the server's clock, in one script.
 --
 -- KEYS  counters and requests, each once
@@ -59,7 +59,7 @@ function log.take(budget)
   log.add(budget, budget.cost)
 end
 
--- Leases are a log whose units are given back when the call ends: nobody knows when.
+-- Leases are a log whose units are given back when the call ends, at a time that is not known.
 local leases = {take = log.take}
 
 function leases.judge(budget)
