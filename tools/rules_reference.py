@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pdp.answer import MAX_LIMIT, MAX_RATE, MAX_WINDOW
-from pdp.api.codec import MAX_TARGET
+from pdp.api.bounds import MAX_TARGET
 from pdp.api.methods import METHODS
 from pdp.rules import rule_keys
 from pdp.rules.checks import KEYWORDS

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 
 from pdp.api import definition, strict_json
+from pdp.api.approval_codec import approval_from_wire, approval_to_wire
+from pdp.api.bounds import MAX_NAME, MAX_TARGET, CodecError, check_text
 from pdp.api.model import (
     Appearance,
     Call,
@@ -27,9 +29,6 @@ from pdp.api.model import (
     ShadowFinding,
 )
 from pdp.api.v1 import decision_pb2, types_pb2
-
-MAX_NAME = 128
-MAX_TARGET = 8192
 
 _EFFECT_TO_WIRE = {
     Effect.ALLOW: types_pb2.EFFECT_ALLOW,
@@ -70,23 +69,14 @@ _BOUNDS = (
     ("target", MAX_TARGET, True),
     ("transport", 32, True),
     ("trace_id", MAX_NAME, True),
+    ("approval_id", MAX_NAME, True),
 )
-
-
-class CodecError(ValueError):
-    """A malformed message. `field` names the offending field."""
-
-    def __init__(self, field: str, description: str) -> None:
-        """Keep what a `google.rpc.BadRequest` violation needs."""
-        super().__init__(f"{field}: {description}")
-        self.field = field
-        self.description = description
 
 
 def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
     """Read a call; raises `CodecError`."""
     for field, longest, may_be_empty in _BOUNDS:
-        _check_text(field, getattr(message, field), longest, may_be_empty=may_be_empty)
+        check_text(field, getattr(message, field), longest, may_be_empty=may_be_empty)
     if message.phase not in _PHASE_FROM_WIRE:
         raise CodecError("phase", f"unknown value {message.phase}")
     if message.direction not in _DIRECTION_FROM_WIRE:
@@ -114,6 +104,7 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         trace_id=message.trace_id,
         definition=message.definition_digest,
         reference=_REFERENCE_FROM_WIRE[message.reference],
+        approval_id=message.approval_id,
     )
 
 
@@ -138,6 +129,7 @@ def call_to_wire(call: Call) -> decision_pb2.DecideRequest:
         trace_id=call.trace_id,
         definition_digest=call.definition,
         reference=_REFERENCE_TO_WIRE[call.reference],
+        approval_id=call.approval_id,
     )
 
 
@@ -158,6 +150,7 @@ def decision_to_wire(decision: Decision) -> types_pb2.Decision:
         shadow=[_shadow_to_wire(finding) for finding in decision.shadow],
         retry_after_ms=decision.retry_after_ms,
         appearance=_appearance_to_wire(decision.appearance),
+        approval=approval_to_wire(decision.approval) if decision.approval else None,
     )
 
 
@@ -180,14 +173,8 @@ def decision_from_wire(message: types_pb2.Decision, *, is_trial: bool = False) -
         shadow=_shadow(message.shadow),
         retry_after_ms=message.retry_after_ms,
         appearance=_appearance(message.appearance) if message.HasField("appearance") else None,
+        approval=approval_from_wire(message.approval) if message.HasField("approval") else None,
     )
-
-
-def _check_text(field: str, text: str, longest: int, *, may_be_empty: bool) -> None:
-    if not text and not may_be_empty:
-        raise CodecError(field, "missing")
-    if len(text) > longest:
-        raise CodecError(field, f"longer than {longest} characters")
 
 
 def _object(field: str, data: bytes) -> bytes:
@@ -208,8 +195,8 @@ def _object(field: str, data: bytes) -> bytes:
 
 
 def _principal(message: types_pb2.Principal) -> Principal:
-    _check_text("principal.id", message.id, MAX_NAME * 2, may_be_empty=False)
-    _check_text("principal.kind", message.kind, MAX_NAME, may_be_empty=False)
+    check_text("principal.id", message.id, MAX_NAME * 2, may_be_empty=False)
+    check_text("principal.kind", message.kind, MAX_NAME, may_be_empty=False)
     claims = _object("principal.claims_json", message.claims_json)
     return Principal(message.id, message.kind, claims)
 
@@ -218,8 +205,8 @@ def _session(message: decision_pb2.DecideRequest) -> Session:
     """The session; a call that names none is counted by its principal."""
     if not message.session.id:
         return Session(message.principal.id, "principal")
-    _check_text("session.id", message.session.id, MAX_NAME * 2, may_be_empty=False)
-    _check_text("session.kind", message.session.kind, MAX_NAME, may_be_empty=False)
+    check_text("session.id", message.session.id, MAX_NAME * 2, may_be_empty=False)
+    check_text("session.kind", message.session.kind, MAX_NAME, may_be_empty=False)
     return Session(message.session.id, message.session.kind)
 
 
@@ -232,8 +219,8 @@ def _effect(value: int) -> Effect:
 
 def reason_from_wire(message: types_pb2.Reason) -> Reason:
     """Read the reason of a refusal; raises `CodecError`."""
-    _check_text("reason.code", message.code, MAX_NAME, may_be_empty=False)
-    _check_text("reason.message", message.message, MAX_TARGET, may_be_empty=True)
+    check_text("reason.code", message.code, MAX_NAME, may_be_empty=False)
+    check_text("reason.message", message.message, MAX_TARGET, may_be_empty=True)
     return _reason(message)
 
 

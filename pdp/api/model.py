@@ -70,7 +70,7 @@ class Call(Struct, frozen=True, kw_only=True):
     """One MCP message to be judged; `arguments` is strict JSON as bytes.
 
     `definition` is the digest of the tool's definition as its server lists it now (`pdp.api.definition`),
-    "" when that is not known.
+    "" when that is not known. `approval_id` names the approval that the caller has waited for; it allows nothing.
     """
 
     request_id: str
@@ -89,6 +89,7 @@ class Call(Struct, frozen=True, kw_only=True):
     trace_id: str = ""
     definition: str = ""
     reference: Reference = Reference.NONE
+    approval_id: str = ""
 
 
 class Reason(Struct, frozen=True):
@@ -141,6 +142,34 @@ class Appearance(Struct, frozen=True):
     rule: str
 
 
+class ApprovalState(StrEnum):
+    """Where an approval stands; its life is the table of `pdp.approvals.life`."""
+
+    PENDING = "pending"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    USED = "used"
+    LAPSED = "lapsed"
+    VOID = "void"
+    UNKNOWN = "unknown"
+
+
+class Approval(Struct, frozen=True):
+    """The approval of a held call. Times in milliseconds.
+
+    `expires_in_ms` is 0 when the state does not end by itself; `hold_ms` is 0 when the rules leave it to
+    the enforcement point how long the caller waits. Without `approvers` everybody who may approve is asked.
+    """
+
+    id: str
+    state: ApprovalState
+    expires_in_ms: int = 0
+    approvers: tuple[str, ...] = ()
+    hold_ms: int = 0
+
+
 class Decision(Struct, frozen=True, kw_only=True):
     """One judgement of one call.
 
@@ -159,3 +188,4 @@ class Decision(Struct, frozen=True, kw_only=True):
     shadow: tuple[ShadowFinding, ...] = ()
     retry_after_ms: int = 0
     appearance: Appearance | None = None
+    approval: Approval | None = None

@@ -16,13 +16,13 @@ from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from pdp.api import codec
+from pdp.api import bounds
 from pdp.errors import JournalError, Overloaded, RequestError, StoreError
 
 DOMAIN = "tipstaff"
 # exception: gRPC code, ErrorInfo reason
 _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
-    (codec.CodecError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
+    (bounds.CodecError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
     (RequestError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
     (StoreError, code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
     (JournalError, code_pb2.UNAVAILABLE, "JOURNAL_UNAVAILABLE"),

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from pdp.answer import LARGEST, MAX_LIMIT, MAX_WINDOW
-from pdp.api.codec import MAX_TARGET
+from pdp.api.bounds import MAX_TARGET
 from pdp.api.methods import METHODS
 from pdp.api.names import own_form
 from pdp.errors import PolicyTextError

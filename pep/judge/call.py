@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pdp.api.codec import MAX_NAME, MAX_TARGET
+from pdp.api.bounds import MAX_NAME, MAX_TARGET
 from pdp.api.model import Call, Client, Principal, Protocol, Session
 from pep.callers.session import LegacySession
 from pep.mcp.admit import Admitted

@@ -18,7 +18,8 @@ import grpc
 import structlog
 
 from pdp.api.address import CONFIGURATION_KEY
-from pdp.api.codec import CodecError, call_to_wire, decision_from_wire
+from pdp.api.bounds import CodecError
+from pdp.api.codec import call_to_wire, decision_from_wire
 from pdp.api.model import Call, Decision, Effect, Reason
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
 from pep.config import PdpTls

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from pdp.api.codec import MAX_TARGET
+from pdp.api.bounds import MAX_TARGET
 from pdp.api.model import Reference
 from pdp.api.names import own_form
 from pep.choices import ToolNames

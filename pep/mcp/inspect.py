@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from pdp.api import definition, strict_json
-from pdp.api.codec import MAX_TARGET
+from pdp.api.bounds import MAX_TARGET
 from pdp.api.model import Direction, Phase
 from pep.errors import AnswerUnreadable
 from pep.mcp.json_splice import joined, members

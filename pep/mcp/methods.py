@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pdp.api.codec import MAX_TARGET
+from pdp.api.bounds import MAX_TARGET
 from pdp.api.model import Reference
 from pep.errors import InvalidParams, InvalidRequest, MethodNotFound
 from pep.mcp.jsonrpc import Notification, Request

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from pdp.api.codec import MAX_TARGET
+from pdp.api.bounds import MAX_TARGET
 from pdp.api.model import Direction, Phase
 from pep.mcp.json_splice import joined, members
 from pep.mcp.jsonrpc import ENVELOPE

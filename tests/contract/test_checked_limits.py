@@ -17,7 +17,7 @@ from msgspec import structs
 
 from pdp import answer as policy
 from pdp.answer import LARGEST, MAX_LIMIT, MAX_RATE, MAX_WINDOW, PolicyAnswer
-from pdp.api import codec
+from pdp.api import bounds, codec
 from pdp.api.model import Effect
 from pdp.api.v1 import types_pb2
 from pdp.fold import fold
@@ -159,7 +159,7 @@ def test_a_limit_with_the_longest_name_that_check_accepts_can_be_judged(length: 
 @pytest.mark.parametrize("section", ["tools", "prompts", "resources"])
 def test_a_limit_of_the_longest_target_can_be_judged(section: str) -> None:
     """Its name holds the name of what it is a limit of."""
-    target = "x:" + "t" * (codec.MAX_TARGET - 2)
+    target = "x:" + "t" * (bounds.MAX_TARGET - 2)
     rule = {"rate_limit": [{"max": 1, "window": 60}, {"max": 9, "window": 3600}]}
     server_rules.validate(yaml.safe_dump({section: {target: rule}}), "data.yaml", None)
     assert answered({"max": 1, "window": 60}, f"{'s' * 63}/{target}#1").limits

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DecideRequest(_message.Message):
-    __slots__ = ("request_id", "server", "method", "target", "arguments_json", "principal", "session", "client", "protocol", "transport", "phase", "is_retry", "trace_id", "direction", "definition_digest", "reference")
+    __slots__ = ("request_id", "server", "method", "target", "arguments_json", "principal", "session", "client", "protocol", "transport", "phase", "is_retry", "trace_id", "direction", "definition_digest", "reference", "approval_id")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class DecideRequest(_message.Message):
     DIRECTION_FIELD_NUMBER: _ClassVar[int]
     DEFINITION_DIGEST_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    APPROVAL_ID_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     server: str
     method: str
@@ -41,7 +42,8 @@ class DecideRequest(_message.Message):
     direction: _types_pb2.Direction
     definition_digest: str
     reference: _types_pb2.Reference
-    def __init__(self, request_id: _Optional[str] = ..., server: _Optional[str] = ..., method: _Optional[str] = ..., target: _Optional[str] = ..., arguments_json: _Optional[bytes] = ..., principal: _Optional[_Union[_types_pb2.Principal, _Mapping]] = ..., session: _Optional[_Union[_types_pb2.Session, _Mapping]] = ..., client: _Optional[_Union[_types_pb2.Client, _Mapping]] = ..., protocol: _Optional[_Union[_types_pb2.Protocol, _Mapping]] = ..., transport: _Optional[str] = ..., phase: _Optional[_Union[_types_pb2.Phase, str]] = ..., is_retry: _Optional[bool] = ..., trace_id: _Optional[str] = ..., direction: _Optional[_Union[_types_pb2.Direction, str]] = ..., definition_digest: _Optional[str] = ..., reference: _Optional[_Union[_types_pb2.Reference, str]] = ...) -> None: ...
+    approval_id: str
+    def __init__(self, request_id: _Optional[str] = ..., server: _Optional[str] = ..., method: _Optional[str] = ..., target: _Optional[str] = ..., arguments_json: _Optional[bytes] = ..., principal: _Optional[_Union[_types_pb2.Principal, _Mapping]] = ..., session: _Optional[_Union[_types_pb2.Session, _Mapping]] = ..., client: _Optional[_Union[_types_pb2.Client, _Mapping]] = ..., protocol: _Optional[_Union[_types_pb2.Protocol, _Mapping]] = ..., transport: _Optional[str] = ..., phase: _Optional[_Union[_types_pb2.Phase, str]] = ..., is_retry: _Optional[bool] = ..., trace_id: _Optional[str] = ..., direction: _Optional[_Union[_types_pb2.Direction, str]] = ..., definition_digest: _Optional[str] = ..., reference: _Optional[_Union[_types_pb2.Reference, str]] = ..., approval_id: _Optional[str] = ...) -> None: ...
 
 class DecideResponse(_message.Message):
     __slots__ = ("decision",)
@@ -112,16 +114,32 @@ class RefundResponse(_message.Message):
     def __init__(self, refunded: _Optional[bool] = ...) -> None: ...
 
 class FinishRequest(_message.Message):
-    __slots__ = ("decision_id",)
+    __slots__ = ("decision_id", "answer_lost")
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_LOST_FIELD_NUMBER: _ClassVar[int]
     decision_id: str
-    def __init__(self, decision_id: _Optional[str] = ...) -> None: ...
+    answer_lost: bool
+    def __init__(self, decision_id: _Optional[str] = ..., answer_lost: _Optional[bool] = ...) -> None: ...
 
 class FinishResponse(_message.Message):
     __slots__ = ("freed",)
     FREED_FIELD_NUMBER: _ClassVar[int]
     freed: bool
     def __init__(self, freed: _Optional[bool] = ...) -> None: ...
+
+class AwaitApprovalRequest(_message.Message):
+    __slots__ = ("approval_id", "wait_ms")
+    APPROVAL_ID_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    approval_id: str
+    wait_ms: int
+    def __init__(self, approval_id: _Optional[str] = ..., wait_ms: _Optional[int] = ...) -> None: ...
+
+class AwaitApprovalResponse(_message.Message):
+    __slots__ = ("approval",)
+    APPROVAL_FIELD_NUMBER: _ClassVar[int]
+    approval: _types_pb2.Approval
+    def __init__(self, approval: _Optional[_Union[_types_pb2.Approval, _Mapping]] = ...) -> None: ...
 
 class ExplainRequest(_message.Message):
     __slots__ = ("request",)

@@ -61,6 +61,11 @@ class DecisionServiceStub:
                 request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.SerializeToString,
                 response_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.FromString,
                 _registered_method=True)
+        self.AwaitApproval = channel.unary_unary(
+                '/tipstaff.decision.v1.DecisionService/AwaitApproval',
+                request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.AwaitApprovalRequest.SerializeToString,
+                response_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.AwaitApprovalResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/tipstaff.decision.v1.DecisionService/Explain',
                 request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.ExplainRequest.SerializeToString,
@@ -113,6 +118,13 @@ class DecisionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AwaitApproval(self, request, context):
+        """Waits until the approval of a held call is no longer pending. The call is then to be judged anew.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Explain(self, request, context):
         """Judges a call as a trial, now. No limit is taken, nothing is recorded, no tool is closed by it.
         """
@@ -154,6 +166,11 @@ def add_DecisionServiceServicer_to_server(servicer, server):
                     servicer.Finish,
                     request_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.FromString,
                     response_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.SerializeToString,
+            ),
+            'AwaitApproval': grpc.unary_unary_rpc_method_handler(
+                    servicer.AwaitApproval,
+                    request_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.AwaitApprovalRequest.FromString,
+                    response_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.AwaitApprovalResponse.SerializeToString,
             ),
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
@@ -303,6 +320,33 @@ class DecisionService:
             '/tipstaff.decision.v1.DecisionService/Finish',
             tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishRequest.SerializeToString,
             tipstaff_dot_decision_dot_v1_dot_decision__pb2.FinishResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AwaitApproval(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tipstaff.decision.v1.DecisionService/AwaitApproval',
+            tipstaff_dot_decision_dot_v1_dot_decision__pb2.AwaitApprovalRequest.SerializeToString,
+            tipstaff_dot_decision_dot_v1_dot_decision__pb2.AwaitApprovalResponse.FromString,
             options,
             channel_credentials,
             insecure,

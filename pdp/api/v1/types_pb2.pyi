@@ -140,14 +140,18 @@ class Appearance(_message.Message):
     def __init__(self, effect: _Optional[_Union[Effect, str]] = ..., reason: _Optional[_Union[Reason, _Mapping]] = ..., rule: _Optional[str] = ...) -> None: ...
 
 class Approval(_message.Message):
-    __slots__ = ("id", "state", "expires_in_ms")
+    __slots__ = ("id", "state", "expires_in_ms", "approvers", "hold_ms")
     ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_IN_MS_FIELD_NUMBER: _ClassVar[int]
+    APPROVERS_FIELD_NUMBER: _ClassVar[int]
+    HOLD_MS_FIELD_NUMBER: _ClassVar[int]
     id: str
     state: str
     expires_in_ms: int
-    def __init__(self, id: _Optional[str] = ..., state: _Optional[str] = ..., expires_in_ms: _Optional[int] = ...) -> None: ...
+    approvers: _containers.RepeatedScalarFieldContainer[str]
+    hold_ms: int
+    def __init__(self, id: _Optional[str] = ..., state: _Optional[str] = ..., expires_in_ms: _Optional[int] = ..., approvers: _Optional[_Iterable[str]] = ..., hold_ms: _Optional[int] = ...) -> None: ...
 
 class Decision(_message.Message):
     __slots__ = ("decision_id", "effect", "reason", "rule", "revision", "hidden", "limits", "obligations", "shadow", "retry_after_ms", "approval", "appearance")

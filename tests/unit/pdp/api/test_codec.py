@@ -10,10 +10,12 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdp.api import codec
-from pdp.api.codec import CodecError
+from pdp.api import bounds, codec
+from pdp.api.bounds import CodecError
 from pdp.api.model import (
     Appearance,
+    Approval,
+    ApprovalState,
     Call,
     Client,
     Decision,
@@ -44,20 +46,21 @@ OBJECTS = st.dictionaries(text(5), st.integers() | text(5), max_size=3).map(
 )
 CALLS = st.builds(
     Call,
-    request_id=text(codec.MAX_NAME, 1),
+    request_id=text(bounds.MAX_NAME, 1),
     server=text(63, 1),
-    method=text(codec.MAX_NAME, 1),
+    method=text(bounds.MAX_NAME, 1),
     target=text(200),
     arguments=OBJECTS,
-    principal=st.builds(Principal, text(256, 1), text(codec.MAX_NAME, 1), OBJECTS),
-    session=st.builds(Session, text(256, 1), text(codec.MAX_NAME, 1)),
-    client=st.builds(Client, text(codec.MAX_NAME), text(codec.MAX_NAME)),
-    protocol=st.builds(Protocol, st.sampled_from(["legacy", "modern"]), text(codec.MAX_NAME)),
+    principal=st.builds(Principal, text(256, 1), text(bounds.MAX_NAME, 1), OBJECTS),
+    session=st.builds(Session, text(256, 1), text(bounds.MAX_NAME, 1)),
+    client=st.builds(Client, text(bounds.MAX_NAME), text(bounds.MAX_NAME)),
+    protocol=st.builds(Protocol, st.sampled_from(["legacy", "modern"]), text(bounds.MAX_NAME)),
     transport=text(32, 1),
     phase=st.sampled_from(Phase),
     reference=st.sampled_from(Reference),
     is_retry=st.booleans(),
-    trace_id=text(codec.MAX_NAME),
+    trace_id=text(bounds.MAX_NAME),
+    approval_id=text(bounds.MAX_NAME),
     definition=st.just("")
     | st.binary(min_size=32, max_size=32).map(lambda one: f"sha256:{one.hex()}"),
 )
@@ -78,6 +81,15 @@ DECISIONS = st.builds(
     appearance=st.none() | st.builds(Appearance, st.sampled_from(Effect), REASONS, text(9)),
     shadow=st.lists(st.builds(ShadowFinding, st.sampled_from(Effect), REASONS, text(9))).map(tuple),
     retry_after_ms=INT64,
+    approval=st.none()
+    | st.builds(
+        Approval,
+        text(bounds.MAX_NAME, 1),
+        st.sampled_from(ApprovalState),
+        INT64,
+        st.lists(text(9)).map(tuple),
+        INT64,
+    ),
 )
 
 

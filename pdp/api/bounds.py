@@ -1,0 +1,24 @@
+"""The bounds of texts in messages, and the error of a message that is malformed. Pure."""
+
+from __future__ import annotations
+
+MAX_NAME = 128
+MAX_TARGET = 8192
+
+
+class CodecError(ValueError):
+    """A malformed message. `field` names the offending field."""
+
+    def __init__(self, field: str, description: str) -> None:
+        """Keep what a `google.rpc.BadRequest` violation needs."""
+        super().__init__(f"{field}: {description}")
+        self.field = field
+        self.description = description
+
+
+def check_text(field: str, text: str, longest: int, *, may_be_empty: bool) -> None:
+    """Check a text of a message; raises `CodecError`."""
+    if not text and not may_be_empty:
+        raise CodecError(field, "missing")
+    if len(text) > longest:
+        raise CodecError(field, f"longer than {longest} characters")
