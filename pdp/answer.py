@@ -17,6 +17,7 @@ from msgspec import Meta, Raw, Struct, field
 from pdp.api import strict_json
 from pdp.api.model import Appearance, Effect, Obligation, Reason, ShadowFinding
 from pdp.api.strict_json import StrictJsonError
+from pdp.approvals.terms import Hold, Terms
 
 MAX_LIMIT = 10_000
 MAX_RATE = 1_000_000
@@ -74,7 +75,7 @@ class Check(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyAnswer(Struct, frozen=True):
-    """The policy's answer for one call, before limits and approvals."""
+    """The policy's answer for one call, before limits and approvals. `holds` are the rules that hold it."""
 
     effect: Effect
     reason: Reason
@@ -85,6 +86,7 @@ class PolicyAnswer(Struct, frozen=True):
     obligations: tuple[Obligation, ...] = ()
     shadow: tuple[ShadowFinding, ...] = ()
     appearance: Appearance | None = None
+    holds: tuple[Hold, ...] = ()
 
 
 class Fault(Struct, frozen=True):
@@ -123,6 +125,13 @@ class _Appearance(Struct, forbid_unknown_fields=True):
     rule: str
 
 
+class _Hold(Struct, forbid_unknown_fields=True):
+    rule: str
+    code: str
+    message: str
+    approval: Terms = Terms()
+
+
 class _Answer(Struct, forbid_unknown_fields=True):
     effect: Effect
     reason: _Reason
@@ -133,6 +142,7 @@ class _Answer(Struct, forbid_unknown_fields=True):
     obligations: list[dict[str, Raw]]
     shadow: list[_Shadow]
     appearance: _Appearance | None = None
+    holds: list[_Hold] = []
 
 
 class _Bundle(Struct):
@@ -212,6 +222,7 @@ def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
     try:
         answer = _decode_answer(raw)
         obligations = tuple(_obligation(obligation) for obligation in answer.obligations)
+        holds = _holds(answer)
     except UNREADABLE as error:
         return Fault("policy_invalid_result", str(error))
     return PolicyAnswer(
@@ -227,6 +238,16 @@ def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
             for finding in answer.shadow
         ),
         appearance=_appearance(answer.appearance),
+        holds=holds,
+    )
+
+
+def _holds(answer: _Answer) -> tuple[Hold, ...]:
+    """The rules that hold the call, of which a held call has at least one."""
+    if answer.effect is Effect.HOLD and not answer.holds:
+        raise msgspec.DecodeError("the call is held, and by no rule")
+    return tuple(
+        Hold(hold.rule, Reason(hold.code, hold.message), hold.approval) for hold in answer.holds
     )
 
 

@@ -63,6 +63,37 @@ class Journal(Struct, frozen=True, forbid_unknown_fields=True):
     """The file of the records. Empty: `decisions.jsonl` in the state folder."""
 
 
+class ConfiguredPerson(Struct, frozen=True, forbid_unknown_fields=True):
+    """An entry of `[[approvals.people]]`: somebody who may answer for held calls."""
+
+    id: str
+    """The name that the person answers under: the user of the machine, or what the login proves."""
+    groups: tuple[str, ...] = ()
+    """The groups that rules name as `approvers`."""
+    principals: tuple[str, ...] = ()
+    """Callers that act for this person, who then may not approve their calls: `token:NAME`, `jwt:SUB`."""
+    role: Literal["approver", "viewer"] = "approver"
+    """What the console lets the person do."""
+
+
+class ApprovalsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The section `[approvals]`: who answers for held calls, and where that is kept."""
+
+    path: str = ""
+    """The SQLite file. Empty: `approvals.db` in the state folder. With `[limits] store = "redis"` it is the Redis."""
+    people: tuple[ConfiguredPerson, ...] = ()
+    """Who may answer. Empty: whoever can reach the decision service."""
+
+    def __post_init__(self) -> None:
+        """Refuse two people of one name, since a quorum counts names."""
+        names = [person.id for person in self.people]
+        for name in names:
+            if not name.strip():
+                raise ValueError("approvals: a person needs an id")
+            if names.count(name) > 1:
+                raise ValueError(f"approvals: two people are called {name!r}")
+
+
 class Batching(Struct, frozen=True, forbid_unknown_fields=True):
     """The section `[batching]`: how calls share queries."""
 
@@ -112,6 +143,8 @@ class PdpConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The rules."""
     limits: Limits = field(default_factory=Limits)
     """Where budgets are kept."""
+    approvals: ApprovalsConfig = field(default_factory=ApprovalsConfig)
+    """Who answers for held calls."""
     journal: Journal = field(default_factory=Journal)
     """The records."""
     batching: Batching = field(default_factory=Batching)

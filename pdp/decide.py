@@ -7,7 +7,7 @@ unforeseen error denies the call it was raised for, and never the rest of its ba
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct, structs
 
@@ -15,8 +15,10 @@ from pdp.answer import Fault
 from pdp.api.model import Call, Client, Decision, Effect, Phase, Principal, Reason
 from pdp.errors import JournalError, StoreError
 from pdp.fold import fold, refusal, refuse_with
+from pdp.holding import ApprovalBook, Holdable, contradict, find_approvals, use_grants
 from pdp.limits.budgets import Claim, Grant, Taken, budgets
-from pdp.policy.question import INTERNAL_ERROR, Answered, OnError, Question
+from pdp.limits.returns import give_back
+from pdp.policy.question import INTERNAL_ERROR, OnError, Question
 from pdp.ports import Clock, Drift, Journal, PolicyEngine, StateStore
 from pdp.records import record
 from pdp.records.shown import PolicyInput
@@ -27,7 +29,10 @@ ENFORCEMENT_RULE = "pep"
 
 
 class Parts(Struct, kw_only=True):
-    """The ports and settings that calls are judged with. `unexpected` gets errors that no port may raise."""
+    """The ports and settings that calls are judged with; without `approvals` nobody is asked about held calls.
+
+    `unexpected` gets errors that no port may raise.
+    """
 
     engine: PolicyEngine
     store: StateStore
@@ -38,6 +43,7 @@ class Parts(Struct, kw_only=True):
     catalogues: Catalogues
     labels: dict[str, str]
     unexpected: OnError
+    approvals: ApprovalBook | None = None
     principal_factor: int = 10
 
 
@@ -48,7 +54,7 @@ class Judgement(Struct, frozen=True):
     grant: Grant | None = None
 
 
-class _Case(Answered):
+class _Case(Holdable):
     """One call on its way through the steps."""
 
     failure: checks.CheckFailure | None = None
@@ -103,7 +109,27 @@ async def _decide(cases: Sequence[_Case], parts: Parts, times: _Times) -> None:
             _check(case)
         except Exception as error:  # noqa: BLE001 - of this call alone
             _fail(case, error, parts)
+    if parts.approvals is None:
+        await _take_budgets(cases, parts)
+    else:
+        await _with_approvals(cases, parts, parts.approvals)
+
+
+async def _with_approvals(cases: Sequence[_Case], parts: Parts, book: ApprovalBook) -> None:
+    """Take the budgets of calls that are allowed or granted, and use the grants of those that got theirs."""
+    now = parts.clock.steady_ns() // 1000
+    await find_approvals([case for case in cases if case.failure is None], book, parts.new_id, now)
     await _take_budgets(cases, parts)
+    passed = [case for case in cases if case.held is not None and _has_budgets(case)]
+    await use_grants(passed, book, parts.new_id, now)
+    await contradict(cases, book)
+
+
+def _has_budgets(case: _Case) -> bool:
+    """Whether the call has all that it takes from limits; see `fold`."""
+    if case.taken is not None:
+        return case.taken.grant is not None
+    return all(limit.shadow for limit in case.limits)
 
 
 def _check(case: _Case) -> None:
@@ -140,7 +166,7 @@ def _claim(case: _Case, principal_factor: int) -> Claim | None:
     answer = case.answer
     if answer is None or isinstance(answer, Fault) or not answer.limits:
         return None
-    if refusal(answer, case.failure) is not None:
+    if refusal(answer, case.failure, case.outcome) is not None:
         return None
     return Claim(case.call.request_id, budgets(answer.limits, case.call, principal_factor))
 
@@ -168,7 +194,7 @@ async def _take(cases: Sequence[_Case], claims: Sequence[Claim], parts: Parts) -
 def _folded(case: _Case, parts: Parts) -> Decision:
     """The decision on a call; one that cannot be folded is denied."""
     try:
-        decision_id = parts.new_id()
+        decision_id = case.decision_id or parts.new_id()
     except Exception as error:  # noqa: BLE001 - the call's own id stands in, as at the proxy
         decision_id = case.call.request_id
         _fail(case, error, parts)
@@ -182,7 +208,7 @@ def _folded(case: _Case, parts: Parts) -> Decision:
 def _fold(case: _Case, decision_id: str) -> Decision:
     answer = case.answer or Fault("policy_undefined", "the policy was not asked")
     stages = (case.revision, answer, case.failure, case.taken)
-    return fold(decision_id, *stages, case.call.session.kind)
+    return fold(decision_id, *stages, case.call.session.kind, case.outcome)
 
 
 def _fail(case: _Case, error: Exception, parts: Parts) -> None:
@@ -275,26 +301,3 @@ def _is_worth_a_line(case: _Case, decision: Decision) -> bool:
     if case.call.phase is Phase.CALL or decision.hidden:
         return True
     return isinstance(case.answer, Fault) and case.answer.code == INTERNAL_ERROR
-
-
-async def give_back(grants: Sequence[Grant], store: StateStore) -> bool:
-    """Return budgets; with a store that fails they stay taken, which is the safe side."""
-    return await _returned(grants, store.give_back)
-
-
-async def release(grants: Sequence[Grant], store: StateStore) -> bool:
-    """Return the leases of calls that have ended; with a store that fails, they lapse."""
-    return await _returned([grant.leases for grant in grants if grant.leases], store.release)
-
-
-async def _returned(
-    grants: Sequence[Grant], way: Callable[[Sequence[Grant]], Awaitable[None]]
-) -> bool:
-    """Return each grant by itself, so that none keeps another back; whether all were returned."""
-    returned = bool(grants)
-    for grant in grants:
-        try:
-            await way([grant])
-        except Exception:  # noqa: BLE001 - the store logs it; a budget that stays taken is safe
-            returned = False
-    return returned

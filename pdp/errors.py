@@ -4,10 +4,12 @@
     ├── ConfigError        the configuration cannot be used                 (the operator's fault)
     ├── PolicyTextError    a rule file cannot be loaded                     (the author's fault)
     ├── RequestError       a request is not a proper call                   (the caller's fault)
+    ├── AnswerError        a person's answer to a held call does not count    (the person's fault)
+    ├── ApprovalOverload   too many calls wait for people                   (the caller's fault)
     ├── Overloaded         more calls are waiting than can be judged soon   (ours)
     ├── SidecarError       OPA cannot be started                            (ours)
     ├── RecordError        a line is no record that can be judged again     (the caller's fault)
-    ├── StoreError         the store of the limits did not answer           (ours)
+    ├── StoreError         the store of limits or approvals did not answer  (ours)
     └── JournalError       a record could not be written                    (ours)
 
 Each class has a stable `code`; `status.py` maps each to a gRPC status, in one table.
@@ -48,6 +50,26 @@ class RequestError(PdpError):
         self.description = description
 
 
+class AnswerError(PdpError):
+    """A person's answer to a held call does not count; the message says why.
+
+    `reason` is the stable name of the cause, as in `google.rpc.ErrorInfo`.
+    """
+
+    code = "answer_invalid"
+
+    def __init__(self, reason: str, description: str) -> None:
+        """Keep the cause."""
+        super().__init__(description)
+        self.reason = reason
+
+
+class ApprovalOverload(PdpError):
+    """More calls are held than people can be asked about."""
+
+    code = "approval_overload"
+
+
 class Overloaded(PdpError):
     """More calls are waiting than can be judged soon."""
 
@@ -67,7 +89,7 @@ class SidecarError(PdpError):
 
 
 class StoreError(PdpError):
-    """The store of the limits did not answer."""
+    """The store of limits or of approvals did not answer."""
 
     code = "rate_limit_unavailable"
 

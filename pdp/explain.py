@@ -65,6 +65,7 @@ class Explainer:
             store=FallbackStore(_ReadOnlyStore(self._parts.store), self._replicas),
             journal=page,
             drift=_Glimpses(self._parts.drift),
+            approvals=None,
             new_id=str,
         )
         (judgement,) = await judge([call], parts)

@@ -1,5 +1,7 @@
 """The fold: policy answer, argument checks and limits become one decision. Pure.
 
+A held call is held while its approval is pending, and goes on to the limits once it is granted.
+
 Deny overrides: the first stage that refuses decides, and later stages do not run, so that a
 denied call costs nothing. Only an explicit allow that passes every stage is an allow.
 """
@@ -12,24 +14,24 @@ from pdp.answer import Fault, PolicyAnswer
 from pdp.api import limit_text
 from pdp.api.model import Decision, Effect, LimitResult, Reason, ShadowFinding
 from pdp.api.reasons import REASONS
+from pdp.approvals.outcome import Outcome
 from pdp.limits.budgets import CALLER_TOTAL, Taken
 from pdp.rules.checks import CheckFailure
 
-APPROVALS_RULE = "mcp.approvals"
+_NOBODY_ASKED = Outcome()
 
 
-def refusal(answer: PolicyAnswer | Fault, failure: CheckFailure | None) -> Reason | None:
-    """The reason to refuse the call before any limit is judged; `None` when limits decide."""
+def refusal(
+    answer: PolicyAnswer | Fault, failure: CheckFailure | None, outcome: Outcome = _NOBODY_ASKED
+) -> Reason | None:
+    """The reason to refuse or hold the call before any limit is judged; `None` when limits decide."""
     if isinstance(answer, Fault):
         return Reason(answer.code, REASONS[answer.code])
     if answer.effect is Effect.DENY:
         return answer.reason
     if failure is not None:
         return Reason(failure.code, failure.message)
-    if answer.effect is Effect.HOLD:
-        # No approvals can be granted yet, so a held call is a denied one.
-        return Reason("approval_required", answer.reason.message)
-    return None
+    return outcome.reason(answer.reason.message) if answer.effect is Effect.HOLD else None
 
 
 def fold(
@@ -39,30 +41,24 @@ def fold(
     failure: CheckFailure | None,
     taken: Taken | None,
     session_kind: str = "",
+    outcome: Outcome = _NOBODY_ASKED,
 ) -> Decision:
     """The decision. `taken` is the limits' result, `None` when there were none or their store failed.
 
     `session_kind` is the kind of the call's session: a message names by it whose a session limit is.
     """
-    reason = refusal(answer, failure)
+    reason = refusal(answer, failure, outcome)
     if isinstance(answer, Fault):
         return _deny(decision_id, revision, reason or Reason(answer.code, ""))
     if reason is not None:
-        decision = _deny(decision_id, revision, reason)
-        rule = failure.rule if failure and answer.effect is not Effect.DENY else answer.rule
-        return structs.replace(
-            decision,
-            rule=rule,
-            hidden=answer.hidden,
-            shadow=answer.shadow,
-            appearance=answer.appearance,
-        )
+        return _refused(_deny(decision_id, revision, reason), answer, failure, outcome)
     if taken is not None and taken.grant is None:
         return structs.replace(
             _deny(decision_id, revision, _limit_reason(taken, session_kind)),
             rule=_limit_rule(answer, taken.failed[0]),
             limits=taken.results,
             retry_after_ms=taken.retry_after_ms,
+            approval=outcome.approval,
             shadow=answer.shadow + _shadow_limits(answer, taken, session_kind),
         )
     allowed = Decision(
@@ -73,11 +69,28 @@ def fold(
         revision=revision,
         limits=taken.results if taken else (),
         obligations=answer.obligations,
+        approval=outcome.approval,
         shadow=answer.shadow + (_shadow_limits(answer, taken, session_kind) if taken else ()),
     )
     if taken is None and not all(limit.shadow for limit in answer.limits):
         return refuse_with(allowed, "rate_limit_unavailable")
     return allowed
+
+
+def _refused(
+    decision: Decision, answer: PolicyAnswer, failure: CheckFailure | None, outcome: Outcome
+) -> Decision:
+    """The denial with what the rules add to it; a hold while people are asked."""
+    is_checked = failure is not None and answer.effect is not Effect.DENY
+    return structs.replace(
+        decision,
+        effect=outcome.effect if answer.effect is Effect.HOLD and not is_checked else Effect.DENY,
+        rule=failure.rule if failure and is_checked else answer.rule,
+        approval=outcome.approval,
+        hidden=answer.hidden,
+        shadow=answer.shadow,
+        appearance=answer.appearance,
+    )
 
 
 def refuse_with(decision: Decision, code: str) -> Decision:

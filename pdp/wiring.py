@@ -23,6 +23,8 @@ from grpc_reflection.v1alpha import reflection
 from msgspec import Struct
 
 from pdp.api.v1 import (
+    approvals_pb2,
+    approvals_pb2_grpc,
     decision_pb2,
     decision_pb2_grpc,
     limits_pb2,
@@ -30,18 +32,18 @@ from pdp.api.v1 import (
     policy_pb2,
     policy_pb2_grpc,
 )
+from pdp.approvals.approvals import Approvals
 from pdp.clock import SystemClock
-from pdp.config import PdpConfig
+from pdp.config import ConfiguredPerson, PdpConfig
 from pdp.decide import Parts, judge, report
 from pdp.explain import AT_ONCE, Explainer
+from pdp.grpc.approvals import ApprovalService
 from pdp.grpc.batching import LARGE_AT_ONCE, Batcher
 from pdp.grpc.decisions import DecisionService
 from pdp.grpc.idempotency import Idempotency
 from pdp.grpc.limits import LimitService
 from pdp.grpc.listening import bound_server
 from pdp.grpc.policy import PolicyService
-from pdp.limits.fallback import FallbackStore
-from pdp.limits.store import MemoryStore, SqliteStore
 from pdp.policy.bundle import library_folder
 from pdp.policy.bundle_server import BundleServer
 from pdp.policy.fault_log import LoggedEngine
@@ -52,6 +54,7 @@ from pdp.ports import StateStore
 from pdp.private_files import make_folder
 from pdp.records.journal import FileJournal
 from pdp.state_lock import Holder
+from pdp.stores import approval_store, limit_store
 from pdp.tools.catalogue import Catalogues
 from pdp.tools.changed_tools_file import ChangesFile
 from tipstaff.common import atomic_file
@@ -64,6 +67,7 @@ _SERVICES = (
     decision_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name,
     policy_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name,
     limits_pb2.DESCRIPTOR.services_by_name["LimitService"].full_name,
+    approvals_pb2.DESCRIPTOR.services_by_name["ApprovalService"].full_name,
 )
 
 TakeOver = Callable[[PdpConfig], None]
@@ -93,9 +97,10 @@ async def serve(
         make_folder(run_folder)
         server = bound_server(config, run_folder, holder, stack)
         clock = SystemClock()
-        kept = await _kept(config, clock, stack)
+        live = _Live(dict(config.labels), config.approvals.people)
+        kept = await _kept(config, clock, live, stack)
         parts, reloader = await _policy(config, opa, run_folder, clock, kept, stack, work)
-        offer(partial(_take_over, parts=parts, reloader=reloader))
+        offer(partial(_take_over, parts=parts, live=live, reloader=reloader))
         batcher = Batcher(
             lambda calls: judge(calls, parts),
             max_calls=config.batching.max_calls,
@@ -104,15 +109,25 @@ async def serve(
             max_waiting_per_caller=config.batching.max_waiting_per_caller,
         )
         work.start("the judging of calls", batcher.run())
+        work.start("the watch over approvals", kept.approvals.run())
         work.start("the watch over the rules", reloader.watch(config.policy.poll_seconds))
         idempotency = Idempotency(batcher, kept.store)
-        await _listen(server, config, idempotency, reloader, parts, callers, work)
+        approvals = ApprovalService(kept.approvals, lambda: live.people)
+        await _listen(server, config, idempotency, reloader, parts, approvals, callers, work)
         ready()
         await stop.wait()
 
 
-def _take_over(config: PdpConfig, *, parts: Parts, reloader: Reloader) -> None:
-    parts.labels = dict(config.labels)
+class _Live(Struct):
+    """The settings of approvals that may change while the service runs."""
+
+    labels: dict[str, str]
+    people: tuple[ConfiguredPerson, ...]
+
+
+def _take_over(config: PdpConfig, *, parts: Parts, live: _Live, reloader: Reloader) -> None:
+    parts.labels = live.labels = dict(config.labels)
+    live.people = config.approvals.people
     parts.principal_factor = config.limits.principal_factor
     reloader.look_again()
 
@@ -128,33 +143,17 @@ class _Kept(Struct, frozen=True):
     store: StateStore
     drift: ChangesFile
     journal: FileJournal
+    approvals: Approvals
 
 
-async def _kept(config: PdpConfig, clock: SystemClock, stack: AsyncExitStack) -> _Kept:
-    store = await _store(config, clock, stack)
+async def _kept(config: PdpConfig, clock: SystemClock, live: _Live, stack: AsyncExitStack) -> _Kept:
+    store = await limit_store(config, clock, stack)
     drift = ChangesFile(Path(config.policy.changes))
     journal = FileJournal(Path(config.journal.path))
     stack.callback(journal.close)
-    return _Kept(store, drift, journal)
-
-
-async def _store(config: PdpConfig, clock: SystemClock, stack: AsyncExitStack) -> StateStore:
-    limits = config.limits
-    if limits.store == "memory":
-        return MemoryStore()
-    if limits.store == "redis":
-        # The library is loaded only when this store is configured.
-        from pdp.limits.redis import RedisStore  # noqa: PLC0415
-
-        shared = RedisStore(limits.url, limits.timeout_ms)
-        stack.push_async_callback(shared.close)
-        await shared.reach()
-        return FallbackStore(shared, limits.replicas)
-    store = SqliteStore(
-        Path(limits.path), clock.steady_ns() // 1000, is_full=limits.durable == "power"
-    )
-    stack.callback(store.close)
-    return FallbackStore(store, limits.replicas)
+    kept = approval_store(config, clock)
+    stack.push_async_callback(kept.close)
+    return _Kept(store, drift, journal, Approvals(kept, journal, lambda: live.labels))
 
 
 async def _policy(
@@ -212,6 +211,7 @@ def _parts(config: PdpConfig, engine: LoggedEngine, clock: SystemClock, kept: _K
         new_id=new_decision_id,
         catalogues=Catalogues(),
         unexpected=_tell_of,
+        approvals=kept.approvals,
         labels=dict(config.labels),
         principal_factor=config.limits.principal_factor,
     )
@@ -228,6 +228,7 @@ async def _listen(
     idempotency: Idempotency,
     reloader: Reloader,
     parts: Parts,
+    approvals: ApprovalService,
     stack: AsyncExitStack,
     work: Lifelong,
 ) -> None:
@@ -235,8 +236,12 @@ async def _listen(
     health = HealthServicer()
     serving = asyncio.Event()
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(
-        DecisionService(idempotency, partial(report, parts=parts), explainer.explain), server
+        DecisionService(
+            idempotency, partial(report, parts=parts), explainer.explain, approvals.approvals
+        ),
+        server,
     )
+    approvals_pb2_grpc.add_ApprovalServiceServicer_to_server(approvals, server)
     policy_pb2_grpc.add_PolicyServiceServicer_to_server(
         PolicyService(lambda: reloader.state, serving.is_set, parts), server
     )

@@ -70,11 +70,20 @@ class Gateway:
         """Where the decision service listens."""
         return f"unix:{self.folder / 'state' / 'run' / 'pdp.sock'}"
 
-    def records(self) -> list[dict[str, Any]]:
+    def lines(self) -> list[dict[str, Any]]:
+        """Every line of the journal."""
         path = self.folder / "state" / "decisions.jsonl"
         return (
             [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
         )
+
+    def records(self) -> list[dict[str, Any]]:
+        """The records of decisions."""
+        return [line for line in self.lines() if line["type"] == "tipstaff.decision"]
+
+    def approval_records(self) -> list[dict[str, Any]]:
+        """The records of approvals."""
+        return [line for line in self.lines() if line["type"] == "tipstaff.approval"]
 
     def judged(self, method: str = "tools/call") -> list[dict[str, Any]]:
         """The records of calls, without what a client does to begin and end a session."""

@@ -41,12 +41,13 @@ ONLY_THE_LOADER = (
 VALUES: list[Any] = [
         None, True, False, -1, 0, 1, 2, 10_000, 10_001, 1_000_000, 1_000_001, 31_622_400, 31_622_401, 0.5, 1.0,
         "", " ", "x", "declared", "^a$", "(", "string", "strng", "a", "x" * 513,
-        *rule_keys.ACTIONS, *rule_keys.SCOPES, *rule_keys.ALGORITHMS, *rule_keys.ON_STORE_ERROR,
+        *rule_keys.ACTIONS, *rule_keys.SCOPES, *rule_keys.ALGORITHMS, *rule_keys.ON_STORE_ERROR, *rule_keys.NOTES,
         [], [1], ["a"], ["a", "a"], ["string", "null"], {}, {"a": {}}, {"type": "strng"}, {"patern": "a"},
         [{"max": 1, "window": 1}], {"max": 1, "window": 1},
 ]  # fmt: skip
 WORDS = ["nokey", "", "a", "Read", "Writ", "file:///a/*", "no uri", *METHODS, *KEYWORDS]
 WORDS += [*rule_keys.SERVER_KEYS, *rule_keys.RULE_KEYS, *rule_keys.LIMIT_KEYS]
+WORDS += [*rule_keys.APPROVAL_KEYS, *rule_keys.STANDING_KEYS]
 ANYTHING, NAMES = st.sampled_from(VALUES), st.sampled_from(WORDS)
 LIMIT = st.one_of(
     st.fixed_dictionaries(

@@ -12,7 +12,17 @@ from typing import Any
 from msgspec import NODEFAULT, Struct
 from msgspec import inspect as types
 
-from pdp.config import Batching, Journal, Limits, Opa, PdpConfig, Policy, ServiceTls
+from pdp.config import (
+    ApprovalsConfig,
+    Batching,
+    ConfiguredPerson,
+    Journal,
+    Limits,
+    Opa,
+    PdpConfig,
+    Policy,
+    ServiceTls,
+)
 from pep.config import SERVER_NAME, Jwt, PdpTls, PepConfig, Server, Tls
 from tipstaff.cli.configuration.config_changes import LIVE_PDP, LIVE_PEP
 from tipstaff.cli.configuration.toml_value import toml_value
@@ -22,6 +32,7 @@ _PARTS: Mapping[str, type[Struct]] = {
     "opa": Opa,
     "policy": Policy,
     "limits": Limits,
+    "approvals": ApprovalsConfig,
     "journal": Journal,
     "batching": Batching,
     "jwt": Jwt,
@@ -38,6 +49,8 @@ _ORDER: tuple[tuple[str, type[Struct]], ...] = (
     ("servers.NAME", Server),
     ("policy", Policy),
     ("limits", Limits),
+    ("approvals", ApprovalsConfig),
+    ("approvals.people", ConfiguredPerson),
     ("journal", Journal),
     ("jwt", Jwt),
     ("tls", Tls),
@@ -119,7 +132,7 @@ def _section(title: str, kind: type[Struct]) -> str:
         if isinstance(field.type, types.StructType):
             continue
         live = " *live*" if _is_live(title, field.name) else ""
-        default = f"`{toml_value(_default(field))}`"
+        default = "needed" if field.required else f"`{toml_value(_default(field))}`"
         lines.append(
             f"| `{field.name}` | {_type(field.type)} | {default} | {meanings[field.name]}{live} |\n"
         )
@@ -163,6 +176,8 @@ def _type(kind: Any) -> str:
             )
         case types.LiteralType():
             return ", ".join(f'`"{value}"`' for value in kind.values)
+        case types.VarTupleType(item_type=types.StructType()):
+            return "list of sections"
         case types.VarTupleType():
             return f"list of: {_type(kind.item_type)}"
         case types.DictType():
@@ -185,6 +200,8 @@ def _object(kind: type[Struct]) -> dict[str, Any]:
 def _property(field: Any, meaning: str) -> dict[str, Any]:
     if isinstance(field.type, types.StructType):
         return _object(field.type.cls)
+    if field.required:
+        return {**_schema(field.type), "description": meaning}
     return {**_schema(field.type), "default": _default(field), "description": meaning}
 
 
@@ -203,6 +220,9 @@ def _schema(kind: Any) -> dict[str, Any]:
             return {"enum": list(kind.values)}
         case types.VarTupleType():
             return {"type": "array", "items": _schema(kind.item_type)}
+        case types.StructType():
+            required = [field.name for field in kind.fields if field.required]
+            return {**_object(kind.cls), "required": required}
         case types.DictType():
             return {"type": "object", "additionalProperties": _schema(kind.value_type)}
     raise TypeError(kind)

@@ -10,6 +10,7 @@ from typing import Any
 from pdp.answer import MAX_LIMIT, MAX_RATE, MAX_WINDOW
 from pdp.api.bounds import MAX_TARGET
 from pdp.api.methods import METHODS
+from pdp.approvals import terms
 from pdp.rules import rule_keys
 from pdp.rules.checks import KEYWORDS
 from pdp.rules.server_rules import LONGEST_LIMIT_NAME
@@ -63,6 +64,7 @@ def _server() -> dict[str, Any]:
     keys = {
         "shadow": {"type": "boolean"},
         "default": {"$ref": "#/$defs/action"},
+        "approval": {"$ref": "#/$defs/approval"},
         "tools": _rules("rule", {"minLength": 1, "maxLength": MAX_TARGET}),
         "categories": _rules("rule", {"enum": list(rule_keys.CATEGORIES)}),
         "resources": _rules(
@@ -85,6 +87,7 @@ def _server() -> dict[str, Any]:
             ),
             "rule_with_schema": _rule({"type": "object", "$ref": "#/$defs/schema"}),
             "rule_without_arguments": _rule(None),
+            "approval": _approval(),
             "limit": _limit(is_named=False),
             "named_limit": _limit(is_named=True),
             "schema": {
@@ -136,12 +139,14 @@ def _rule(arguments: dict[str, Any] | None) -> dict[str, Any]:
         "reason": {"type": "string", "pattern": r"\S"},
         "rate_limit": {"anyOf": [limit, {"type": "array", "items": limit, "minItems": 1}]},
         "arguments": False if arguments is None else arguments,
+        "approval": {"$ref": "#/$defs/approval"},
     }
     described = _described(
         {name: part for name, part in keys.items() if part is not False}, rule_keys.RULE_KEYS
     )
     refuses = {"required": ["action"], "properties": {"action": {"enum": ["deny", "hide"]}}}
     allows = {"properties": {"action": {"const": "allow"}}}
+    holds = {"required": ["action"], "properties": {"action": {"const": "require_approval"}}}
     return {
         "type": "object",
         "additionalProperties": False,
@@ -149,8 +154,57 @@ def _rule(arguments: dict[str, Any] | None) -> dict[str, Any]:
         "allOf": [
             {"if": refuses, "then": {"properties": {"rate_limit": False, "arguments": False}}},
             {"if": allows, "then": {"properties": {"reason": False}}},
+            {"if": holds, "else": {"properties": {"approval": False}}},
         ],
     }
+
+
+def _approval() -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1, "maxLength": 128}
+    pointers = {"type": "string", "pattern": "^/", "maxLength": 1024}
+    standing = {
+        "max": _whole(terms.MAX_STANDING),
+        "match": {
+            "anyOf": [
+                {"const": "exact"},
+                {
+                    "type": "array",
+                    "items": pointers,
+                    "minItems": 1,
+                    "maxItems": terms.MAX_POINTERS,
+                },
+            ]
+        },
+    }
+    keys = {
+        "approvers": {"type": "array", "items": text, "maxItems": terms.MAX_APPROVERS},
+        "count": _whole(terms.MAX_COUNT),
+        "not_self": {"type": "boolean"},
+        "decide_within": _whole(terms.MAX_DECIDE),
+        "use_within": _whole(terms.MAX_USE),
+        "hold_seconds": {
+            "anyOf": [
+                {"type": "null"},
+                {"type": "integer", "minimum": 0, "maximum": terms.MAX_HOLD},
+            ]
+        },
+        "note": _choice(rule_keys.NOTES),
+        "standing": {
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "required": ["max"],
+            "properties": _described(standing, rule_keys.STANDING_KEYS),
+        },
+    }
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": _described(keys, rule_keys.APPROVAL_KEYS),
+    }
+
+
+def _whole(most: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 1, "maximum": most}
 
 
 def _limit(*, is_named: bool) -> dict[str, Any]:
@@ -264,6 +318,20 @@ for in the value, so it begins with `^` and ends with `$`.
 written by `tipstaff register`). Without one in the catalogue it is an error in `tools`; in `categories` the call is
 denied, with the code `arguments_invalid`.
 
+## Approvals
+
+What a rule that holds a call demands of its approval; [approvals](approvals.md) tells how they live. Where several
+rules hold one call, all their terms hold.
+
+| key of `approval` | meaning |
+|---|---|
+{approval}
+| `note` | |
+|---|---|
+{notes}
+| key of `standing` | meaning |
+|---|---|
+{standing}
 ## Categories
 
 The category of a tool stands in the catalogue; `tipstaff register` finds it out, and it may be edited there. A tool
@@ -344,6 +412,9 @@ def policy_yaml_page() -> str:
         server=_table(rule_keys.SERVER_KEYS),
         rule=_table(rule_keys.RULE_KEYS),
         actions=_table(rule_keys.ACTIONS),
+        approval=_table(rule_keys.APPROVAL_KEYS),
+        notes=_table(rule_keys.NOTES),
+        standing=_table(rule_keys.STANDING_KEYS),
         categories=_table(rule_keys.CATEGORIES),
         limit=_table(rule_keys.LIMIT_KEYS),
         scopes=_table(rule_keys.SCOPES),

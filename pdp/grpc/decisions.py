@@ -9,9 +9,11 @@ import grpc
 import structlog
 
 from pdp.api import codec
+from pdp.api.approval_codec import approval_to_wire
 from pdp.api.model import Call, Decision, Effect, Reason
 from pdp.api.reasons import REASONS
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
+from pdp.approvals.approvals import Approvals
 from pdp.errors import JournalError, RequestError
 from pdp.explain import Explained
 from pdp.grpc.batching import LARGE_BYTES
@@ -21,6 +23,7 @@ from pdp.grpc.status import Context, abort, bland, status_of
 from pdp.policy.question import INTERNAL_ERROR
 
 MAX_BATCH = 128
+_LONGEST_WAIT_SECONDS = 60.0
 _UNRECORDED = "journal_unavailable"
 
 log = structlog.get_logger("pdp.service")
@@ -34,11 +37,16 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         idempotency: Idempotency,
         report: Callable[[Call, Reason], str],
         explain: Callable[[Call], Awaitable[Explained]],
+        approvals: Approvals,
     ) -> None:
-        """Decide through `idempotency`; `report` records a refusal and names its record, `explain` keeps nothing."""
+        """Decide through `idempotency`; `report` records a refusal and names its record, `explain` keeps nothing.
+
+        Callers wait for `approvals`.
+        """
         self._idempotency = idempotency
         self._report = report
         self._explain = explain
+        self._approvals = approvals
         self._reader = CallReader()
 
     async def Decide(  # noqa: N802 - the name is the contract's
@@ -100,7 +108,20 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         """Free what the decision's call held while it was under way."""
         del context
         freed = await self._idempotency.finish(request.decision_id)
+        approval_id = self._idempotency.ended_by_approval(request.decision_id)
+        if approval_id and request.answer_lost:
+            await self._approvals.lost(approval_id)
         return decision_pb2.FinishResponse(freed=freed)
+
+    @bland
+    async def AwaitApproval(  # noqa: N802
+        self, request: decision_pb2.AwaitApprovalRequest, context: Context
+    ) -> decision_pb2.AwaitApprovalResponse:
+        """Wait until an approval is no longer pending."""
+        del context
+        seconds = min(max(request.wait_ms, 0) / 1000, _LONGEST_WAIT_SECONDS)
+        approval = await self._approvals.wait(request.approval_id, seconds)
+        return decision_pb2.AwaitApprovalResponse(approval=approval_to_wire(approval))
 
     @bland
     async def Explain(  # noqa: N802

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import structs
 
-from pdp.api.model import Call, Decision
-from pdp.decide import Judgement, give_back, release
+from pdp.api.model import Call, Decision, Effect
+from pdp.decide import Judgement
 from pdp.errors import Overloaded, RequestError
 from pdp.grpc.batching import Batcher
 from pdp.grpc.recent import Recent
 from pdp.limits.budgets import Grant
+from pdp.limits.returns import give_back, release
 from pdp.ports import StateStore
 
 MAX_REMEMBERED = 10_000
@@ -43,6 +44,7 @@ class Idempotency:
         self._store = store
         self._answers: Recent[_Answer] = Recent(MAX_REMEMBERED, MAX_REMEMBERED_BYTES)
         self._grants: Recent[Grant] = Recent(MAX_REMEMBERED, MAX_REMEMBERED_BYTES)
+        self._approved: Recent[str] = Recent(MAX_REMEMBERED, MAX_REMEMBERED_BYTES)
 
     def submit(self, call: Call) -> asyncio.Future[Decision]:
         """Submit `call`; returns the future decision. Raises `RequestError` or `Overloaded`."""
@@ -70,6 +72,10 @@ class Idempotency:
         """Release the leases of a call that has ended; `True` once, for a decision that held any."""
         grant = self._grants.pop(decision_id)
         return grant is not None and await release([grant], self._store)
+
+    def ended_by_approval(self, decision_id: str) -> str:
+        """The approval that the call of the decision has used, "" when it used none; told once."""
+        return self._approved.pop(decision_id) or ""
 
     def _future(self, call: Call, fresh: list[_Waiting]) -> asyncio.Future[Decision]:
         """The answer of the first call with this request id; a new call is added to `fresh`."""
@@ -99,6 +105,8 @@ class Idempotency:
             decision, grant = judgement.decision, judgement.grant
             if grant is not None:
                 self._grants.put(decision.decision_id, grant, _grant_bytes(grant))
+            if decision.effect is Effect.ALLOW and decision.approval is not None:
+                self._approved.put(decision.decision_id, decision.approval.id, _PART_BYTES)
             if not future.done():
                 future.set_result(decision)
             size = _decision_bytes(decision)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import grpc
@@ -17,7 +18,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from pdp.api import bounds
-from pdp.errors import JournalError, Overloaded, RequestError, StoreError
+from pdp.errors import AnswerError, JournalError, Overloaded, RequestError, StoreError
 
 DOMAIN = "tipstaff"
 # exception: gRPC code, ErrorInfo reason
@@ -35,8 +36,23 @@ Context: TypeAlias = Any  # grpc.aio.ServicerContext: grpc ships no types
 _Method: TypeAlias = Callable[[Any, Any, Context], Awaitable[Any]]
 
 
+_ANSWERS = MappingProxyType(
+    {
+        "APPROVAL_STALE": code_pb2.FAILED_PRECONDITION,
+        "APPROVAL_ENDED": code_pb2.FAILED_PRECONDITION,
+        "APPROVAL_UNKNOWN": code_pb2.NOT_FOUND,
+        "APPROVER_NOT_ALLOWED": code_pb2.PERMISSION_DENIED,
+        "APPROVAL_OF_OWN_CALL": code_pb2.PERMISSION_DENIED,
+    }
+)
+"""The gRPC code of a person's answer that does not count; any other reason is INVALID_ARGUMENT."""
+
+
 def status_of(error: BaseException) -> tuple[int, str, str]:
     """The gRPC code, the ErrorInfo reason and the message for `error`."""
+    if isinstance(error, AnswerError):
+        code = _ANSWERS.get(error.reason, code_pb2.INVALID_ARGUMENT)
+        return code, error.reason, str(error)
     for kind, code, reason in _STATUS:
         if isinstance(error, kind):
             return code, reason, str(error)

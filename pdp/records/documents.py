@@ -37,9 +37,9 @@ def masked_json(data: bytes) -> bytes:
     return masked_document(data).data
 
 
-def masked_document(data: bytes) -> Masked:
-    """Strict JSON `data` with its secrets masked; a document that is too large is left out."""
-    if len(data) > MAX_RECORDED:
+def masked_document(data: bytes, longest: int = MAX_RECORDED) -> Masked:
+    """Strict JSON `data` with its secrets masked; a document of more than `longest` bytes is left out."""
+    if len(data) > longest:
         return Masked(json.dumps({"[omitted]": f"{len(data)} bytes"}).encode(), is_omitted=True)
     data = strict_json.on_one_line(data)
     if not find_hints(data.lower()):

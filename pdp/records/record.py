@@ -20,6 +20,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec.structs import replace
 
 from pdp.api.model import (
+    ApprovalState,
     Call,
     Client,
     Decision,
@@ -50,6 +51,11 @@ class _Caller(Struct):
     id: str
     kind: str
     claims: Raw | UnsetType = UNSET
+
+
+class _Approval(Struct):
+    id: str
+    state: ApprovalState
 
 
 class _Obligation(Struct):
@@ -108,6 +114,8 @@ class Record(Struct, omit_defaults=True, kw_only=True, tag_field="type", tag="ti
     """The path of the rule that decided; `pep` when the proxy refused before any rule was asked."""
     limits: tuple[LimitResult, ...] = ()
     """What each limit said."""
+    approval: _Approval | None = None
+    """The approval that a held call waits for, or that lets it go on: its identifier and its state."""
     obligations: list[_Obligation] = []
     """What must be done with an allowed call."""
     shadow: tuple[ShadowFinding, ...] = ()
@@ -155,7 +163,7 @@ def line(
     tool, call = question.tool if question else UNKNOWN, shown.call
     record = Record(
         **_of_decision(shown.decision),
-        timestamp=_timestamp(now_ns),
+        timestamp=timestamp(now_ns),
         labels=labels,
         server=call.server,
         method=call.method,
@@ -215,6 +223,9 @@ def _of_decision(decision: Decision) -> dict[str, Any]:
         "reason": decision.reason,
         "rule": decision.rule,
         "limits": decision.limits,
+        "approval": _Approval(decision.approval.id, decision.approval.state)
+        if decision.approval
+        else None,
         "obligations": [
             _Obligation(obligation.type, Raw(masked_json(obligation.properties)))
             for obligation in decision.obligations
@@ -227,7 +238,8 @@ def _raw(document: Masked) -> Raw | UnsetType:
     return UNSET if document.data == NO_MEMBERS else Raw(document.data)
 
 
-def _timestamp(now_ns: int) -> str:
+def timestamp(now_ns: int) -> str:
+    """Nanoseconds since the epoch as RFC 3339, to the microsecond."""
     seconds, rest = divmod(now_ns, 1_000_000_000)
     return f"{_whole_second(seconds)}.{rest // 1000:06d}Z"
 

@@ -14,17 +14,24 @@ import msgspec
 from msgspec import Raw, Struct, structs
 
 from pdp.answer import Check, Limit
+from pdp.approvals.terms import Terms
 from pdp.rules.server_rules import schema_fault
 from tipstaff.common.did_you_mean import nearest
 
 
 class Finding(Struct):
-    """An element that permits, holds or hides a call."""
+    """An element that permits or hides a call."""
 
     code: str
     message: str
     rule: str = ""
     shadow: bool = False
+
+
+class Demand(Finding):
+    """An element that holds a call; `approval` are the terms on which it may be approved."""
+
+    approval: Terms = Terms()
 
 
 class Denial(Finding):
@@ -33,7 +40,7 @@ class Denial(Finding):
     hidden: bool = False
 
 
-class Demand(Struct):
+class Duty(Struct):
     """An element that adds an obligation to an allow. Its `type` determines its other members."""
 
     type: str
@@ -43,11 +50,11 @@ SETS: Mapping[str, type[Struct]] = MappingProxyType(
     {
         "deny": Denial,
         "hidden": Finding,
-        "require_approval": Finding,
+        "require_approval": Demand,
         "permit": Finding,
         "limit": Limit,
         "check": Check,
-        "obligation": Demand,
+        "obligation": Duty,
     }
 )
 """The sets that the library reads from a site's packages, and the fields of their elements."""
@@ -103,7 +110,7 @@ def problems(name: str, term: Term) -> Iterator[str]:
 
 
 def _wrong_keys(name: str, members: Mapping[Any, Any]) -> Iterator[str]:
-    if SETS[name] is not Demand:
+    if SETS[name] is not Duty:
         known = {*SETS[name].__struct_fields__, *_REMARKS}
         for key in members:
             if key is not COMPUTED and key not in known:

@@ -13,8 +13,8 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "allow": "The call may be made, within its limits and with arguments that meet its schema.",
         "deny": "The call is refused with the `reason`; the target stays in lists.",
         "hide": "The target is in no list, and a call of it is answered as if there were no such target.",
-        "require_approval": "A person must approve the call first. Approvals cannot be given yet: until they "
-        "can, the call is denied with the code `approval_required`.",
+        "require_approval": "A person must approve the call first. It waits, and goes on once it is granted, if "
+        "the rules still hold it on the same terms.",
     }
 )
 CATEGORIES: Mapping[str, str] = MappingProxyType(
@@ -64,6 +64,7 @@ SERVER_KEYS: Mapping[str, str] = MappingProxyType(
     {
         "shadow": "`true`: nothing of this file is enforced; what it would have said is on record.",
         "default": "The action for everything without a rule: `deny` if it is not said.",
+        "approval": "The terms of approvals for every rule of this file that gives none of its own.",
         **SECTIONS,
         "limits": "Limits that every judged call of the server takes from, beside those of its rule.",
         "initialize": "The limit for beginning a session (`initialize`), without a name; its scope is `principal` if "
@@ -77,6 +78,35 @@ RULE_KEYS: Mapping[str, str] = MappingProxyType(
         "rate_limit": "One limit, or a list of limits, that the call takes from.",
         "arguments": "A JSON Schema (2020-12) that the arguments must meet before the call goes on; or the word "
         "`declared`: the schema that the tool itself declares, as it was accepted.",
+        "approval": "The terms on which a held call may be approved. Only beside `action: require_approval`.",
+    }
+)
+APPROVAL_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "approvers": "Groups of people, any of whom may answer; everybody who may approve if it is not said.",
+        "count": "So many different people must say yes: 1 if it is not said, at most 10.",
+        "not_self": "`false`: the person behind the caller may say yes too, which is then on record.",
+        "decide_within": "Seconds in which people must answer: 900 if it is not said, at most 7 days.",
+        "use_within": "Seconds after the grant in which the call must be made: 600 if it is not said, at most a day.",
+        "hold_seconds": "Seconds for which the caller may wait with its call held, at most an hour. As the proxy is "
+        "configured if it is not said.",
+        "note": "Whether an answer needs a text.",
+        "standing": "How a grant may stand for equal calls for some time. One call only if it is not said.",
+    }
+)
+NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        "optional": "A text may be given (the default).",
+        "on_refuse": "Whoever refuses must say why.",
+        "always": "Every answer needs a text.",
+    }
+)
+STANDING_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "max": "The longest time, in seconds, for which a person may let equal calls pass; at most 7 days. Never for "
+        "a tool of critical risk.",
+        "match": "Which calls are equal: `exact` (the default) when all arguments are the same, or a list of JSON "
+        "pointers to the arguments that must be.",
     }
 )
 LIMIT_KEYS: Mapping[str, str] = MappingProxyType(

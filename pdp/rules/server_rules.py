@@ -16,7 +16,7 @@ from pdp.api.bounds import MAX_TARGET
 from pdp.api.methods import METHODS
 from pdp.api.names import own_form
 from pdp.errors import PolicyTextError
-from pdp.rules import rule_keys
+from pdp.rules import approval_rules, rule_keys
 from pdp.rules.checks import KEYWORDS, SchemaError, compile_schema, unknown_keyword
 from pdp.rules.uris import key_fault
 from pdp.rules.yaml_lines import Located, Path, load, name_of
@@ -143,6 +143,8 @@ class _Check(Struct):
                     self.rule(rule, (section, name), name if section == "tools" else None)
                     self.fits(section, name, rule)
         self.server_limits(value.get("limits", []))
+        if "approval" in value:
+            self.approval(value["approval"], ("approval",))
         if "initialize" in value:
             self.limit(value["initialize"], ("initialize",), named=False)
 
@@ -188,17 +190,28 @@ class _Check(Struct):
         self.keys(rule, path, _RULE_KEYS)
         action = rule.get("action", "allow")
         self.one_of(action, (*path, "action"), ACTIONS)
-        if "reason" in rule and not (isinstance(rule["reason"], str) and rule["reason"].strip()):
-            self.fail((*path, "reason"), "must be a sentence")
-        if "reason" in rule and action == "allow":
-            self.fail((*path, "reason"), "an action of allow gives no reason; is `action` missing?")
+        self.reason(rule, path, action)
         for key in _UNREACHED:
             if key in rule and action in ("deny", "hide"):
                 self.fail((*path, key), f"has no effect beside action: {action}")
+        if "approval" in rule:
+            self.approval(rule["approval"], (*path, "approval"))
+            if action != "require_approval":
+                self.fail((*path, "approval"), "has no effect without action: require_approval")
         if "rate_limit" in rule:
             self.rate_limit(rule["rate_limit"], (*path, "rate_limit"))
         if "arguments" in rule:
             self.arguments(rule["arguments"], (*path, "arguments"), tool)
+
+    def reason(self, rule: Mapping[str, Any], path: Path, action: Any) -> None:
+        if "reason" in rule and not (isinstance(rule["reason"], str) and rule["reason"].strip()):
+            self.fail((*path, "reason"), "must be a sentence")
+        if "reason" in rule and action == "allow":
+            self.fail((*path, "reason"), "an action of allow gives no reason; is `action` missing?")
+
+    def approval(self, value: Any, path: Path) -> None:
+        for within, message in approval_rules.faults(value):
+            self.fail((*path, *within), message)
 
     def rate_limit(self, value: Any, path: Path) -> None:
         if not isinstance(value, list):

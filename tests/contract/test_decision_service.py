@@ -28,6 +28,7 @@ RULES = {
     }
 }
 ALLOW, DENY = types_pb2.EFFECT_ALLOW, types_pb2.EFFECT_DENY
+HOLD = types_pb2.EFFECT_HOLD
 NOBODY = "http://127.0.0.1:9/mcp"
 
 
@@ -83,12 +84,11 @@ async def test_a_decision_says_what_and_why_and_by_which_rule(service: Service) 
     assert len({allowed.decision_id, denied.decision_id}) == 2
 
 
-async def test_a_call_that_needs_approval_is_denied_as_long_as_nobody_can_approve(
-    service: Service,
-) -> None:
-    """The code says which kind of denial it is."""
+async def test_a_call_that_needs_approval_is_held(service: Service) -> None:
+    """The code says why, and the approval can be asked for by its name."""
     held = (await service.Decide(question("s", "restart", "1"))).decision
-    assert (held.effect, held.reason.code) == (DENY, "approval_required")
+    assert (held.effect, held.reason.code) == (HOLD, "approval_required")
+    assert (held.approval.state, bool(held.approval.id)) == ("pending", True)
 
 
 async def test_a_repeated_request_id_gets_the_first_decision_and_takes_nothing(

@@ -103,6 +103,7 @@ async def decided(tipstaff: Gateway, kind: str) -> list[list[dict[str, Any]]]:
 def plain(decision: Any, server: str) -> dict[str, Any]:
     """The decision as JSON, of a server without a name of its own, at no time of its own."""
     told: dict[str, Any] = json.loads(MessageToJson(decision).replace(server, "twin"))
+    told.pop("approval", None)
     for one in (told, *told.get("limits", ())):
         one.pop("decisionId", None)
         one.pop("retryAfterMs", None)

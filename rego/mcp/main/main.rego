@@ -52,9 +52,12 @@ _folded := object.union(_disguise(denial), {
 	"effect": "hold",
 	"reason": _reason(hold),
 	"rule": hold.rule,
+	"holds": holds,
 }) if {
 	_denials == set()
 	hold := min(_holds)
+	holds := [_terms(each) | some each in _holds]
+	count(holds) == count(_holds) # one that lacks a member must not drop out with its terms
 } else := object.union(_demands, {
 	"effect": "allow",
 	"reason": _reason(permit),
@@ -127,6 +130,14 @@ _finding(effect, element) := {
 	"code": element.code,
 	"message": element.message,
 	"rule": element.rule,
+}
+
+# What a rule that holds the call demands of its approval; without terms of its own, the usual ones.
+_terms(hold) := {
+	"rule": hold.rule,
+	"code": hold.code,
+	"message": hold.message,
+	"approval": object.get(hold, "approval", {}),
 }
 
 _reason(element) := {"code": element.code, "message": element.message}

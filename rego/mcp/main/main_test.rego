@@ -55,7 +55,7 @@ test_effect[note] if {
 	}
 	answer := decide(tc.rule, tc.site)
 	[answer.effect, answer.reason.code] == tc.want
-	object.keys(answer) - {"appearance"} == shape
+	object.keys(answer) - {"appearance", "holds"} == shape
 }
 
 test_nothing_permits[note] if {
@@ -87,6 +87,35 @@ test_an_allow_and_a_hold_carry_their_budgets_and_checks[effect] if {
 	answer := decide(rule, {})
 	answer.effect == effect
 	[count(answer.limits), count(answer.checks)] == [1, 1]
+}
+
+test_a_hold_carries_every_rule_that_holds_with_its_terms if {
+	ops := {"approvers": ["ops"]}
+	answer := decide(
+		{"action": "require_approval", "reason": "Ask.", "approval": ops},
+		{"pay": {"require_approval": [{"code": "ask", "message": "m"}]}},
+	)
+	answer.holds == [
+		{"rule": "servers.files.tools.read", "code": "approval_required", "message": "Ask.", "approval": ops},
+		{"rule": "site.pay", "code": "ask", "message": "m", "approval": {}},
+	]
+}
+
+test_only_a_hold_carries_holds if {
+	object.get(decide({}, {}), "holds", []) == []
+	object.get(decide({"action": "deny"}, {}), "holds", []) == []
+}
+
+test_a_demand_without_a_member_does_not_drop_out[missing] if {
+	some missing in ["code", "message"]
+	odd := object.remove({"code": "odd", "message": "m"}, [missing])
+	decide({"action": "require_approval"}, {"pay": {"require_approval": [odd]}}).effect == "deny"
+}
+
+test_a_demand_in_shadow_adds_no_terms if {
+	finding := {"code": "c", "message": "m", "shadow": true}
+	answer := decide({"action": "require_approval"}, {"pay": {"require_approval": [finding]}})
+	[hold.rule | some hold in answer.holds] == ["servers.files.tools.read"]
 }
 
 test_a_deny_carries_none if {

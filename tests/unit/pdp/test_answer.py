@@ -14,6 +14,7 @@ from msgspec import Raw
 from pdp.answer import BatchAnswer, Check, Fault, Limit, PolicyAnswer, late, read, unavailable
 from pdp.api.model import Appearance, Effect, Obligation, Reason, ShadowFinding
 from pdp.api.reasons import REASONS
+from pdp.approvals.terms import Hold, Terms
 
 LIMIT: dict[str, Any] = {"name": "files/read", "scope": "session", "max": 3, "window": 60}
 SHADOW: dict[str, Any] = {"effect": "deny", "code": "c", "message": "m", "rule": "r"}
@@ -77,6 +78,7 @@ def test_a_whole_answer_is_read_member_by_member() -> None:
         obligations=[{"type": "redact", "fields": ["a", {"b": 1}]}],
         shadow=[SHADOW],
         appearance=APPEARANCE,
+        holds=[{"rule": "h", "code": "c", "message": "m", "approval": {"approvers": ["ops"]}}],
     )
     assert read_one(body(full)) == PolicyAnswer(
         effect=Effect.HOLD,
@@ -92,7 +94,15 @@ def test_a_whole_answer_is_read_member_by_member() -> None:
         obligations=(Obligation("redact", b'{"fields":["a", {"b": 1}]}'),),
         shadow=(ShadowFinding(Effect.DENY, Reason("c", "m"), "r"),),
         appearance=Appearance(Effect.DENY, Reason("no_permit", "m"), "mcp.main"),
+        holds=(Hold("h", Reason("c", "m"), Terms(approvers=("ops",))),),
     )
+
+
+def test_a_hold_by_no_rule_is_no_answer() -> None:
+    """Nobody would know on which terms it may be approved."""
+    fault = read_one(body(answer(effect="hold")))
+    assert isinstance(fault, Fault)
+    assert fault.code == "policy_invalid_result"
 
 
 def test_answers_stand_in_the_order_of_the_calls() -> None:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from pdp.api.address import is_local
-from pdp.config import Batching, Journal, Limits, Opa, PdpConfig, Policy
+from pdp.config import ApprovalsConfig, Batching, Journal, Limits, Opa, PdpConfig, Policy
 from pdp.errors import ConfigError
 from pep.config import Jwt, PdpTls, PepConfig, Server, Tls
 from tipstaff.cli.configuration.secret import shown
@@ -30,6 +30,7 @@ _PARTS: dict[str, type[Struct]] = {
     "opa": Opa,
     "policy": Policy,
     "limits": Limits,
+    "approvals": ApprovalsConfig,
     "journal": Journal,
     "batching": Batching,
 }
@@ -150,12 +151,15 @@ class _Reader:
         limits, journal, policy = parts["limits"], parts["journal"], parts["policy"]
         limits_path = self._folder / limits.path if limits.path else state / "limits.db"
         journal_path = self._folder / journal.path if journal.path else state / "decisions.jsonl"
+        approvals = parts["approvals"]
+        approvals_path = self._folder / approvals.path if approvals.path else state / "approvals.db"
         changes = self._folder / policy.changes if policy.changes else state / "changed.json"
         return {
             **parts,
             "limits": structs.replace(
                 limits, path=str(limits_path), url=self._reference(limits.url)
             ),
+            "approvals": structs.replace(approvals, path=str(approvals_path)),
             "journal": structs.replace(journal, path=str(journal_path)),
             "policy": structs.replace(
                 policy, dir=str(self._folder / policy.dir), changes=str(changes)

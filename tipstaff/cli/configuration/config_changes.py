@@ -17,10 +17,13 @@ from pep.config import PepConfig, Server
 LIVE_PEP = frozenset(
     "servers jwt tokens allowed_hosts allowed_origins public_url body_timeout_ms".split()
 )
-LIVE_PDP = frozenset({"pdp.labels", "limits.principal_factor"})
+LIVE_PDP = frozenset({"pdp.labels", "limits.principal_factor", "approvals.people"})
 # Fields that are sections of their own in the file, under another name than the field has.
 _SECTIONS = {
-    **{name: name for name in ("jwt", "opa", "policy", "limits", "journal", "batching")},
+    **{
+        name: name
+        for name in ("jwt", "opa", "policy", "limits", "approvals", "journal", "batching")
+    },
     "pdp_tls": "pep.pdp_tls",
 }
 

@@ -30,6 +30,8 @@ PLAIN = {
     "Opa": {"path", "memory_limit"},
     "Policy": {"dir", "changes"},
     "Limits": {"path"},
+    "ApprovalsConfig": {"path"},
+    "ConfiguredPerson": {"id", "groups", "principals", "role"},
     "Journal": {"path"},
     "PdpConfig": {"listen", "labels"},
     "Sidecar": {"bundle_url", "memory_limit"},

@@ -104,7 +104,10 @@ WRONG = {
     "a list": ("[]", "1: must be a mapping"),
     "a section that is none": ("tool: {}", "1: tool: there is no key `tool` here; did you mean"),
     "a key that is none": (rule("acton: deny"), "2: tools.read.acton: there is no key `acton`"),
-    "nothing like a key": (rule("zzz: 1"), "known are: action, arguments, rate_limit, reason"),
+    "nothing like a key": (
+        rule("zzz: 1"),
+        "known are: action, approval, arguments, rate_limit, reason",
+    ),
     "an action that is none": (rule("action: denny"), "tools.read.action: must be one of"),
     "a flag as an action": (rule("action: yes"), "must be one of"),
     "an empty rule": ("tools:\n  read:\n", "2: tools.read: is empty: write {}"),

@@ -38,9 +38,17 @@ hidden contains {"code": "hidden", "message": message, "rule": rules.applicable.
 # description: A rule demands that a person approve the call.
 # custom:
 #   code: approval_required
-require_approval contains {"code": "approval_required", "message": message, "rule": rules.applicable.path} if {
+require_approval contains object.union(element, _terms) if {
 	_action == "require_approval"
 	message := object.get(rules.applicable.rule, "reason", "a person must approve this call first")
+	element := {"code": "approval_required", "message": message, "rule": rules.applicable.path}
 }
+
+# The terms of the rule, or those of the file.
+_terms := {"approval": rules.applicable.rule.approval} if {
+	rules.applicable.rule.approval
+} else := {"approval": rules.server.approval} if {
+	rules.server.approval
+} else := {}
 
 _action := object.get(rules.applicable.rule, "action", "allow")

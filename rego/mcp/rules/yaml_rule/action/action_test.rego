@@ -61,6 +61,26 @@ test_held[note] if {
 	codes(action.require_approval) == {"approval_required"} with input as calls.call with data.servers as tc
 }
 
+test_terms[note] if {
+	some note, tc in {
+		"of the rule": {"files": {"tools": {"read": {"action": "require_approval", "approval": {"count": 2}}}}},
+		"of the rule, before those of the file": {"files": {
+			"approval": {"count": 3},
+			"tools": {"read": {"action": "require_approval", "approval": {"count": 2}}},
+		}},
+		"of the file": {"files": {"approval": {"count": 2}, "tools": {"read": {"action": "require_approval"}}}},
+		"of the file, for its default": {"files": {"approval": {"count": 2}, "default": "require_approval"}},
+	}
+	some element in action.require_approval with input as calls.call with data.servers as tc
+	element.approval == {"count": 2}
+}
+
+test_no_terms_are_none if {
+	some element in action.require_approval with input as calls.call
+		with data.servers as servers({"action": "require_approval"})
+	object.get(element, "approval", "none") == "none"
+}
+
 test_missing_fields_permit_nothing[field] if {
 	some field in ["server", "method", "target"]
 	count(action.permit) == 0 with input as calls.without(field) with data.servers as servers({})

@@ -1,0 +1,238 @@
+"""Approvals in Redis or Valkey, for several decision services over one store.
+
+A change reads, works out the next state in this process, and writes only if nobody has written meanwhile
+(WATCH, MULTI, EXEC); the loser looks again. People answer seldom, so hardly anybody loses. Time is the
+server's. A transaction whose answer was lost may have been carried out: a use of a grant then counts as
+used, though nobody was let in, which is the safe side.
+
+Keys, after the prefix: `a:ID` the approval; `k:KEY` and `s:STANDING_KEY` the newest identifier of each;
+`p:PRINCIPAL` and `pending` the pending ones; `ends`, `created` and `changed` identifiers by time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+import redis.asyncio
+import redis.exceptions
+from redis.asyncio.client import Pipeline
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from pdp.api.model import ApprovalState as State
+from pdp.approvals import life
+from pdp.approvals.life import HeldCall
+from pdp.approvals.port import MAX_KEPT, Begun, Filter, Step, begun
+from pdp.errors import ConfigError, StoreError
+
+_CONNECTIONS = 16
+_TRIES = 50
+_MILLISECOND = 1000
+T = TypeVar("T")
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(HeldCall).decode
+
+
+class RedisApprovals:
+    """Keeps approvals on a server that several decision services share."""
+
+    def __init__(self, url: str, timeout_ms: int, prefix: str = "tipstaff:approval:") -> None:
+        """Connect on first use. `url` is `redis://`, `rediss://` or `unix://`; raises `ConfigError`."""
+        seconds = timeout_ms / 1000
+        try:
+            pool = redis.asyncio.BlockingConnectionPool.from_url(
+                url,
+                max_connections=_CONNECTIONS,
+                timeout=seconds,
+                socket_timeout=seconds,
+                socket_connect_timeout=seconds,
+                retry=Retry(NoBackoff(), 0),
+            )
+        except (ValueError, TypeError) as error:
+            # The error's text may hold a piece of the password.
+            raise ConfigError("limits.url is not the URL of a Redis") from error
+        self._client = redis.asyncio.Redis(connection_pool=pool)
+        self._prefix = prefix
+
+    async def now(self) -> int:
+        """See `ApprovalStore.now`."""
+        return await _asked(self._now)
+
+    async def begin(self, new: HeldCall) -> Begun:
+        """See `ApprovalStore.begin`."""
+        watched = [
+            self._name("k", new.key),
+            self._of_caller(new),
+            self._name("pending"),
+            *([self._name("s", new.standing_key)] if new.standing_key else []),
+        ]
+
+        async def attempt(pipe: Pipeline) -> Begun:
+            now = await self._now()
+            equal = await self._read_by(pipe, self._name("k", new.key))
+            standing = None
+            if new.standing_key:
+                standing = await self._read_by(pipe, self._name("s", new.standing_key))
+            of_caller: int = await pipe.scard(self._of_caller(new))
+            pending: int = await pipe.scard(self._name("pending"))
+            result = begun(new, equal, standing, lambda: of_caller, lambda: pending, now)
+            pipe.multi()  # type: ignore[no-untyped-call]
+            if result.is_changed:
+                self._write(pipe, result.held, now)
+            return result
+
+        result = await self._transaction(watched, attempt)
+        if result.is_new:
+            await _asked(self._forget)
+        return result
+
+    async def change(self, approval_id: str, step: Step) -> tuple[HeldCall, HeldCall] | None:
+        """See `ApprovalStore.change`."""
+
+        async def attempt(pipe: Pipeline) -> tuple[HeldCall, HeldCall] | None:
+            now = await self._now()
+            before = await self._read(pipe, approval_id)
+            after = step(before, now) if before is not None else None
+            pipe.multi()  # type: ignore[no-untyped-call]
+            if before is None or after is None:
+                return None
+            if after is not before:
+                self._write(pipe, after, now)
+            return before, after
+
+        return await self._transaction([self._name("a", approval_id)], attempt)
+
+    async def get(self, ids: Sequence[str]) -> dict[str, HeldCall]:
+        """See `ApprovalStore.get`."""
+        return {held.id: held for held in await _asked(lambda: self._load(ids))}
+
+    async def find(self, selected: Filter, most: int) -> Sequence[HeldCall]:
+        """See `ApprovalStore.find`."""
+
+        async def look() -> list[HeldCall]:
+            names = await self._client.zrevrange(self._name("created"), 0, MAX_KEPT)
+            fitting = [held for held in await self._load(_texts(names)) if selected.fits(held)]
+            return sorted(fitting, key=lambda held: held.state is not State.PENDING)[:most]
+
+        return await _asked(look)
+
+    async def pending(self) -> int:
+        """See `ApprovalStore.pending`."""
+        count: int = await _asked(lambda: self._client.scard(self._name("pending")))
+        return count
+
+    async def due(self, most: int) -> Sequence[str]:
+        """See `ApprovalStore.due`."""
+
+        async def look() -> list[str]:
+            now = await self._now()
+            return _texts(
+                await self._client.zrangebyscore(self._name("ends"), 0, now, start=0, num=most)
+            )
+
+        return await _asked(look)
+
+    async def changed_since(self, since: int, most: int) -> Sequence[HeldCall]:
+        """See `ApprovalStore.changed_since`."""
+
+        async def look() -> list[HeldCall]:
+            name = self._name("changed")
+            names = await self._client.zrangebyscore(name, f"({since}", "+inf", start=0, num=most)
+            return await self._load(_texts(names))
+
+        return await _asked(look)
+
+    async def close(self) -> None:
+        """See `ApprovalStore.close`."""
+        await self._client.aclose()
+
+    def _name(self, *parts: str) -> str:
+        return self._prefix + ":".join(parts)
+
+    def _of_caller(self, held: HeldCall) -> str:
+        """The key of the caller's pending approvals; a digest, since a name may be of any length."""
+        name = f"{held.caller.kind}:{held.caller.id}".encode()
+        return self._name("p", hashlib.sha256(name).hexdigest())
+
+    async def _now(self) -> int:
+        seconds, microseconds = await self._client.time()
+        return int(seconds) * life.SECOND + int(microseconds)
+
+    async def _transaction(
+        self, watched: Sequence[str], attempt: Callable[[Pipeline], Awaitable[T]]
+    ) -> T:
+        async def tries() -> T:
+            for _ in range(_TRIES):
+                async with self._client.pipeline(transaction=True) as pipe:
+                    await pipe.watch(*watched)
+                    result = await attempt(pipe)
+                    try:
+                        await pipe.execute()
+                    except redis.exceptions.WatchError:
+                        continue
+                    return result
+            raise StoreError("others change the same approval all the time")
+
+        return await _asked(tries)
+
+    async def _read_by(self, pipe: Pipeline, name: str) -> HeldCall | None:
+        """The approval whose identifier is under `name`, watched from here on."""
+        found: bytes | None = await pipe.get(name)  # type: ignore[assignment]
+        if found is None:
+            return None
+        await pipe.watch(self._name("a", found.decode()))
+        return await self._read(pipe, found.decode())
+
+    async def _read(self, pipe: Pipeline, approval_id: str) -> HeldCall | None:
+        data = await pipe.get(self._name("a", approval_id))
+        return None if data is None else _decode(data)
+
+    async def _load(self, ids: Sequence[str]) -> list[HeldCall]:
+        if not ids:
+            return []
+        rows = await self._client.mget([self._name("a", each) for each in ids])
+        return [_decode(row) for row in rows if row is not None]
+
+    def _write(self, pipe: Pipeline, held: HeldCall, now: int) -> None:
+        kept = life.KEPT // _MILLISECOND if held.state not in life.OPEN else 0
+        pipe.set(self._name("a", held.id), _encode(held), px=kept or None)
+        pipe.zadd(self._name("created"), {held.id: held.created})
+        pipe.zadd(self._name("changed"), {held.id: now})
+        if held.state in life.OPEN or held.state is State.REFUSED:
+            pipe.set(self._name("k", held.key), held.id, px=life.KEPT // _MILLISECOND)
+        if held.is_standing and held.state is State.GRANTED:
+            lasts = max((held.ends - now) // _MILLISECOND, 1)
+            pipe.set(self._name("s", held.standing_key), held.id, px=lasts)
+        mark = pipe.sadd if held.state is State.PENDING else pipe.srem
+        mark(self._of_caller(held), held.id)
+        mark(self._name("pending"), held.id)
+        if held.state in life.OPEN:
+            pipe.zadd(self._name("ends"), {held.id: held.ends})
+        else:
+            pipe.zrem(self._name("ends"), held.id)
+
+    async def _forget(self) -> None:
+        """Drop identifiers of approvals that are not kept any more."""
+        now = await self._now()
+        pipe = self._client.pipeline(transaction=False)
+        for name in ("created", "changed"):
+            pipe.zremrangebyscore(self._name(name), 0, now - 2 * life.KEPT)
+            pipe.zremrangebyrank(self._name(name), 0, -MAX_KEPT - 1)
+        await pipe.execute()
+
+
+def _texts(names: Sequence[Any]) -> list[str]:
+    return [name.decode() for name in names]
+
+
+async def _asked(question: Callable[[], Awaitable[T]]) -> T:
+    """The answer to `question`; every error of the server or the way to it is a `StoreError`."""
+    try:
+        return await question()
+    except (redis.exceptions.RedisError, OSError, TimeoutError, msgspec.DecodeError) as error:
+        raise StoreError(
+            f"the store of approvals did not answer: {type(error).__name__}"
+        ) from error
