@@ -27,7 +27,7 @@ _IN_VAIN = MappingProxyType(
 class Outcome(Struct, frozen=True):
     """The approval of a held call, or the code of the reason for having none, at `now` microseconds.
 
-    With neither, people cannot be asked about such a call.
+    With neither, nobody has been asked: in a trial, and about what cannot be held.
     """
 
     held: HeldCall | None = None
@@ -49,9 +49,10 @@ class Outcome(Struct, frozen=True):
 
     @property
     def effect(self) -> Effect:
-        """What happens to a call that does not go on: it is held while people are asked."""
-        is_pending = self.held is not None and self.held.state is State.PENDING
-        return Effect.HOLD if is_pending else Effect.DENY
+        """What happens to a call that does not go on: it is held while people are asked, or would be."""
+        if self.held is None:
+            return Effect.DENY if self.code else Effect.HOLD
+        return Effect.HOLD if self.held.state is State.PENDING else Effect.DENY
 
     @property
     def approval(self) -> Approval | None:

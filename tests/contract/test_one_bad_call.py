@@ -17,6 +17,8 @@ from pdp.answer import BatchAnswer, Limit, PolicyAnswer
 from pdp.api import codec
 from pdp.api.model import Call, Decision, Effect, Reason
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, types_pb2
+from pdp.approvals.approvals import Approvals
+from pdp.approvals.store import SqliteApprovals
 from pdp.decide import Judgement, Parts, judge, report
 from pdp.explain import Explainer
 from pdp.grpc.batching import Batcher
@@ -191,8 +193,13 @@ async def served(
     batcher = Batcher(judged, max_calls=32, in_flight=1, max_waiting=100)
     working = asyncio.ensure_future(batcher.run())
     server, address = grpc.aio.server(), f"unix:{tmp_path / 's.sock'}"
+    store = SqliteApprovals(None, lambda: 0)
+    approvals = Approvals(store, story.journal, dict)
     service = DecisionService(
-        Idempotency(batcher, story.store), partial(report, parts=story), Explainer(story, 1).explain
+        Idempotency(batcher, story.store),
+        partial(report, parts=story),
+        Explainer(story, 1).explain,
+        approvals,
     )
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(service, server)
     server.add_insecure_port(address)
@@ -202,6 +209,7 @@ async def served(
     await server.stop(0)
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
+    await store.close()
 
 
 @pytest.mark.parametrize("way", ["Decide", "BatchDecide", "StreamDecide"])

@@ -67,7 +67,7 @@ async def test_admitted_equals_forwarded_equals_recorded(tmp_path: Path) -> None
     assert len({one["decision_id"] for one in records}) == CALLS
     assert {one["reason"]["code"] for one in records} == {
         "allowed", "rate_limited", "arguments_invalid", "denied_by_rule", "approval_required",
-        "hidden", "no_permit",
+        "approval_overload", "hidden", "no_permit",
     }  # fmt: skip
     polled = Counter(calls[number][2] for number in admitted if calls[number][0] == "poll")
     assert polled == {str(session): 20 for session in range(7)}

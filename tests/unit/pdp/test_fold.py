@@ -131,10 +131,10 @@ def test_failed_arguments_name_the_rule_that_demands_them() -> None:
         assert decision.rule == "servers.files.categories.Read"
 
 
-def test_a_held_call_is_denied_while_nobody_can_approve_it() -> None:
-    """With the code that says so, and the rule's own sentence."""
+def test_a_held_call_that_nobody_was_asked_about_is_a_hold() -> None:
+    """With the code that says so, and the rule's own sentence; without an approval there is nothing to wait for."""
     decision = judged(HOLD)
-    assert decision.effect is Effect.DENY
+    assert (decision.effect, decision.approval) == (Effect.HOLD, None)
     assert decision.reason == Reason("approval_required", "ask Ann")
     assert decision.rule == HOLD.rule
 
@@ -223,12 +223,12 @@ TAKENS = st.sampled_from([None, GRANTED, REFUSED])
 def test_an_allow_needs_every_stage(
     answer: PolicyAnswer | Fault, failure: CheckFailure | None, taken: Taken | None
 ) -> None:
-    """Exactly one road leads to an allow, and a hold is never given out."""
+    """Exactly one road leads to an allow without a person's grant."""
     decision = judged(answer, failure, taken)
     clear = isinstance(answer, PolicyAnswer) and answer.effect is Effect.ALLOW and failure is None
     room = (taken is None and not getattr(answer, "limits", ())) or taken is GRANTED
-    assert decision.effect is (Effect.ALLOW if clear and room else Effect.DENY)
-    if decision.effect is Effect.DENY:
+    assert (decision.effect is Effect.ALLOW) is (clear and room)
+    if decision.effect is not Effect.ALLOW:
         assert decision.obligations == ()
 
 
@@ -248,7 +248,7 @@ def test_adding_a_refusal_never_makes_an_allow(
         ),
         refuse_with(judged(answer, failure, taken), "journal_unavailable"),
     ):
-        assert worse.effect is Effect.DENY
+        assert worse.effect is not Effect.ALLOW
 
 
 @given(ANSWERS, FAILURES, TAKENS)
