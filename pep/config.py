@@ -12,6 +12,7 @@ from pdp.api.private import Private, PrivateBytes
 from pep.choices import JWT_ALGORITHMS, DenialStyle, ToolNames
 
 Positive = Annotated[int, Meta(ge=1)]
+HoldSeconds = Annotated[int, Meta(ge=0, le=3600)]
 NotNegative = Annotated[int, Meta(ge=0)]
 Proof = Literal["jwt", "token", "mtls", "anonymous"]
 SERVER_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -60,6 +61,8 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
     """Whether a tool's name must be 1 to 128 letters, digits, `_`, `-` and `.`, or may be any text."""
     denial: DenialStyle = "result"
     """How a refused tool call is shown: as a tool result the model reads, or a JSON-RPC error."""
+    hold_seconds: HoldSeconds | None = None
+    """Seconds for which a call that waits for approval is held here; `[pep] hold_seconds` if it is not said."""
 
     def __post_init__(self) -> None:
         """Refuse names and URLs that cannot be used."""
@@ -189,6 +192,11 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Milliseconds to wait for a decision before the call is refused."""
     upstream_connect_timeout_ms: Positive = 5000
     """Milliseconds to wait for a connection to a server. There is no limit on its answer."""
+    hold_seconds: HoldSeconds = 45
+    """Seconds for which a call that waits for approval is held with its client connected; many clients
+    give up after 60. 0: it is answered at once, and the client has to make it again."""
+    hold_seconds_of: dict[str, HoldSeconds] = field(default_factory=dict)
+    """The same by the caller's id, for clients that are known to wait longer or shorter."""
     list_ttl_ms: NotNegative = 60_000
     """Milliseconds for which a client may keep a list at most (`ttlMs`): rules may change."""
     shutdown_grace_ms: Positive = 2000
@@ -219,6 +227,11 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     def accepted(self, server: Server) -> tuple[Proof, ...]:
         """The kinds of credentials that `server` accepts."""
         return server.accept or ("anonymous",)
+
+    def held_for(self, server: Server, caller: str) -> int:
+        """Seconds for which calls of `caller` to `server` that wait for approval are held."""
+        of_server = self.hold_seconds if server.hold_seconds is None else server.hold_seconds
+        return self.hold_seconds_of.get(caller, of_server)
 
     def resource(self, server: Server) -> str:
         """The server's public URL, which is its identifier as a protected resource (RFC 9728)."""

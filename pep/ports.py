@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from pdp.api.model import Call, Decision, Reason
+from pdp.api.model import Approval, Call, Decision, Reason
 from pep.config import Server
 from pep.mcp.headers import HeaderLines
 
@@ -67,11 +67,17 @@ class Decisions(Protocol):
     async def decide(self, call: Call) -> Decision:
         """The decision; a deny with the code `pdp_unavailable` when there is none."""
 
+    async def await_approval(self, approval_id: str, seconds: float) -> Approval | None:
+        """The approval once it is no longer pending, or after `seconds`; `None` when nobody can tell."""
+
     def report_soon(self, call: Call, reason: Reason) -> None:
         """Have a refusal recorded that was made without a decision, without waiting."""
 
     def finish_soon(self, decision: Decision) -> None:
         """Report that the call of an allow has ended, without waiting."""
+
+    def lost_soon(self, decision: Decision) -> None:
+        """Report that the server's answer to an allowed call was lost, without waiting."""
 
     def refund_soon(self, decision: Decision) -> None:
         """Refund what a decision took from limits, without waiting."""

@@ -24,6 +24,8 @@ from pep.errors import (
 )
 from pep.front.body_reader import until_gone
 from pep.front.client_answer import ClientAnswer
+from pep.front.held_answer import HeldAnswer
+from pep.front.held_request import uncoded
 from pep.front.relay_io import Client, hand_on
 from pep.front.request_body import RequestBody
 from pep.front.request_caller import ExchangeParts, RequestCaller
@@ -60,7 +62,7 @@ class Exchange:
         self._parts = parts
         self._server = server
         self._scope = scope
-        self._client = ClientAnswer(send, parts.room.unread)
+        self._client = HeldAnswer(ClientAnswer(send, parts.room.unread))
         self._headers = headers.RequestHeaders()
         self._caller = RequestCaller(parts, server, scope)
         self._reply_to: ReplyTo = None
@@ -121,7 +123,9 @@ class Exchange:
         if isinstance(message, Response):
             self._check_shown(message)
         with self._under_way_once(message.id if isinstance(message, Request) else None):
-            refusal = await self._decide(admitted, call) if admitted.is_judged else None
+            refusal = None
+            if admitted.is_judged:
+                refusal = await self._decide(admitted, call, len(data))
             body.end_slot()
             if refusal is not None:
                 await self._answer(refusal)
@@ -137,20 +141,21 @@ class Exchange:
     def _read(self, plain: bytes) -> Admitted:
         """The message that may be judged; raises a `ClientFault`."""
         envelope = jsonrpc.open_envelope(plain)
-        self._reply_to = envelope.reply_to
+        self._reply_to = self._client.reply_to = envelope.reply_to
         message = jsonrpc.read(envelope)
         admitted = admit(self._headers, message)
         check_name(admitted, self._server.tool_names)
         return admitted
 
-    async def _decide(self, admitted: Admitted, call: Call) -> Refuse | None:
+    async def _decide(self, admitted: Admitted, call: Call, size: int) -> Refuse | None:
         """The answer to give instead of the server's; `None` when the request may go on."""
         message = admitted.message
         assert isinstance(message, Request)  # noqa: S101 - the table has no judged notification
         if admitted.row is not None and admitted.row.target is Target.TASK:
             tasks = self._parts.judging.tasks
             tasks.check(self._server.name, admitted.target, self._caller.principal)
-        verdict = await self._turn.decide(call, message)
+        hold = self._caller.hold(self._client, message, size)
+        verdict = await self._turn.decide(call, message, hold)
         return verdict if isinstance(verdict, Refuse) else None
 
     @contextlib.contextmanager
@@ -247,6 +252,7 @@ class Exchange:
             self._give_back()
             raise
         except LostError as error:
+            self._turn.lost()
             log.warning("upstream lost", server=server.name, error=str(error))
             raise UpstreamAway(f"The server {server.name!r} ended the connection") from error
         if answer.status == 404 and self._headers.session:  # the server has ended the session
@@ -264,7 +270,7 @@ class Exchange:
     async def _send_on(self, verb: str, body: bytes | None, lines: headers.HeaderLines) -> Answer:
         server = self._server
         upstream_lines = headers.to_upstream(
-            lines,
+            uncoded(lines) if self._client.is_stream else lines,
             server.authority,
             passthrough=server.auth == "passthrough",
             credentials=server.credentials,
@@ -283,6 +289,8 @@ class Exchange:
             await hand_on(answer, response_filter.filter, client, budget_lines)
         except (LostError, Refusal) as error:
             log.warning("upstream broke off", server=self._server.name, error=str(error))
+            if isinstance(error, LostError):
+                self._turn.lost()
             if self.has_begun:
                 return  # the client must see a broken answer, not a short one: it stays unfinished
             if isinstance(error, Refusal):

@@ -17,7 +17,10 @@ from pep.callers.metadata import challenge
 from pep.callers.session import LegacySession, SessionBook
 from pep.config import PepConfig, Server
 from pep.errors import CredentialInvalid, CredentialMissing, Refusal, SessionNotFound
+from pep.front.held_answer import HeldAnswer
+from pep.front.held_request import hold_of
 from pep.judge import call
+from pep.judge.hold import Hold
 from pep.judge.parts import JudgeParts
 from pep.judge.refusals import Refusals
 from pep.judge.server_requests import Holder, ServerRequests
@@ -25,6 +28,7 @@ from pep.load.background import Background
 from pep.load.room import Room
 from pep.mcp.admit import Admitted
 from pep.mcp.headers import RequestHeaders, header_era
+from pep.mcp.jsonrpc import Request
 from pep.mcp.methods import LEGACY
 from pep.ports import Answer, Decisions, Upstreams
 
@@ -91,6 +95,20 @@ class RequestCaller:
             self._report(fault)
             raise
         return legacy_session
+
+    def hold(self, client: HeldAnswer, request: Request, size: int) -> Hold | None:
+        """How `request`, of `size` bytes, is held while people are asked; `None` when it is not."""
+        return hold_of(
+            self._parts.config,
+            self._server,
+            self.principal.id,
+            decisions=self._parts.decisions,
+            new_id=self._parts.new_id,
+            client=client,
+            request=request,
+            lines=self._scope["headers"],
+            size=size,
+        )
 
     def learn(self, answer: Answer, admitted: Admitted) -> str:
         """Bind the session of an answer to `initialize` to this caller; returns the session's id, or ""."""

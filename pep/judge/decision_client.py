@@ -18,9 +18,10 @@ import grpc
 import structlog
 
 from pdp.api.address import CONFIGURATION_KEY
+from pdp.api.approval_codec import approval_from_wire
 from pdp.api.bounds import CodecError
 from pdp.api.codec import call_to_wire, decision_from_wire
-from pdp.api.model import Call, Decision, Effect, Reason
+from pdp.api.model import Approval, Call, Decision, Effect, Reason
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
 from pep.config import PdpTls
 from pep.judge.decision_channel import async_channel
@@ -118,6 +119,18 @@ class DecisionClient:
             self._waiting.pop(item_id, None)
             self._unsent.pop(item_id, None)
 
+    async def await_approval(self, approval_id: str, seconds: float) -> Approval | None:
+        """See `Decisions.await_approval`; a service that does not know the approval cannot tell either."""
+        request = decision_pb2.AwaitApprovalRequest(
+            approval_id=approval_id, wait_ms=int(seconds * 1000)
+        )
+        try:
+            reply = await self._stub.AwaitApproval(request, timeout=seconds + self._timeout)
+            return approval_from_wire(reply.approval)
+        except (grpc.aio.AioRpcError, CodecError) as error:
+            log.warning("approval not awaited", approval=approval_id, error=type(error).__name__)
+            return None
+
     def _give_back(self, future: asyncio.Future[Decision]) -> None:
         """Refund an allow that arrived just as its caller stopped waiting."""
         if future.done() and not future.cancelled() and future.exception() is None:
@@ -147,6 +160,14 @@ class DecisionClient:
         if any(limit.algorithm == "concurrency" for limit in decision.limits):
             request = decision_pb2.FinishRequest(decision_id=decision.decision_id)
             self._tell(self._settling, self._stub.Finish, request)
+
+    def lost_soon(self, decision: Decision) -> None:
+        """Report that the answer was lost, without waiting, if the call used an approval or holds a lease."""
+        if decision.approval is None:
+            self.finish_soon(decision)
+            return
+        request = decision_pb2.FinishRequest(decision_id=decision.decision_id, answer_lost=True)
+        self._tell(self._settling, self._stub.Finish, request)
 
     def report_soon(self, call: Call, reason: Reason) -> None:
         """Have a refusal recorded that was made without a decision, without waiting."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from pdp.api.model import Appearance, Decision, Effect, Obligation, Reason
+from pdp.api.model import Appearance, Approval, Decision, Effect, Obligation, Reason
 from pep.choices import DenialStyle
 from pep.errors import (
     WIRE,
@@ -29,6 +29,7 @@ from pep.errors import (
     VerbNotAllowed,
 )
 from pep.judge import rate_limit
+from pep.judge.holding import is_held
 from pep.mcp.admit import status_of
 from pep.mcp.headers import HeaderLines
 from pep.mcp.jsonrpc import NO_REPLY, ReplyTo, Request, render_error, render_result
@@ -58,6 +59,7 @@ _PASSING_FAULTS = frozenset(
         "policy_stale",
         "rate_limit_unavailable",
         "journal_unavailable",
+        "approval_unavailable",
     }
 )
 # Faults of one call: its neighbours, in a list too, have been judged.
@@ -141,8 +143,9 @@ def _result(decision: Decision, era: str) -> dict[str, Any]:
     """A tool result that states the refusal, so that the model reads why."""
     facts: dict[str, Any] = {
         "decision_id": decision.decision_id,
-        "code": decision.reason.code,
+        "code": _code(decision),
         "rule": decision.rule,
+        **_approval(decision),
     }
     if decision.retry_after_ms:
         facts["retry_after_ms"] = decision.retry_after_ms
@@ -159,9 +162,10 @@ def _result(decision: Decision, era: str) -> dict[str, Any]:
 def _data(decision: Decision) -> dict[str, Any]:
     return {
         "decision_id": decision.decision_id,
-        "reason_code": decision.reason.code,
+        "reason_code": _code(decision),
         "rule": decision.rule,
         "retry_after_ms": decision.retry_after_ms,
+        **_approval(decision),
         **({"limits": _limits(decision)} if decision.limits else {}),
     }
 
@@ -183,7 +187,34 @@ def _limits(decision: Decision) -> list[dict[str, Any]]:
     ]
 
 
+def _code(decision: Decision) -> str:
+    """The code that the client reads: a call that waits for people is not refused for good."""
+    return "approval_pending" if is_held(decision) else decision.reason.code
+
+
+def _approval(decision: Decision) -> dict[str, Any]:
+    approval = decision.approval
+    if approval is None:
+        return {}
+    facts = {"id": approval.id, "state": approval.state}
+    return {"approval": {**facts, "expires_in_ms": approval.expires_in_ms}}
+
+
+def _pending(decision: Decision, approval: Approval) -> str:
+    """What a model needs to know to go on waiting: whom it waits for, until when, and how."""
+    reason = (decision.reason.message or decision.reason.code).rstrip(". ")
+    whom = f"people of {', '.join(approval.approvers)}" if approval.approvers else "a person"
+    minutes = max(round(approval.expires_in_ms / 60_000), 1)
+    return (
+        f"Approval pending: {reason}. The call has not been made: {whom} must approve it, within "
+        f"{minutes} min. To go on waiting, make exactly the same call again, without changing its "
+        f"arguments. (approval {approval.id}, decision {decision.decision_id})"
+    )
+
+
 def _sentence(decision: Decision) -> str:
+    if decision.approval is not None and is_held(decision):
+        return _pending(decision, decision.approval)
     reason = (decision.reason.message or decision.reason.code).rstrip(". ")
     return f"Policy violation: {reason}. {_advice(decision)} (decision {decision.decision_id})"
 

@@ -1,9 +1,10 @@
 """The life of one judged request: its decision, its end, and the report to the decision service. Pure.
 
 Theory. An allow may have taken from limits, and a limit of concurrency counts the call from its decision
-to its end. So every allow has exactly one of two ends, which is reported once to the decision service:
-the request went on and its call has ended (*finish*), or it never went on (*refund*). A refused request
-took nothing. A decision that arrives when its caller has gone is refunded by `decision_client`, where
+to its end. So every allow has exactly one of three ends, which is reported once to the decision service:
+the request went on and its call has ended (*finish*), or its answer was lost, so that nobody knows what it
+did (*lost*), or it never went on (*refund*). A refused request took nothing. A held request is undecided
+while it waits. A decision that arrives when its caller has gone is refunded by `decision_client`, where
 alone it is seen.
 
 `LIFE` holds every transition; a turn is decided once, so a missing transition is a fault of this program.
@@ -21,6 +22,8 @@ from pdp.api.model import Call, Decision, Effect
 from pep.choices import DenialStyle
 from pep.judge import rate_limit
 from pep.judge.enforce import Forward, Refuse, Verdict, enforce
+from pep.judge.hold import Hold
+from pep.judge.holding import is_held
 from pep.mcp.headers import HeaderLines
 from pep.mcp.jsonrpc import Request
 from pep.ports import Decisions
@@ -42,6 +45,7 @@ class Event(Enum):
     UNMET = "allowed, with an obligation that cannot be met here"
     NEVER_SENT = "never sent"
     ENDED = "ended"
+    LOST = "its answer was lost"
 
 
 class Report(Enum):
@@ -50,6 +54,7 @@ class Report(Enum):
     NOTHING = "nothing"
     REFUND = "refund"
     FINISH = "finish"
+    LOST = "lost"
 
 
 LIFE: Mapping[tuple[State, Event], tuple[State, Report]] = MappingProxyType(
@@ -59,14 +64,17 @@ LIFE: Mapping[tuple[State, Event], tuple[State, Report]] = MappingProxyType(
         (State.UNDECIDED, Event.UNMET): (State.OVER, Report.REFUND),
         (State.UNDECIDED, Event.NEVER_SENT): (State.OVER, Report.NOTHING),
         (State.UNDECIDED, Event.ENDED): (State.OVER, Report.NOTHING),
+        (State.UNDECIDED, Event.LOST): (State.OVER, Report.NOTHING),
         (State.UNDER_WAY, Event.NEVER_SENT): (State.OVER, Report.REFUND),
         (State.UNDER_WAY, Event.ENDED): (State.OVER, Report.FINISH),
+        (State.UNDER_WAY, Event.LOST): (State.OVER, Report.LOST),
         # The request is gone by the time its allow arrives.
         (State.OVER, Event.ALLOWED): (State.OVER, Report.REFUND),
         (State.OVER, Event.UNMET): (State.OVER, Report.REFUND),
         (State.OVER, Event.REFUSED): (State.OVER, Report.NOTHING),
         (State.OVER, Event.NEVER_SENT): (State.OVER, Report.NOTHING),
         (State.OVER, Event.ENDED): (State.OVER, Report.NOTHING),
+        (State.OVER, Event.LOST): (State.OVER, Report.NOTHING),
     }
 )
 
@@ -95,9 +103,15 @@ class Turn:
             return []
         return rate_limit.lines(self._decision.limits)
 
-    async def decide(self, call: Call, request: Request) -> Verdict:
-        """Get the decision on `call`; returns the verdict on its message, `request`."""
-        return self.enforce(await self._decisions.decide(call), request, era=call.protocol.era)
+    async def decide(self, call: Call, request: Request, hold: Hold | None = None) -> Verdict:
+        """Get the decision on `call`; returns the verdict on its message, `request`.
+
+        A call that waits for people is held as `hold` says, and refused at once without it.
+        """
+        decision = await self._decisions.decide(call)
+        if hold is not None and is_held(decision):
+            decision = await hold.until_decided(call, decision)
+        return self.enforce(decision, request, era=call.protocol.era)
 
     def enforce(self, decision: Decision, request: Request, *, era: str) -> Verdict:
         """Enforce `decision` on `request`, which is under way from here on if it may go on."""
@@ -117,12 +131,18 @@ class Turn:
         """End the call: it was answered, or nobody waits for its answer any more."""
         self._happens(Event.ENDED)
 
+    def lost(self) -> None:
+        """End the call, whose answer was lost after it had been sent."""
+        self._happens(Event.LOST)
+
     def _happens(self, event: Event) -> None:
         self._state, report = LIFE[self._state, event]
         if report is Report.NOTHING or self._decision is None:
             return
         if report is Report.REFUND:
             self._decisions.refund_soon(self._decision)
+        elif report is Report.LOST:
+            self._decisions.lost_soon(self._decision)
         else:
             self._decisions.finish_soon(self._decision)
 
