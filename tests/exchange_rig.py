@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pdp.api.model import Call, Decision, Effect, Reason
+from pdp.api.model import Approval, Call, Decision, Effect, Reason
 from pep.callers.authentication import Callers
 from pep.callers.session import SessionBook
 from pep.config import PepConfig, Server
@@ -43,6 +43,8 @@ class Service:
         self.calls: list[Call] = []
         self.reports: list[str] = []
         self.gate: asyncio.Event | None = None
+        self.approvals: list[Approval] = []
+        self.waits: list[tuple[str, float]] = []
 
     async def decide(self, call: Call) -> Decision:
         self.calls.append(call)
@@ -50,8 +52,16 @@ class Service:
             await self.gate.wait()
         return self.answer(call) if callable(self.answer) else self.answer
 
+    async def await_approval(self, approval_id: str, seconds: float) -> Approval | None:
+        self.waits.append((approval_id, seconds))
+        await asyncio.sleep(0)
+        return self.approvals.pop(0) if self.approvals else None
+
     def refund_soon(self, decision: Decision) -> None:
         self.reports.append("refund")
+
+    def lost_soon(self, decision: Decision) -> None:
+        self.reports.append("lost")
 
     def finish_soon(self, decision: Decision) -> None:
         self.reports.append("finish")

@@ -35,7 +35,7 @@ from pep.judge.server_requests import Shown
 from pep.judge.turn import Turn
 from pep.mcp import headers, jsonrpc
 from pep.mcp.admit import Admitted, admit, check_name, lightened
-from pep.mcp.jsonrpc import NO_REPLY, Id, ReplyTo, Request, Response
+from pep.mcp.jsonrpc import Id, Request, Response
 from pep.mcp.methods import LEGACY, MODERN, Target
 from pep.ports import (
     Answer,
@@ -65,7 +65,6 @@ class Exchange:
         self._client = HeldAnswer(ClientAnswer(send, parts.room.unread))
         self._headers = headers.RequestHeaders()
         self._caller = RequestCaller(parts, server, scope)
-        self._reply_to: ReplyTo = None
         self._era = LEGACY
         self._turn = Turn(parts.decisions, server.denial)
         self._answered: Id | None = None
@@ -77,8 +76,7 @@ class Exchange:
 
     async def run(self, receive: Receive) -> None:
         """Answer the request; raises a `Refusal` that is still to be answered."""
-        lines = self._scope["headers"]
-        self._headers = headers.read(lines)
+        self._headers = headers.read(self._scope["headers"])
         self._era = headers.header_era(self._headers)
         self._caller.headers = self._headers
         config = self._parts.config
@@ -112,7 +110,7 @@ class Exchange:
     async def refuse(self, fault: Refusal) -> None:
         """Answer with an error."""
         log.info("refused", server=self._server.name, code=fault.code, reason=fault.message)
-        await self._answer(refuse(self._reply_to, fault, era=self._era))
+        await self._answer(refuse(self._client.reply_to, fault, era=self._era))
 
     async def _post(self, body: RequestBody, data: bytes) -> None:
         plain, admitted = await body.read(data, self._read)
@@ -123,9 +121,7 @@ class Exchange:
         if isinstance(message, Response):
             self._check_shown(message)
         with self._under_way_once(message.id if isinstance(message, Request) else None):
-            refusal = None
-            if admitted.is_judged:
-                refusal = await self._decide(admitted, call, len(data))
+            refusal = await self._decide(admitted, call, len(data))
             body.end_slot()
             if refusal is not None:
                 await self._answer(refusal)
@@ -141,15 +137,17 @@ class Exchange:
     def _read(self, plain: bytes) -> Admitted:
         """The message that may be judged; raises a `ClientFault`."""
         envelope = jsonrpc.open_envelope(plain)
-        self._reply_to = self._client.reply_to = envelope.reply_to
+        self._client.reply_to = envelope.reply_to
         message = jsonrpc.read(envelope)
         admitted = admit(self._headers, message)
         check_name(admitted, self._server.tool_names)
         return admitted
 
     async def _decide(self, admitted: Admitted, call: Call, size: int) -> Refuse | None:
-        """The answer to give instead of the server's; `None` when the request may go on."""
+        """The answer to give instead of the server's; `None` when the message may go on."""
         message = admitted.message
+        if not admitted.is_judged:
+            return None
         assert isinstance(message, Request)  # noqa: S101 - the table has no judged notification
         if admitted.row is not None and admitted.row.target is Target.TASK:
             tasks = self._parts.judging.tasks
@@ -185,8 +183,7 @@ class Exchange:
         if admitted.row is not None and admitted.row.name == "initialize":
             session_id = self._caller.learn(answer, admitted) or session_id
         budget_lines = self._turn.budget_lines if admitted.target else []
-        message = admitted.message
-        request = message if isinstance(message, Request) else None
+        request = admitted.message if isinstance(admitted.message, Request) else None
         response_filter = self._response_filter(call, request, self._shown(session_id))
         await self._hand_on(answer, response_filter, budget_lines)
 
@@ -283,8 +280,7 @@ class Exchange:
     ) -> None:
         """Hand the response on, with `budget_lines` for what is left of the caller's limits."""
         to_client = self._client
-        request_id = None if self._reply_to is NO_REPLY else self._reply_to
-        client = Client(to_client.begin, to_client.part, to_client.last, request_id)
+        client = Client(to_client.begin, to_client.part, to_client.last, to_client.request_id)
         try:
             await hand_on(answer, response_filter.filter, client, budget_lines)
         except (LostError, Refusal) as error:

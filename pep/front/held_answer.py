@@ -10,7 +10,7 @@ from __future__ import annotations
 from pep.errors import AnswerUnreadable
 from pep.front.client_answer import ClientAnswer
 from pep.mcp.headers import HeaderLines
-from pep.mcp.jsonrpc import ReplyTo, render_error
+from pep.mcp.jsonrpc import NO_REPLY, Id, ReplyTo, render_error
 
 _LINES: HeaderLines = [
     (b"content-type", b"text/event-stream"),
@@ -47,6 +47,11 @@ class HeldAnswer:
     def is_stream(self) -> bool:
         """Whether the event stream has begun."""
         return self._is_stream
+
+    @property
+    def request_id(self) -> Id | None:
+        """The id of the client's request, `None` when it waits for no message."""
+        return None if self.reply_to is NO_REPLY else self.reply_to
 
     async def comment(self, text: str) -> None:
         """Send a comment, which begins the stream."""

@@ -19,8 +19,11 @@ from pdp.api.model import Call, Client, Principal, Protocol, Session
 from pep.callers.session import LegacySession
 from pep.choices import DenialStyle, ToolNames
 from pep.errors import BodyTooLarge, InvalidRequest, Refusal
+from pep.front.held_request import LONGEST_BODY
 from pep.judge import call
 from pep.judge.enforce import Refuse
+from pep.judge.hold import Hold, Listener, progress_token
+from pep.judge.holding import Plan
 from pep.judge.parts import JudgeParts
 from pep.judge.response_filter import ResponseFilter
 from pep.judge.server_requests import Holder, ServerRequests, Shown
@@ -52,13 +55,14 @@ log = structlog.get_logger("pep.wrap")
 
 
 class Place(Struct, frozen=True):
-    """The caller and the server of the connection, and how refusals are shown."""
+    """The caller and the server of the connection, how refusals are shown, and how long calls are held."""
 
     server: str
     principal: Principal
     session: Session
     denial: DenialStyle = "result"
     tool_names: ToolNames = "strict"
+    hold_seconds: int = 0
 
 
 class _Pending(Struct):
@@ -174,7 +178,8 @@ class Wrap:
             pending.deciding = heard("a call decided", deciding)
 
     async def _decide(self, line: bytes, pending: _Pending) -> None:
-        verdict = await pending.turn.decide(pending.call, pending.request)
+        hold = self._hold(pending.request) if len(line) <= LONGEST_BODY else None
+        verdict = await pending.turn.decide(pending.call, pending.request, hold)
         pending.deciding = None
         if isinstance(verdict, Refuse):
             self._pending.pop(pending.request.id, None)
@@ -182,6 +187,15 @@ class Wrap:
             return
         with contextlib.suppress(LostError):
             await self._to_server(line)
+
+    def _hold(self, request: Request) -> Hold | None:
+        """How the request is held while people are asked: with progress alone, as a line is a message."""
+        seconds = self._place.hold_seconds
+        if not seconds:
+            return None
+        plan = Plan(seconds, takes_events=False, progress_token=progress_token(request))
+        listener = Listener(_no_comment, self._to_client)
+        return Hold(self._parts.decisions, self._parts.new_id, plan, listener)
 
     def _has_cancelled_here(self, message: Notification) -> bool:
         """Whether the cancelled request still waited for its decision: then neither message goes on.
@@ -255,3 +269,8 @@ class Wrap:
         task = heard("the server answered", asyncio.ensure_future(self._to_server(body)))
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
+
+
+async def _no_comment(text: str) -> None:
+    """There are no comments between lines."""
+    del text

@@ -121,9 +121,8 @@ class DecisionClient:
 
     async def await_approval(self, approval_id: str, seconds: float) -> Approval | None:
         """See `Decisions.await_approval`; a service that does not know the approval cannot tell either."""
-        request = decision_pb2.AwaitApprovalRequest(
-            approval_id=approval_id, wait_ms=int(seconds * 1000)
-        )
+        milliseconds = int(seconds * 1000)
+        request = decision_pb2.AwaitApprovalRequest(approval_id=approval_id, wait_ms=milliseconds)
         try:
             reply = await self._stub.AwaitApproval(request, timeout=seconds + self._timeout)
             return approval_from_wire(reply.approval)

@@ -18,6 +18,7 @@ from pdp.api.v1 import approvals_pb2, approvals_pb2_grpc
 from tests.gateway import Gateway, call_headers, eventually, gateway, tool_call
 from tests.mcp_servers import Counting, sdk_server
 from tests.proxy_rig import asgi_upstream
+from tests.wrapped import wrapped
 
 RULES = {"tools": {"drop": {"action": "require_approval", "reason": "Ask first."}, "add": {}}}
 SDK_RULES = {
@@ -241,3 +242,19 @@ async def test_a_real_client_gets_the_tool_s_answer(tmp_path: Path, mode: str) -
         assert not result.is_error
         assert result.content[0].text == "gone"  # type: ignore[union-attr]
         assert server.ran == ["/x"]  # type: ignore[attr-defined]
+
+
+async def test_a_wrapped_server_s_call_waits_too(tmp_path: Path) -> None:
+    """Between lines there are no comments, and the answer is the server's."""
+    async with (
+        site(tmp_path, Counting(), RULES) as (tipstaff, people, _),
+        wrapped(tipstaff.config) as wrapper,
+    ):
+        waiting = asyncio.ensure_future(wrapper.call("drop"))
+        (held,) = await people.pending()
+        await people.grant(held)
+        assert await asyncio.wait_for(waiting, 5) == "allowed"
+        again = asyncio.ensure_future(wrapper.call("drop"))
+        (held,) = await people.pending()
+        await people.refuse(held, "No more.")
+        assert await asyncio.wait_for(again, 5) == "approval_refused"

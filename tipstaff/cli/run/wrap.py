@@ -83,8 +83,10 @@ def _place(config: Config, name: str, agent: str) -> Place:
     principal = Principal(f"local:{agent}", "local")
     session = Session(_new_id(), "stdio")
     if known is None:
-        return Place(name, principal, session)
-    return Place(name, principal, session, known.denial, known.tool_names)
+        seconds = config.pep.hold_seconds_of.get(principal.id, config.pep.hold_seconds)
+        return Place(name, principal, session, hold_seconds=seconds)
+    seconds = config.pep.held_for(known, principal.id)
+    return Place(name, principal, session, known.denial, known.tool_names, seconds)
 
 
 async def _relay(server: Child, parts: JudgeParts, place: Place) -> int:

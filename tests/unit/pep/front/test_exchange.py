@@ -84,7 +84,7 @@ async def test_an_allow_whose_obligation_is_unknown_is_refused_and_refunded() ->
     [
         (NeverReachedError("refused"), 502, ["refund"]),
         (BusyError("full"), 503, ["refund"]),
-        (LostError("cut"), 502, ["finish"]),
+        (LostError("cut"), 502, ["lost"]),
     ],
 )
 async def test_only_a_call_that_never_reached_the_upstream_is_refunded(
@@ -139,7 +139,7 @@ async def test_a_response_that_breaks_off_before_it_has_begun_is_an_error(
     rig.upstream.answer = Response(body=body, is_lost=True)
     shown = await rig.request(CALL, LEGACY)
     assert (shown.status, "error" in shown.json()) == (status, True)
-    assert rig.service.reports == ["finish"]
+    assert rig.service.reports == ["lost"]
 
 
 async def test_a_stream_that_breaks_off_stays_unfinished() -> None:

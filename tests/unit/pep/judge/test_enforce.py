@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from pdp.api.model import Appearance, Decision, Effect, LimitResult, Obligation, Reason
+from pdp.api.model import (
+    Appearance,
+    Approval,
+    ApprovalState,
+    Decision,
+    Effect,
+    LimitResult,
+    Obligation,
+    Reason,
+)
 from pdp.api.reasons import REASONS
 from pep.errors import (
     WIRE,
@@ -262,3 +271,41 @@ def test_an_entry_whose_rules_failed_is_not_shown(code: str, hidden: bool, shown
     """It might have been hidden."""
     decision = Decision(decision_id="d", effect=Effect.DENY, reason=Reason(code, ""), hidden=hidden)
     assert is_shown(decision) is shown
+
+
+PENDING = Approval("a-1", ApprovalState.PENDING, 840_000, ("finance", "ops"))
+
+
+@pytest.mark.parametrize("era", [LEGACY, MODERN])
+def test_a_call_that_waits_for_people_is_told_how_to_go_on_waiting(era: str) -> None:
+    """Whom it waits for, until when, and that it must not change."""
+    held = decision(Effect.HOLD, "approval_required", message="Ask first.", approval=PENDING)
+    status, _, body = refused(held, era=era)
+    text, facts = body["result"]["content"][0]["text"], body["result"]["_meta"]["tipstaff/decision"]
+    assert (status, body["result"]["isError"]) == (200, True)
+    assert text.startswith("Approval pending: Ask first. ")
+    for part in ("finance, ops", "14 min", "exactly the same call again", "a-1", "d1"):
+        assert part in text
+    assert facts["code"] == "approval_pending"
+    assert facts["approval"] == {"id": "a-1", "state": "pending", "expires_in_ms": 840_000}
+    assert body["result"].get("resultType") == ("complete" if era == MODERN else None)
+
+
+def test_a_method_without_results_for_models_waits_by_an_error() -> None:
+    """With the same facts."""
+    held = decision(Effect.HOLD, "approval_required", approval=PENDING)
+    _, _, body = refused(held, READ)
+    assert body["error"]["code"] == 4031
+    assert body["error"]["data"]["reason_code"] == "approval_pending"
+    assert body["error"]["data"]["approval"]["id"] == "a-1"
+
+
+def test_a_refused_approval_is_a_violation_with_its_reason() -> None:
+    """There is nothing to wait for."""
+    ended = Approval("a-1", ApprovalState.REFUSED)
+    message = "a person refused this call: not today"
+    no = decision(Effect.DENY, "approval_refused", message=message, approval=ended)
+    _, _, body = refused(no)
+    text = body["result"]["content"][0]["text"]
+    assert text.startswith("Policy violation: a person refused this call: not today.")
+    assert "Retrying will not help." in text

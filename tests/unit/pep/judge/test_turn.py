@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdp.api.model import (
+    Approval,
+    ApprovalState,
     Call,
     Client,
     Decision,
@@ -20,6 +22,8 @@ from pdp.api.model import (
     Session,
 )
 from pep.judge.enforce import Forward, Refuse
+from pep.judge.hold import Hold, Listener
+from pep.judge.holding import Plan
 from pep.judge.turn import LIFE, Event, Report, State, Turn, settle_all
 from pep.mcp.jsonrpc import Request
 from pep.mcp.methods import LEGACY
@@ -44,6 +48,7 @@ STEPS = {
     "unmet": lambda turn: turn.enforce(UNMET, REQUEST, era=LEGACY),
     "never sent": lambda turn: turn.never_sent(),
     "end": lambda turn: turn.end(),
+    "lost": lambda turn: turn.lost(),
 }
 
 
@@ -55,6 +60,10 @@ STEPS = {
         ("allow, end, end", ["finish"]),
         ("allow, never sent", ["refund"]),
         ("allow, never sent, end", ["refund"]),
+        ("allow, lost", ["lost"]),
+        ("allow, lost, end", ["lost"]),
+        ("allow, end, lost", ["finish"]),
+        ("lost", []),
         ("allow, end, never sent", ["finish"]),
         ("deny", []),
         ("deny, end", []),
@@ -167,3 +176,25 @@ def test_the_questions_of_one_message_are_asked_together_or_not_at_all(
     assert refusal == next((verdict for verdict in verdicts if isinstance(verdict, Refuse)), None)
     assert sorted(service.reports) == sorted(reports)
     assert not any(turn.is_under_way for turn in turns)
+
+
+async def test_a_call_that_waits_is_held_before_it_is_enforced() -> None:
+    """And is enforced as people have answered; without a way to hold it, as it is."""
+    pending = Approval("a-1", ApprovalState.PENDING, 900_000)
+    held = decision(Effect.HOLD, "approval_required", approval=pending)
+    service = Service(held)
+    turn = Turn(service, "result")
+    assert isinstance(await turn.decide(CALL, REQUEST), Refuse)
+
+    replies = [held, ALLOW]
+    service = Service(lambda call: replies.pop(0))
+    service.approvals = [Approval("a-1", ApprovalState.GRANTED)]
+    listener = Listener(nothing, nothing)
+    hold = Hold(service, lambda: "again", Plan(5, takes_events=False), listener)
+    turn = Turn(service, "result")
+    assert await turn.decide(CALL, REQUEST, hold) == Forward()
+    assert [call.request_id for call in service.calls] == ["r", "again"]
+
+
+async def nothing(message: object) -> None:
+    """Hears everything and does nothing."""
