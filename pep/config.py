@@ -61,8 +61,8 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
     """Whether a tool's name must be 1 to 128 letters, digits, `_`, `-` and `.`, or may be any text."""
     denial: DenialStyle = "result"
     """How a refused tool call is shown: as a tool result the model reads, or a JSON-RPC error."""
-    hold_seconds: HoldSeconds | None = None
-    """Seconds for which a call that waits for approval is held here; `[pep] hold_seconds` if it is not said."""
+    hold_seconds: Annotated[int, Meta(ge=-1, le=3600)] = -1
+    """Seconds for which a call that waits for approval is held here; -1: `[pep] hold_seconds`."""
 
     def __post_init__(self) -> None:
         """Refuse names and URLs that cannot be used."""
@@ -230,7 +230,7 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     def held_for(self, server: Server, caller: str) -> int:
         """Seconds for which calls of `caller` to `server` that wait for approval are held."""
-        of_server = self.hold_seconds if server.hold_seconds is None else server.hold_seconds
+        of_server = self.hold_seconds if server.hold_seconds < 0 else server.hold_seconds
         return self.hold_seconds_of.get(caller, of_server)
 
     def resource(self, server: Server) -> str:

@@ -180,8 +180,10 @@ def _type(kind: Any) -> str:
             return "list of sections"
         case types.VarTupleType():
             return f"list of: {_type(kind.item_type)}"
-        case types.DictType():
+        case types.DictType(value_type=types.StrType()):
             return "table of texts"
+        case types.DictType():
+            return f"table of: {_type(kind.value_type)}"
     raise TypeError(kind)
 
 

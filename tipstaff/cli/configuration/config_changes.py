@@ -15,7 +15,8 @@ from pdp.config import PdpConfig
 from pep.config import PepConfig, Server
 
 LIVE_PEP = frozenset(
-    "servers jwt tokens allowed_hosts allowed_origins public_url body_timeout_ms".split()
+    "servers jwt tokens allowed_hosts allowed_origins public_url body_timeout_ms "
+    "hold_seconds hold_seconds_of".split()
 )
 LIVE_PDP = frozenset({"pdp.labels", "limits.principal_factor", "approvals.people"})
 # Fields that are sections of their own in the file, under another name than the field has.

@@ -74,7 +74,7 @@ def test_what_is_shown_is_a_configuration_that_means_the_same(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x = 1\n", ":1: x: there is no such key; known are: batching"),
+        ("x = 1\n", ":1: x: there is no such key; known are: approvals, batching"),
         (
             "\n[pdp]\nlisten_ = 'a'\n",
             ":3: pdp.listen_: there is no such key; did you mean `listen`",
