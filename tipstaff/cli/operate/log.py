@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from tipstaff.cli import console
 from tipstaff.cli.configuration.config import load
 from tipstaff.cli.errors import OptionError
-from tipstaff.cli.operate import log_line
+from tipstaff.cli.operate import approval_line, log_line
 from tipstaff.cli.operate.log_filter import Filter, Unmatched, parse_since
 
 _PAUSE_SECONDS = 0.2
@@ -81,6 +81,9 @@ def _show(record: _Record, arguments: argparse.Namespace) -> None:
         return
     try:
         width = console.columns()
+        if record.get("type") == approval_line.TYPE:
+            console.out.print(approval_line.line(record, width))
+            return
         lines = [log_line.line(record, width)]
         lines += log_line.details(record) if arguments.verbose else log_line.cause(record, width)
     except (LookupError, TypeError, AttributeError, ValueError):
@@ -106,7 +109,11 @@ def _noted(records: Iterable[_Record], unmatched: Unmatched) -> Iterator[_Record
 
 
 def _fitting(records: Iterable[_Record], record_filter: Filter) -> Iterator[_Record]:
-    return (record for record in records if record_filter.fits(record))
+    """The records to show; those of approvals are chosen by what they have in common with decisions."""
+    for record in records:
+        is_approval = record.get("type") == approval_line.TYPE
+        if record_filter.fits(approval_line.as_decision(record) if is_approval else record):
+            yield record
 
 
 def _followed(path: Path, file: TextIO) -> Iterator[str]:
