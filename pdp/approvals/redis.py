@@ -39,8 +39,17 @@ _decode = msgspec.json.Decoder(HeldCall).decode
 class RedisApprovals:
     """Keeps approvals on a server that several decision services share."""
 
-    def __init__(self, url: str, timeout_ms: int, prefix: str = "tipstaff:approval:") -> None:
-        """Connect on first use. `url` is `redis://`, `rediss://` or `unix://`; raises `ConfigError`."""
+    def __init__(
+        self,
+        url: str,
+        timeout_ms: int,
+        prefix: str = "tipstaff:approval:",
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        """Connect on first use. `url` is `redis://`, `rediss://` or `unix://`; raises `ConfigError`.
+
+        `clock` gives microseconds; without one the server's is read.
+        """
         seconds = timeout_ms / 1000
         try:
             pool = redis.asyncio.BlockingConnectionPool.from_url(
@@ -56,10 +65,11 @@ class RedisApprovals:
             raise ConfigError("limits.url is not the URL of a Redis") from error
         self._client = redis.asyncio.Redis(connection_pool=pool)
         self._prefix = prefix
+        self._clock = clock
 
     async def now(self) -> int:
         """See `ApprovalStore.now`."""
-        return await _asked(self._now)
+        return await _answered(self._now)
 
     async def begin(self, new: HeldCall) -> Begun:
         """See `ApprovalStore.begin`."""
@@ -86,7 +96,7 @@ class RedisApprovals:
 
         result = await self._transaction(watched, attempt)
         if result.is_new:
-            await _asked(self._forget)
+            await _answered(self._forget)
         return result
 
     async def change(self, approval_id: str, step: Step) -> tuple[HeldCall, HeldCall] | None:
@@ -107,7 +117,7 @@ class RedisApprovals:
 
     async def get(self, ids: Sequence[str]) -> dict[str, HeldCall]:
         """See `ApprovalStore.get`."""
-        return {held.id: held for held in await _asked(lambda: self._load(ids))}
+        return {held.id: held for held in await _answered(lambda: self._load(ids))}
 
     async def find(self, selected: Filter, most: int) -> Sequence[HeldCall]:
         """See `ApprovalStore.find`."""
@@ -117,11 +127,11 @@ class RedisApprovals:
             fitting = [held for held in await self._load(_texts(names)) if selected.fits(held)]
             return sorted(fitting, key=lambda held: held.state is not State.PENDING)[:most]
 
-        return await _asked(look)
+        return await _answered(look)
 
     async def pending(self) -> int:
         """See `ApprovalStore.pending`."""
-        count: int = await _asked(lambda: self._client.scard(self._name("pending")))
+        count: int = await _answered(lambda: self._client.scard(self._name("pending")))
         return count
 
     async def due(self, most: int) -> Sequence[str]:
@@ -133,7 +143,7 @@ class RedisApprovals:
                 await self._client.zrangebyscore(self._name("ends"), 0, now, start=0, num=most)
             )
 
-        return await _asked(look)
+        return await _answered(look)
 
     async def changed_since(self, since: int, most: int) -> Sequence[HeldCall]:
         """See `ApprovalStore.changed_since`."""
@@ -143,11 +153,11 @@ class RedisApprovals:
             names = await self._client.zrangebyscore(name, f"({since}", "+inf", start=0, num=most)
             return await self._load(_texts(names))
 
-        return await _asked(look)
+        return await _answered(look)
 
     async def close(self) -> None:
         """See `ApprovalStore.close`."""
-        await self._client.aclose()
+        await self._client.aclose(close_connection_pool=True)
 
     def _name(self, *parts: str) -> str:
         return self._prefix + ":".join(parts)
@@ -158,6 +168,8 @@ class RedisApprovals:
         return self._name("p", hashlib.sha256(name).hexdigest())
 
     async def _now(self) -> int:
+        if self._clock is not None:
+            return self._clock()
         seconds, microseconds = await self._client.time()
         return int(seconds) * life.SECOND + int(microseconds)
 
@@ -176,15 +188,15 @@ class RedisApprovals:
                     return result
             raise StoreError("others change the same approval all the time")
 
-        return await _asked(tries)
+        return await _answered(tries)
 
     async def _read_by(self, pipe: Pipeline, name: str) -> HeldCall | None:
         """The approval whose identifier is under `name`, watched from here on."""
-        found: bytes | None = await pipe.get(name)  # type: ignore[assignment]
-        if found is None:
+        approval_id: bytes | None = await pipe.get(name)  # type: ignore[assignment]
+        if approval_id is None:
             return None
-        await pipe.watch(self._name("a", found.decode()))
-        return await self._read(pipe, found.decode())
+        await pipe.watch(self._name("a", approval_id.decode()))
+        return await self._read(pipe, approval_id.decode())
 
     async def _read(self, pipe: Pipeline, approval_id: str) -> HeldCall | None:
         data = await pipe.get(self._name("a", approval_id))
@@ -228,7 +240,7 @@ def _texts(names: Sequence[Any]) -> list[str]:
     return [name.decode() for name in names]
 
 
-async def _asked(question: Callable[[], Awaitable[T]]) -> T:
+async def _answered(question: Callable[[], Awaitable[T]]) -> T:
     """The answer to `question`; every error of the server or the way to it is a `StoreError`."""
     try:
         return await question()
