@@ -45,7 +45,8 @@ TERMS = [
     Terms(count=2, not_self=False, decide_within=10, use_within=20),
     Terms(decide_within=10, standing=Standing(15)),
 ]
-CALLS = range(len(TERMS))
+# The first is made most, so that what takes several steps comes about.
+CALLS = [0, 0, 1, 1, 2, 3]
 TRANSITIONS = {
     *((state, then) for (state, _), then in LIFE.items()),
     (State.GRANTED, State.GRANTED),
@@ -146,6 +147,12 @@ class Histories(RuleBasedStateMachine):
             return
         self.note(seen.held)
 
+    @rule(number=st.sampled_from(CALLS))
+    def agree(self, number: int) -> None:
+        """Everybody says yes who may, whoever that is."""
+        for person in PEOPLE:
+            self.grant(number, person, 0)
+
     @rule(number=st.sampled_from(CALLS), repeats=st.booleans())
     def use(self, number: int, repeats: bool) -> None:
         """A request uses the grant that it finds, perhaps for the second time."""
@@ -227,14 +234,14 @@ class Histories(RuleBasedStateMachine):
         self.runner.close()
 
 
-def histories(make: Any, folder: Path, *, survives: bool = True) -> None:
+def histories(make: Any, folder: Path, *, survives: bool = True, examples: int = 200) -> None:
     machine = type("Machine", (Histories,), {
         "make": staticmethod(make), "folder": folder, "survives_restart": survives,
     })  # fmt: skip
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None,
+            max_examples=examples, stateful_step_count=40, deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
@@ -266,7 +273,9 @@ def test_on_a_shared_store_no_call_goes_on_without_a_grant_of_its_own(
 ) -> None:
     """Over any number of restarts."""
     histories(
-        lambda folder, clock, name: RedisApprovals(shared.url, 2000, f"{name}:", clock), tmp_path
+        lambda folder, clock, name: RedisApprovals(shared.url, 2000, f"{name}:", clock),
+        tmp_path,
+        examples=60,
     )
 
 
