@@ -15,7 +15,7 @@ from pdp.answer import Fault
 from pdp.api.model import Call, Client, Decision, Effect, Phase, Principal, Reason
 from pdp.errors import JournalError, StoreError
 from pdp.fold import fold, refusal, refuse_with
-from pdp.holding import ApprovalBook, Holdable, contradict, find_approvals, use_grants
+from pdp.holding import ApprovalBook, Asking, Holdable
 from pdp.limits.budgets import Claim, Grant, Taken, budgets
 from pdp.limits.returns import give_back
 from pdp.policy.question import INTERNAL_ERROR, OnError, Question
@@ -111,18 +111,12 @@ async def _decide(cases: Sequence[_Case], parts: Parts, times: _Times) -> None:
             _fail(case, error, parts)
     if parts.approvals is None:
         await _take_budgets(cases, parts)
-    else:
-        await _with_approvals(cases, parts, parts.approvals)
-
-
-async def _with_approvals(cases: Sequence[_Case], parts: Parts, book: ApprovalBook) -> None:
-    """Take the budgets of calls that are allowed or granted, and use the grants of those that got theirs."""
-    now = parts.clock.steady_ns() // 1000
-    await find_approvals([case for case in cases if case.failure is None], book, parts.new_id, now)
+        return
+    asking = Asking(parts.approvals, parts.new_id, parts.unexpected)
+    await asking.find([case for case in cases if case.failure is None])
     await _take_budgets(cases, parts)
-    passed = [case for case in cases if case.held is not None and _has_budgets(case)]
-    await use_grants(passed, book, parts.new_id, now)
-    await contradict(cases, book)
+    await asking.use([case for case in cases if case.held is not None and _has_budgets(case)])
+    await asking.contradict(cases)
 
 
 def _has_budgets(case: _Case) -> bool:

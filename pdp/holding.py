@@ -7,8 +7,10 @@ equal calls one uses the grant; the others begin an approval of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
 
 from pdp.answer import Limit, PolicyAnswer
 from pdp.api.model import ApprovalState as State
@@ -18,7 +20,7 @@ from pdp.approvals.life import IN_VAIN, Budget, Caller, HeldCall, Subject
 from pdp.approvals.outcome import Outcome
 from pdp.approvals.people import human_behind
 from pdp.errors import ApprovalOverload, JournalError, StoreError
-from pdp.policy.question import Answered
+from pdp.policy.question import Answered, OnError
 from pdp.records.documents import masked_document
 from tipstaff.common.masking import masked_text
 
@@ -29,6 +31,9 @@ LONGEST_SHOWN = 256 * 1024
 class ApprovalBook(Protocol):
     """The approvals, as judging needs them."""
 
+    async def now(self) -> int:
+        """See `Approvals.now`."""
+
     async def begin(self, new: HeldCall) -> HeldCall:
         """See `Approvals.begin`."""
 
@@ -38,7 +43,7 @@ class ApprovalBook(Protocol):
     async def look(self, approval_id: str) -> HeldCall | None:
         """See `Approvals.look`."""
 
-    async def contradict(self, approval_id: str, caller_id: str) -> None:
+    def contradict(self, approval_id: str, caller_id: str) -> Coroutine[Any, Any, None]:
         """See `Approvals.contradict`."""
 
 
@@ -81,74 +86,94 @@ class Holdable(Answered):
         )
 
 
-async def find_approvals(
-    cases: Sequence[Holdable], book: ApprovalBook, new_id: Callable[[], str], now: int
-) -> None:
-    """Give each held call its approval, or the reason code of having none; `now` in microseconds."""
-    for case in cases:
-        if case.is_held:
-            await _find(case, book, new_id, now)
+class Asking(Struct, frozen=True):
+    """The steps, over the approvals of `book`; unforeseen errors of one call deny that call, and go to `unexpected`."""
 
+    book: ApprovalBook
+    new_id: Callable[[], str]
+    unexpected: OnError
 
-async def use_grants(
-    cases: Sequence[Holdable], book: ApprovalBook, new_id: Callable[[], str], now: int
-) -> None:
-    """Use the grants of `cases`, whose limits are taken; one that is used already leaves an approval that is not."""
-    for case in cases:
-        held = case.held
-        if held is None or held.state is not State.GRANTED:
-            continue
-        try:
-            used = await book.claim(held.id, case.call.request_id)
-        except (StoreError, JournalError) as error:
-            _without(case, error)
-            continue
-        if used is not None:
-            case.held = used
-        else:
-            await _find(case, book, new_id, now)
+    async def find(self, cases: Sequence[Holdable]) -> None:
+        """Give each held call its approval, or the reason code of having none."""
+        for case in cases:
+            if case.is_held:
+                await self._do(case, _find(case, self.book, self.new_id))
+
+    async def use(self, cases: Sequence[Holdable]) -> None:
+        """Use the grants of calls whose limits are taken; who comes too late finds an approval that is not granted."""
+        for case in cases:
             if case.held is not None and case.held.state is State.GRANTED:
-                case.held, case.no_approval = None, "approval_unavailable"
+                await self._do(case, _use(case, case.held, self.book, self.new_id))
+
+    async def contradict(self, cases: Sequence[Holdable]) -> None:
+        """End the approvals that callers have waited for, and whose calls are not held on these terms any more."""
+        for case in cases:
+            waited, held = case.call.approval_id, case.held
+            is_judged = bool(waited) and isinstance(case.answer, PolicyAnswer)
+            if is_judged and (held is None or held.id != waited):
+                await self._do(case, self.book.contradict(waited, case.call.principal.id))
+
+    async def _do(self, case: Holdable, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            await step
+        except Exception as error:  # noqa: BLE001 - of this call alone
+            case.held = None
+            case.fail(error)
+            self.unexpected(error)
 
 
-async def contradict(cases: Sequence[Holdable], book: ApprovalBook) -> None:
-    """End the approvals that callers have waited for, and whose calls are not held on these terms any more."""
-    for case in cases:
-        waited = case.call.approval_id
-        is_judged = bool(waited) and isinstance(case.answer, PolicyAnswer)
-        if is_judged and (case.held is None or case.held.id != waited):
-            await book.contradict(waited, case.call.principal.id)
+async def _use(
+    case: Holdable, held: HeldCall, book: ApprovalBook, new_id: Callable[[], str]
+) -> None:
+    try:
+        used = await book.claim(held.id, case.call.request_id)
+    except (StoreError, JournalError) as error:
+        _without(case, error)
+        return
+    if used is not None:
+        case.held = used
+        return
+    await _find(case, book, new_id)
+    if case.held is not None and case.held.state is State.GRANTED:
+        case.held, case.no_approval = None, "approval_unavailable"
 
 
-async def _find(case: Holdable, book: ApprovalBook, new_id: Callable[[], str], now: int) -> None:
-    answer, call = case.answer, case.call
-    assert isinstance(answer, PolicyAnswer)  # noqa: S101 - it is held
+async def _find(case: Holdable, book: ApprovalBook, new_id: Callable[[], str]) -> None:
     case.held = None
+    case.decision_id = case.decision_id or new_id()
+    try:
+        case.asked_at = await book.now()
+        new = _new(case)
+        if new is None:
+            case.no_approval = "approval_too_large"
+            return
+        ended = await _ended(case, new.key, book)
+        case.held = ended or await book.begin(new)
+    except (ApprovalOverload, StoreError, JournalError) as error:
+        _without(case, error)
+
+
+def _new(case: Holdable) -> HeldCall | None:
+    """An approval for the call; `None` when its arguments are too large to be shown whole."""
+    answer, call, definition = case.answer, case.call, case.definition
+    assert isinstance(answer, PolicyAnswer)  # noqa: S101 - it is held
     subject = _subject(case, answer)
     if subject is None:
-        case.no_approval = "approval_too_large"
-        return
-    case.asked_at = now
-    case.decision_id = case.decision_id or new_id()
-    definition = case.definition
-    new = life.begin(
+        return None
+    may_stand = subject.risk != "critical"
+    return life.begin(
         _approval_id(case.decision_id),
         (
             key.key(call, definition, answer.holds),
-            key.standing_key(call, definition, answer.holds) if subject.risk != "critical" else "",
+            key.standing_key(call, definition, answer.holds) if may_stand else "",
         ),
         caller=_caller(call),
         subject=subject,
         holds=answer.holds,
         revision=case.revision,
         decision_id=case.decision_id,
-        now=now,
+        now=case.asked_at,
     )
-    try:
-        ended = await _ended(case, new.key, book)
-        case.held = ended or await book.begin(new)
-    except (ApprovalOverload, StoreError, JournalError) as error:
-        _without(case, error)
 
 
 async def _ended(case: Holdable, this_key: str, book: ApprovalBook) -> HeldCall | None:

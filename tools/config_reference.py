@@ -176,14 +176,12 @@ def _type(kind: Any) -> str:
             )
         case types.LiteralType():
             return ", ".join(f'`"{value}"`' for value in kind.values)
-        case types.VarTupleType(item_type=types.StructType()):
-            return "list of sections"
-        case types.VarTupleType():
-            return f"list of: {_type(kind.item_type)}"
-        case types.DictType(value_type=types.StrType()):
-            return "table of texts"
-        case types.DictType():
-            return f"table of: {_type(kind.value_type)}"
+        case types.VarTupleType(item_type=inner):
+            is_section = isinstance(inner, types.StructType)
+            return "list of sections" if is_section else f"list of: {_type(inner)}"
+        case types.DictType(value_type=inner):
+            is_text = isinstance(inner, types.StrType)
+            return "table of texts" if is_text else f"table of: {_type(inner)}"
     raise TypeError(kind)
 
 
@@ -210,10 +208,8 @@ def _property(field: Any, meaning: str) -> dict[str, Any]:
 def _schema(kind: Any) -> dict[str, Any]:
     """The schema of a value."""
     match kind:
-        case types.StrType():
-            return {"type": "string"}
-        case types.BoolType():
-            return {"type": "boolean"}
+        case types.StrType() | types.BoolType():
+            return {"type": "string" if isinstance(kind, types.StrType) else "boolean"}
         case types.IntType() | types.FloatType():
             bounds = {"minimum": kind.ge, "exclusiveMinimum": kind.gt, "maximum": kind.le}
             told = {name: bound for name, bound in bounds.items() if bound is not None}

@@ -53,6 +53,10 @@ class Approvals:
         self._watchers: set[asyncio.Queue[Seen | None]] = set()
         self._versions: dict[str, int] = {}
 
+    async def now(self) -> int:
+        """The time by which approvals live, in microseconds; raises `StoreError`."""
+        return await self._store.now()
+
     async def begin(self, new: HeldCall) -> HeldCall:
         """The approval that answers the call of `new`: that itself, or one that an equal call has begun.
 

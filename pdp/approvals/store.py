@@ -151,8 +151,8 @@ class SqliteApprovals:
         now = self._clock()
         result = begun(
             new,
-            self._one("key = ? ORDER BY created DESC", new.key),
-            self._one("is_standing AND standing_key = ?", new.standing_key),
+            self._newest("key = ? ORDER BY created DESC", new.key),
+            self._newest("is_standing AND standing_key = ?", new.standing_key),
             lambda: self._count("state = 'pending' AND principal = ?", new.caller.id),
             lambda: self._count("state = 'pending'"),
             now,
@@ -163,7 +163,7 @@ class SqliteApprovals:
         return result
 
     def _change(self, approval_id: str, step: Step) -> tuple[HeldCall, HeldCall] | None:
-        before = self._one("id = ?", approval_id)
+        before = self._newest("id = ?", approval_id)
         if before is None:
             return None
         after = step(before, self._clock())
@@ -173,7 +173,7 @@ class SqliteApprovals:
             self._save(after)
         return before, after
 
-    def _one(self, where: str, value: str) -> HeldCall | None:
+    def _newest(self, where: str, value: str) -> HeldCall | None:
         if not value:
             return None
         rows = self._all(f"SELECT what FROM approvals WHERE {where} LIMIT 1", (value,))  # noqa: S608

@@ -50,10 +50,10 @@ class ApprovalService(approvals_pb2_grpc.ApprovalServiceServicer):
         state = _FROM_WIRE.get(request.state)
         selected = Filter(state.value if state else "", request.server, request.principal)
         most = min(request.page_size or _USUAL, _MOST)
-        found = await self.approvals.find(selected, most + 1)
+        shown = await self.approvals.find(selected, most + 1)
         return approvals_pb2.ApprovalServiceListResponse(
-            calls=[held_to_wire(seen) for seen in found[:most]],
-            truncated=len(found) > most,
+            calls=[held_to_wire(seen) for seen in shown[:most]],
+            truncated=len(shown) > most,
             pending=await self.approvals.pending(),
         )
 

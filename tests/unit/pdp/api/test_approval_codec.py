@@ -11,6 +11,7 @@ from pdp.api.v1 import types_pb2
 
 
 def test_an_approval_survives_the_wire() -> None:
+    """Whoever waits is told what the service knows."""
     approval = Approval("a-1", ApprovalState.PENDING, 900_000, ("finance",), 45_000)
     sent = approval_codec.approval_to_wire(approval).SerializeToString()
     assert approval_codec.approval_from_wire(types_pb2.Approval.FromString(sent)) == approval
