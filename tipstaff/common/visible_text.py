@@ -5,6 +5,9 @@ as it is. Each blank, also a tab or a line end, becomes a space, so that no text
 character is written as its number, as in `\u{200b}`: what a terminal obeys, what turns the direction of the
 text beside it, and what takes no room or leaves no ink.
 
+`exact` is for a person who answers for what a text says: there a line end and a blank of another kind than
+the common one are told apart as well, and nothing in the text can be taken for such a mark.
+
 The result is plain text: whoever puts it into HTML, YAML or JSON quotes it for that besides.
 """
 
@@ -35,6 +38,7 @@ HIDDEN = TAGS + BIDI + SELECTORS + PRIVATE + CONTROLS + BLANKS + BROKEN
 
 RUN_OF_HIDDEN = re.compile(f"[{HIDDEN}]+")
 """A run of them, whether it has business where it stands or not."""
+_MARK = "⟨"
 _NOT_PLAIN = re.compile(r"[^ -~]")
 _PART_OF_ESCAPE = re.compile(r"\\(?:u(?:\{[0-9a-f]*)?)?\Z")
 
@@ -64,6 +68,14 @@ def visible_lines(text: str) -> str:
     return "\n".join(map(visible, text.split("\n")))
 
 
+def exact(text: str) -> str:
+    """`text` on one line, every character that is no ink and no common blank as its number: `⟨U+202E⟩`.
+
+    The bracket that begins such a mark is marked itself, so that no text forges one.
+    """
+    return text if text.isascii() and text.isprintable() else _NOT_PLAIN.sub(_marked, text)
+
+
 def is_hidden(character: str) -> bool:
     """Whether nobody would see `character`, or would take it for a blank that it is not."""
     return not character.isprintable() or RUN_OF_HIDDEN.match(character) is not None
@@ -74,3 +86,9 @@ def _seen(match: re.Match[str]) -> str:
     if character.isspace():
         return " "
     return f"\\u{{{ord(character):x}}}" if is_hidden(character) else character
+
+
+def _marked(match: re.Match[str]) -> str:
+    character = match[0]
+    is_plain = not (is_hidden(character) or character.isspace() or character == _MARK)
+    return character if is_plain else f"⟨U+{ord(character):04X}⟩"

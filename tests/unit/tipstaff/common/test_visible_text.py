@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tipstaff.common.visible_text import is_hidden, visible, visible_lines
+from tipstaff.common.visible_text import exact, is_hidden, visible, visible_lines
 
 
 def test_visible_text_shows_what_is_there() -> None:
@@ -74,3 +74,26 @@ def test_lines_stay_lines_and_nothing_else_begins_one() -> None:
     """A carriage return would overwrite what was there, another separator would forge a line."""
     assert visible_lines("a\nb\n") == "a\nb\n"
     assert visible_lines("a\rb\u2028c\x1b[2J\nd\u202e") == "a b c\\u{1b}[2J\nd\\u{202e}"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("pay \u202eevil", "pay ⟨U+202E⟩evil"),
+        ("a\nb\tc\u00a0d", "a⟨U+000A⟩b⟨U+0009⟩c⟨U+00A0⟩d"),
+        ("\x1b[2J\U000e0041\ud800\u3164", "⟨U+001B⟩[2J⟨U+E0041⟩⟨U+D800⟩⟨U+3164⟩"),
+        ("⟨U+202E⟩", "⟨U+27E8⟩U+202E⟩"),
+        ("plain é 日 🙂", "plain é 日 🙂"),
+    ],
+)
+def test_an_exact_text_marks_whatever_is_no_ink(text: str, shown: str) -> None:
+    """A mark that the text holds itself is seen to be no mark."""
+    assert exact(text) == shown
+
+
+@given(st.text(alphabet=st.characters(codec=None)), st.text(alphabet=st.characters(codec=None)))
+def test_two_texts_are_never_shown_alike(text: str, other: str) -> None:
+    """And none leaves its line."""
+    assert exact(text).isprintable()
+    assert not any(map(is_hidden, exact(text)))
+    assert (exact(text) == exact(other)) == (text == other)
