@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -20,16 +19,17 @@ from pep.callers import api_token
 from pep.callers.api_token import Entry, TokenFile
 from tipstaff.cli import console
 from tipstaff.cli.configuration.config import load
+from tipstaff.cli.operate import durations
 from tipstaff.common import atomic_file
-
-_UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
 
 def create_command(arguments: argparse.Namespace) -> int:
     """`tipstaff token create`."""
     path = Path(load(arguments.config).pep.tokens)
     now = int(time.time())
-    expires = now + _seconds(arguments.expires) if arguments.expires else 0
+    expires = (
+        now + durations.seconds("--expires", arguments.expires, "mhd") if arguments.expires else 0
+    )
     try:
         token, entry = api_token.make(
             secrets.token_bytes(api_token.BYTES), arguments.name, now, expires
@@ -112,13 +112,6 @@ def _save(path: Path, tokens: TokenFile) -> None:
         atomic_file.replace(path, api_token.write(tokens))
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error
-
-
-def _seconds(text: str) -> int:
-    duration = re.fullmatch(r"(\d{1,6})([mhd])", text)
-    if not duration or not int(duration[1]):
-        raise ConfigError(f"--expires {text!r}: write a number and m, h or d, for example 90d")
-    return int(duration[1]) * _UNITS[duration[2]]
 
 
 def _day(seconds: int) -> str:
