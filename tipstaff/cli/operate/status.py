@@ -10,7 +10,7 @@ import grpc
 import httpx
 from rich.text import Text
 
-from pdp.api.v1 import policy_pb2, policy_pb2_grpc
+from pdp.api.v1 import approvals_pb2, approvals_pb2_grpc, policy_pb2, policy_pb2_grpc
 from pep.config import listen_address
 from pep.judge import decision_channel
 from tipstaff.cli import console
@@ -24,10 +24,12 @@ _GOOD, _BAD = "green", "bold red"
 def command(arguments: argparse.Namespace) -> int:
     """`tipstaff status`."""
     config = load(arguments.config)
+    policy = _policy(config)
     state = {
         # Where only wrappers ask, no server is registered, and there is no proxy.
         "proxy": _proxy(config) if config.pep.servers else None,
-        "policy": _policy(config),
+        "policy": policy,
+        "approvals": {"pending": _pending(config) if policy["runs"] else None},
         "configuration": {
             "file": str(config.source),
             "advice": running.outdated(config),
@@ -90,6 +92,17 @@ def _policy(config: Config) -> dict[str, Any]:
     }
 
 
+def _pending(config: Config) -> int | None:
+    """How many calls wait for an answer, `None` when nobody can tell."""
+    try:
+        with decision_channel.channel(config.pdp.listen, config.pep.pdp_tls) as channel:
+            stub = approvals_pb2_grpc.ApprovalServiceStub(channel)
+            request = approvals_pb2.ApprovalServiceListRequest(page_size=1)
+            return int(stub.List(request, timeout=_SECONDS).pending)
+    except grpc.RpcError:
+        return None
+
+
 def _print(config: Config, state: dict[str, Any]) -> None:
     proxy, policy, pids = state["proxy"], state["policy"], _pids(state)
     if proxy is None:
@@ -107,6 +120,7 @@ def _print(config: Config, state: dict[str, Any]) -> None:
         word, style = ("ready", _GOOD) if policy["ready"] else ("not ready", _BAD)
         _line("decision service", word, where, style)
         _print_policy(policy)
+        _print_pending(state["approvals"]["pending"])
     _print_configuration(config, state)
 
 
@@ -118,6 +132,21 @@ def _print_policy(policy: dict[str, Any]) -> None:
         _line("policy", "current", revision, _GOOD)
     if policy["last_error"]:
         _line("", "not loaded", policy["last_error"], _BAD)
+
+
+def _print_pending(pending: int | None) -> None:
+    """A line about the calls that wait for people: not a fault, and work for somebody."""
+    if pending is None:
+        _line(
+            "approvals", "unknown", "the service does not tell which calls wait for an answer", _BAD
+        )
+    elif pending:
+        calls = "one call waits" if pending == 1 else f"{pending} calls wait"
+        _line(
+            "approvals", "waiting", f"{calls} for an answer: tipstaff approvals list", "bold yellow"
+        )
+    else:
+        _line("approvals", "none", "no call waits for an answer", _GOOD)
 
 
 def _print_configuration(config: Config, state: dict[str, Any]) -> None:

@@ -29,9 +29,16 @@ def site(tmp_path: Path) -> Path:
 
 
 def shown(
-    monkeypatch: pytest.MonkeyPatch, site: Path, proxy: Any, policy: Any, *, as_json: bool = False
+    monkeypatch: pytest.MonkeyPatch,
+    site: Path,
+    proxy: Any,
+    policy: Any,
+    *,
+    as_json: bool = False,
+    pending: int | None = 0,
 ) -> tuple[int, str]:
     """The exit code and the text when the services say this."""
+    monkeypatch.setattr(status, "_pending", lambda _: pending)
     monkeypatch.setattr(status, "_proxy", lambda _: proxy)
     monkeypatch.setattr(status, "_policy", lambda _: policy)
     stream = io.StringIO()
@@ -97,5 +104,24 @@ def test_programs_get_the_same_as_json(
     plain = json.loads(capsys.readouterr().out)
     assert plain["proxy"] == READY
     assert plain["policy"] == POLICY
+    assert plain["approvals"] == {"pending": 0}
     assert plain["configuration"] == {"file": str(site), "advice": "", "needs_restart": []}
     assert plain["services"] == []
+
+
+@pytest.mark.parametrize(
+    ("pending", "text"),
+    [
+        (0, "approvals         none"),
+        (1, "one call waits for an answer: tipstaff approvals list"),
+        (3, "3 calls wait for an answer"),
+        (None, "the service does not tell"),
+    ],
+)
+def test_calls_that_wait_for_people_are_counted_and_are_no_fault(
+    site: Path, monkeypatch: pytest.MonkeyPatch, pending: int | None, text: str
+) -> None:
+    """Somebody has work; the site is well."""
+    code, told = shown(monkeypatch, site, READY, POLICY, pending=pending)
+    assert code == 0
+    assert text in told
