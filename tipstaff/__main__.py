@@ -32,6 +32,7 @@ start here:
   tipstaff client-config files --client claude-code    what your client must be told
   tipstaff status                                      is all as it should be?
   tipstaff log -f                                      watch the decisions
+  tipstaff approvals list                              which calls wait for a person?
 """
 
 

@@ -1,4 +1,4 @@
-"""`tipstaff approvals`: a person at a terminal sees what waits, and answers."""
+"""`tipstaff approvals`: a person sees what waits, answers what was shown, and takes it back."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import asyncio
 import json
 import os
 import pty
+import pwd
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -16,162 +18,263 @@ import pytest_asyncio
 from pdp.api.v1 import types_pb2
 from tests.gateway import Gateway, decisions, question
 
-RULES = {
-    "tools": {
-        "pay": {
-            "action": "require_approval",
-            "reason": "Money moves.",
-            "approval": {"note": "on_refuse", "standing": {"max": 3600}},
-        },
-        "drop": {"action": "require_approval", "approval": {"approvers": ["ops"]}},
-    }
+TERMS: dict[str, dict[str, Any]] = {
+    "reboot": {},
+    "pay": {"approvers": ["finance"], "count": 2},
+    "drop": {"note": "always"},
+    "read": {"standing": {"max": 3600, "match": ["/path"]}},
 }
-PEOPLE = '[[approvals.people]]\nid = "ana"\n[[approvals.people]]\nid = "bo"\ngroups = ["ops"]\n'
-CATALOGUE = {
-    "drop": {"category": "Destructive", "risk": "critical", "confidence": 0.9},
-    "pay": {"category": "Financial"},
-}
+ME = pwd.getpwuid(os.getuid()).pw_name
+PEOPLE = f"""
+[[approvals.people]]
+id = "ana"
+groups = ["finance"]
+principals = ["anonymous:ana-agent"]
+[[approvals.people]]
+id = "bo"
+groups = ["finance"]
+[[approvals.people]]
+id = "{ME}"
+"""
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-_count = iter(range(1000))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def tipstaff(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    folder: Path = tmp_path_factory.mktemp("approvals")
-    gateway = Gateway(folder, {"bank": "http://127.0.0.1:9/mcp"}, PEOPLE)
-    gateway.rules("bank", RULES)
-    gateway.catalogue("bank", CATALOGUE)
+    gateway = Gateway(
+        tmp_path_factory.mktemp("approvals"), dict.fromkeys("st", "http://127.0.0.1:9/mcp"), PEOPLE
+    )
+    rules = {
+        name: {"action": "require_approval", "reason": f"Ask about {name}.", "approval": terms}
+        for name, terms in TERMS.items()
+    }
+    gateway.rules("s", {"tools": rules})
+    gateway.rules("t", {"default": "require_approval"})
+    gateway.catalogue("t", {"wipe": {"category": "Destructive", "risk": "critical"}})
     await gateway.start()
     yield gateway
     await gateway.stop()
 
 
-async def run(tipstaff: Gateway, *arguments: str) -> tuple[int, str]:
+async def run(tipstaff: Gateway, *words: str) -> tuple[int, str]:
     """Exit code and output of the command, which has no terminal."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", "approvals", *arguments, "-c", str(tipstaff.config),
+        sys.executable, "-m", "tipstaff", "approvals", *words, "-c", str(tipstaff.config),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT, env={**os.environ, "NO_COLOR": "1"},
+        stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     output, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, output.decode()
 
 
-async def hold(tipstaff: Gateway, tool: str, arguments: bytes = b"{}") -> types_pb2.Decision:
-    request = question("bank", tool, f"r{next(_count)}", arguments_json=arguments)
+async def typed(tipstaff: Gateway, text: str, *words: str) -> tuple[int, str]:
+    """Exit code and output of the command for a person at a terminal who types `text`."""
+    ours, theirs = pty.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tipstaff", "approvals", *words, "-c", str(tipstaff.config),
+            stdin=theirs, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        os.write(ours, text.encode() + b"\n")
+        output, _ = await process.communicate()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def held(tipstaff: Gateway, tool: str, number: int, agent: str = "agent") -> str:
+    """The identifier of the approval that a new call waits for."""
+    decision = await decide(tipstaff, tool, number, agent)
+    assert decision.effect == types_pb2.EFFECT_HOLD
+    return str(decision.approval.id)
+
+
+async def decide(tipstaff: Gateway, tool: str, number: int, agent: str = "agent") -> Any:
+    caller = types_pb2.Principal(id=f"anonymous:{agent}", kind="anonymous")
+    arguments = json.dumps({"path": f"/{number}", "text": "a\u202eb"}).encode()
+    request_id = f"{tool} {number} {os.urandom(4).hex()}"
+    server = "t" if tool == "wipe" else "s"
+    call = question(server, tool, request_id, principal=caller, arguments_json=arguments)
     async with decisions(tipstaff.address) as service:
-        return (await service.Decide(request, timeout=5)).decision
+        return (await service.Decide(call, timeout=10)).decision
 
 
-async def test_a_call_is_shown_whole_and_granted(tipstaff: Gateway) -> None:
-    """By the beginning of its id; what nobody would see is shown."""
-    arguments = json.dumps({"to": "Eve\u202e", "amount": 5, "lines": ["a", {"b": None}]}).encode()
-    held = await hold(tipstaff, "pay", arguments)
-    assert held.approval.id in (await run(tipstaff, "list"))[1]
-    code, text = await run(tipstaff, "show", held.approval.id[:14])
+async def test_a_person_lists_shows_and_grants(tipstaff: Gateway) -> None:
+    """The call passes once, and the journal tells who said so."""
+    approval = await held(tipstaff, "reboot", 1)
+    code, listed = await run(tipstaff, "list")
+    assert (code, approval in listed, "reboot" in listed) == (0, True, True)
+    code, text = await run(tipstaff, "show", approval[: len("a-0123456789abcdef0")])
     assert code == 0
-    for part in (
-        "bank pay",
-        "Money moves.",
-        "\\u{202e}",
-        "amount",
-        "5",
-        "lines",
-        "null",
-        "1 person",
-    ):
+    for part in ("Ask about reboot.", 'path: "/1"', 'text: "a⟨U+202E⟩b"', "anonymous:agent"):
         assert part in text
-    assert "\u202e" not in text
-    code, text = await run(tipstaff, "grant", held.approval.id, "--yes", "--as", "ana")
-    assert (code, text.split(",")[0]) == (0, "granted")
-    assert (await hold(tipstaff, "pay", arguments)).effect == types_pb2.EFFECT_ALLOW
+    code, text = await typed(tipstaff, "y", "grant", approval, "--note", "Go on.")
+    assert code == 0, text
+    assert "Grant? [y/N]" in text
+    assert f"{approval}: granted; ends in " in text
+    assert (await decide(tipstaff, "reboot", 1)).effect == types_pb2.EFFECT_ALLOW
+    assert (await decide(tipstaff, "reboot", 1)).effect == types_pb2.EFFECT_HOLD
+    (line,) = [
+        line
+        for line in tipstaff.approval_records()
+        if line["approval_id"] == approval and line["state"] == "granted"
+    ]
+    assert (line["by"], line["proven_by"], line["note"]) == (ME, "cli", "Go on.")
 
 
-async def test_a_pipe_grants_nothing_by_accident(tipstaff: Gateway) -> None:
-    """Who cannot be asked must say that they mean it."""
-    held = await hold(tipstaff, "pay", b'{"n": 1}')
-    code, text = await run(tipstaff, "grant", held.approval.id, "--as", "ana")
+async def test_without_a_terminal_nothing_is_granted_by_accident(tipstaff: Gateway) -> None:
+    """A pipe must say that it means it; so must it to refuse."""
+    approval = await held(tipstaff, "reboot", 2)
+    for verb in ("grant", "refuse"):
+        code, text = await run(tipstaff, verb, approval)
+        assert code == 2
+        assert "say --yes" in text
+    assert "pending" in (await run(tipstaff, "show", approval))[1]
+    code, text = await run(tipstaff, "grant", approval, "--yes", "--json")
+    assert code == 0
+    assert json.loads(text[text.index("\n{") :])["state"] == "granted"
+
+
+@pytest.mark.parametrize("text", ["", "n", "x"])
+async def test_whoever_does_not_say_yes_has_answered_nothing(tipstaff: Gateway, text: str) -> None:
+    """The call waits on."""
+    approval = await held(tipstaff, "reboot", 3)
+    code, output = await typed(tipstaff, text, "grant", approval)
+    assert code == 1
+    assert "Nothing was answered" in output
+    assert "pending" in (await run(tipstaff, "show", approval))[1]
+
+
+async def test_a_tool_of_critical_risk_is_granted_by_its_name(tipstaff: Gateway) -> None:
+    """A yes that fingers type by themselves is not enough."""
+    approval = await held(tipstaff, "wipe", 1)
+    assert (await typed(tipstaff, "y", "grant", approval))[0] == 1
+    code, output = await typed(tipstaff, "wipe", "grant", approval)
+    assert code == 0, output
+
+
+async def test_a_no_reaches_the_agent_with_its_note(tipstaff: Gateway) -> None:
+    """And a second answer comes too late, which is said before anything is asked."""
+    approval = await held(tipstaff, "reboot", 4)
+    code, text = await run(tipstaff, "refuse", approval, "--yes", "--note", "Not today.")
+    assert code == 0, text
+    assert "Not today." in (await decide(tipstaff, "reboot", 4)).reason.message
+    code, text = await run(tipstaff, "grant", approval, "--yes")
     assert code == 2
-    assert "--yes" in text
-    assert (await hold(tipstaff, "pay", b'{"n": 1}')).effect == types_pb2.EFFECT_HOLD
+    assert "refused already" in text
 
 
-async def test_a_refusal_wants_the_note_that_the_rule_wants(tipstaff: Gateway) -> None:
-    """And says what to do."""
-    held = await hold(tipstaff, "pay", b'{"n": 2}')
-    code, text = await run(tipstaff, "refuse", held.approval.id, "--as", "ana")
-    assert (code, "--note" in text) == (2, True)
-    code, text = await run(
-        tipstaff, "refuse", held.approval.id, "--as", "ana", "--note", "Too much."
-    )
-    assert (code, text.startswith("refused")) == (0, True)
-    assert "Too much." in (await hold(tipstaff, "pay", b'{"n": 2}')).reason.message
-
-
-async def test_a_standing_grant_is_revoked(tipstaff: Gateway) -> None:
-    """Until then equal calls pass."""
-    held = await hold(tipstaff, "pay", b'{"n": 3}')
-    options = ("--yes", "--as", "ana", "--for", "10m")
-    code, text = await run(tipstaff, "grant", held.approval.id, *options)
-    assert (code, "for equal calls" in text) == (0, True)
-    for _ in range(2):
-        assert (await hold(tipstaff, "pay", b'{"n": 3}')).effect == types_pb2.EFFECT_ALLOW
-    assert "standing" not in (await run(tipstaff, "revoke", held.approval.id, "--as", "ana"))[1]
-    assert (await hold(tipstaff, "pay", b'{"n": 3}')).effect == types_pb2.EFFECT_HOLD
+async def test_a_grant_that_stands_is_taken_back(tipstaff: Gateway) -> None:
+    """From then on equal calls wait again."""
+    approval = await held(tipstaff, "read", 1)
+    code, text = await run(tipstaff, "grant", approval, "--yes", "--for", "1h")
+    assert code == 0, text
+    assert "equal calls pass until then" in text
+    assert (await decide(tipstaff, "read", 1)).effect == types_pb2.EFFECT_ALLOW
+    code, text = await run(tipstaff, "revoke", approval)
+    assert (code, text) == (0, f"{approval}: void\n")
+    assert (await decide(tipstaff, "read", 1)).effect == types_pb2.EFFECT_HOLD
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("tool", "words", "text"),
     [
-        (("show", "a-nothing"), "there is no approval"),
-        (("grant", "a-", "--yes", "--for", "soon"), "write 30s"),
-        (("list", "--state", "open"), "there is no choice"),
+        ("reboot", ("grant", "{id}", "--yes", "--for", "1h"), "leave out --for"),
+        ("reboot", ("grant", "{id}", "--yes", "--for", "soon"), "write a number"),
+        ("reboot", ("grant", "{id}", "--yes", "--as", "eve"), "[[approvals.people]]"),
+        ("pay", ("grant", "{id}", "--yes"), f"you answered as {ME}"),
+        ("pay", ("grant", "{id}", "--yes", "--as", "ana"), "the caller acts for ana"),
+        ("drop", ("grant", "{id}", "--yes"), "--note TEXT"),
+        ("drop", ("refuse", "{id}", "--yes"), "--note TEXT"),
+        ("reboot", ("show", "a-none"), "tipstaff approvals list"),
+        ("reboot", ("show", "a-"), "write more of it"),
+        ("reboot", ("list", "--state", "pendign"), "pending"),
     ],
 )
-async def test_mistakes_say_what_to_do(
-    tipstaff: Gateway, arguments: tuple[str, ...], message: str
+async def test_an_answer_that_does_not_count_says_what_to_do(
+    tipstaff: Gateway, tool: str, words: tuple[str, ...], text: str
 ) -> None:
-    """With the exit code of bad input."""
-    code, text = await run(tipstaff, *arguments)
-    assert (code, message in text) == (2, True), text
-
-
-async def test_who_is_not_asked_is_told_who_is(tipstaff: Gateway) -> None:
-    """And where that is written."""
-    held = await hold(tipstaff, "drop")
-    code, text = await run(tipstaff, "grant", held.approval.id, "--yes", "--as", "ana")
+    """And changes nothing."""
+    approval = await held(tipstaff, tool, 5, "ana-agent")
+    await held(tipstaff, tool, 6, "ana-agent")
+    code, output = await run(tipstaff, *(word.format(id=approval) for word in words))
     assert code == 2
-    assert "ops" in text
-    assert "approvals.people" in " ".join(text.split())
+    assert text in " ".join(output.split())
+    assert "pending" in (await run(tipstaff, "show", approval))[1]
 
 
-async def test_a_critical_tool_is_granted_by_its_name(tipstaff: Gateway) -> None:
-    """On a terminal, after the call was shown."""
-    held = await hold(tipstaff, "drop", b'{"n": 4}')
-    for typed, code in ((b"y\n", 1), (b"drop\n", 0)):
-        primary, secondary = pty.openpty()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tipstaff", "approvals", "grant", held.approval.id, "--as", "bo",
-            "-c", str(tipstaff.config), stdin=secondary, stdout=secondary, stderr=secondary,
-        )  # fmt: skip
-        os.close(secondary)
-        os.write(primary, typed)
-        assert await process.wait() == code
-        os.close(primary)
-    assert (await hold(tipstaff, "drop", b'{"n": 4}')).effect == types_pb2.EFFECT_ALLOW
+async def test_two_people_are_two(tipstaff: Gateway) -> None:
+    """The first is told that others must follow."""
+    approval = await held(tipstaff, "pay", 7)
+    code, text = await run(tipstaff, "grant", approval, "--yes", "--as", "ana")
+    assert code == 0
+    assert "more people must say yes" in text
+    assert ": granted" in (await run(tipstaff, "grant", approval, "--yes", "--as", "bo"))[1]
+
+
+async def test_who_watches_sees_what_waits_and_every_change(tipstaff: Gateway) -> None:
+    """A line each, as JSON for a program."""
+    before = await held(tipstaff, "reboot", 8, "watched")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tipstaff", "approvals", "list", "--watch", "--json",
+        "--principal", "anonymous:watched", "-c", str(tipstaff.config),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+
+    async def change() -> tuple[str, str]:
+        line = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+        return line["id"], line["state"]
+
+    try:
+        assert await change() == (before, "pending")
+        await held(tipstaff, "reboot", 9, "other")
+        await run(tipstaff, "grant", before, "--yes")
+        assert await change() == (before, "granted")
+        await decide(tipstaff, "reboot", 8, "watched")
+        assert await change() == (before, "used")
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def test_the_status_counts_what_waits(tipstaff: Gateway) -> None:
+    """It is work for somebody, and no fault."""
+    await held(tipstaff, "reboot", 10)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tipstaff", "status", "--json", "-c", str(tipstaff.config),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert json.loads(output)["approvals"]["pending"] >= 1
+    assert process.returncode == 0
 
 
 async def test_the_log_tells_who_answered(tipstaff: Gateway) -> None:
     """Between the decisions."""
-    held = await hold(tipstaff, "pay", b'{"n": 5}')
-    await run(tipstaff, "refuse", held.approval.id, "--as", "ana", "--note", "Not now.")
+    approval = await held(tipstaff, "reboot", 11)
+    await run(tipstaff, "refuse", approval, "--yes", "--note", "Not now.")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", "log", "-c", str(tipstaff.config), "--tool", "pay",
+        sys.executable, "-m", "tipstaff", "log", "-c", str(tipstaff.config), "-n", "10",
         stdout=asyncio.subprocess.PIPE, env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
     text = (await process.communicate())[0].decode()
     assert "hold approval_required" in text
     assert "approval pending" in text
     assert "approval refused" in text
-    assert "no by ana: Not now." in text
+    assert f"no by {ME}: Not now." in text
+
+
+async def test_nobody_there_is_said(tmp_path: Path) -> None:
+    """With what to do."""
+    (tmp_path / "tipstaff.toml").write_text("")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tipstaff", "approvals", "list", "-c", str(tmp_path / "tipstaff.toml"),
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert "is `tipstaff up` running?" in " ".join(errors.decode().split())

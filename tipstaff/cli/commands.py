@@ -5,11 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tipstaff.cli.approval_commands import add_approvals
 from tipstaff.cli.arguments import Commands, add, add_config, add_group, add_json
-
-_STATES = (
-    "pending", "granted", "refused", "expired", "withdrawn", "used", "lapsed", "void", "unknown",
-)  # fmt: skip
 
 
 def _add_init(commands: Commands) -> None:
@@ -219,45 +216,6 @@ def _add_limits(commands: Commands) -> None:
         )
 
 
-def _add_approvals(commands: Commands) -> None:
-    actions = add_group(commands, "approvals", "show calls that wait for a person, and answer")
-    module = "tipstaff.cli.operate.approvals"
-    listing = add(
-        actions, "list", f"{module}:list_command", "show approvals, those that wait first"
-    )
-    listing.add_argument("--state", choices=_STATES, help="only in this state")
-    listing.add_argument(
-        "--server", dest="only_server", default="", metavar="NAME", help="only this server"
-    )
-    listing.add_argument("--principal", default="", help="only of this caller")
-    show = add(actions, "show", f"{module}:show_command", "show all of one, with its arguments")
-    grant = add(actions, "grant", f"{module}:grant_command", "say yes: the call may be made once")
-    grant.add_argument(
-        "--for",
-        dest="standing",
-        metavar="TIME",
-        help="let equal calls pass for this long (10m, 1h), where the rule allows it",
-    )
-    grant.add_argument("--yes", action="store_true", help="do not show the call and ask first")
-    refuse = add(actions, "refuse", f"{module}:refuse_command", "say no: the agent reads the note")
-    revoke = add(
-        actions, "revoke", f"{module}:revoke_command", "take back a question, or an unused grant"
-    )
-    for command in (show, grant, refuse, revoke):
-        command.add_argument("id", help="the approval; the beginning of its id is enough")
-    for command in (grant, refuse, revoke):
-        command.add_argument("--note", default="", metavar="TEXT", help="what is kept with it")
-        command.add_argument(
-            "--as", dest="person", metavar="NAME", help="who answers (default: your user name)"
-        )
-    for command in (listing, show, grant, refuse, revoke):
-        add_json(command)
-        add_config(command)
-        command.add_argument(
-            "--address", help="the decision service (default: from the configuration)"
-        )
-
-
 def _add_opa(commands: Commands) -> None:
     actions = add_group(commands, "opa", "manage the OPA binary")
     install = add(
@@ -278,8 +236,8 @@ ALL = (
     _add_test,
     _add_decide,
     _add_log,
+    add_approvals,
     _add_token,
     _add_limits,
-    _add_approvals,
     _add_opa,
 )

@@ -1,233 +1,236 @@
-"""`tipstaff approvals`: what waits for a person, and the person's answer."""
+"""`tipstaff approvals`: which calls wait for a person, what exactly they would do, and the person's answer.
+
+An answer is given to what was shown: it carries the digest of the call that is on the screen. Without a
+terminal nobody is asked, and nothing is answered unless `--yes` says that this is meant.
+"""
 
 from __future__ import annotations
 
 import argparse
-import getpass
-import re
+import os
+import pwd
 import sys
 import time
-from collections.abc import Callable
-from types import MappingProxyType
 from typing import Any
 
-import grpc
-from google.protobuf.json_format import MessageToDict
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
-from pdp.api.v1 import approvals_pb2, approvals_pb2_grpc
+from pdp.api.v1 import approvals_pb2
 from tipstaff.cli import console
 from tipstaff.cli.errors import OptionError
-from tipstaff.cli.operate import held_call
-from tipstaff.cli.policy.decision_service import channel, why_unanswered
-from tipstaff.common.visible_text import visible
+from tipstaff.cli.operate import approval_failures, approval_rows, durations, held_call
+from tipstaff.cli.operate.approval_service import ApprovalsClient
+from tipstaff.common.visible_text import exact
 
-_TIMEOUT_SECONDS = 10.0
-_MOST = 1000
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
-_UNITS = MappingProxyType({"s": 1, "m": 60, "h": 3600, "d": 86_400})
-_ADVICE = MappingProxyType(
-    {
-        "APPROVAL_STALE": "it has changed since it was shown: look again with `tipstaff approvals show`",
-        "APPROVER_NOT_ALLOWED": "somebody of these groups must answer; `[[approvals.people]]` in "
-        "tipstaff.toml says who is in which",
-        "APPROVAL_OF_OWN_CALL": "somebody else must say yes, or the rule says `not_self: false`",
-        "NOTE_MISSING": 'give it with --note "…"',
-        "STANDING_NOT_ALLOWED": "give a shorter --for, or none",
-    }
-)
+_METHOD = "cli"
+_RISK_TO_TYPE_FOR = "critical"
+_MOST_PRINTED = 10_000
+_OPEN = frozenset({"pending", "granted"})
 
 
 def list_command(arguments: argparse.Namespace) -> int:
     """`tipstaff approvals list`."""
-    state = f"APPROVAL_STATE_{arguments.state.upper()}" if arguments.state else None
     request = approvals_pb2.ApprovalServiceListRequest(
-        state=state, server=arguments.only_server, principal=arguments.principal, page_size=_MOST
+        state=_number(arguments.state), server=arguments.only_server, principal=arguments.principal
     )
-    return _with(arguments, lambda stub: _list(stub, request, arguments))
+    with ApprovalsClient(arguments) as client:
+        if arguments.watch:
+            return _watch(client, request, arguments)
+        reply = client.list(request)
+    if arguments.json:
+        calls = [approval_rows.as_plain(call) for call in reply.calls]
+        console.print_json({"pending": reply.pending, "truncated": reply.truncated, "calls": calls})
+        return 0
+    if not reply.calls:
+        has_filter = arguments.state or arguments.only_server or arguments.principal
+        console.out.print(
+            "No approval fits." if has_filter else "No call has waited for an answer."
+        )
+        return 0
+    console.print_table(approval_rows.table(reply.calls, _now_ms()))
+    if reply.truncated:
+        console.err.print("There are more: narrow it with --state, --server or --principal.")
+    if reply.pending:
+        console.err.print(
+            "tipstaff approvals show ID tells everything about one; grant or refuse it then."
+        )
+    return 0
 
 
 def show_command(arguments: argparse.Namespace) -> int:
     """`tipstaff approvals show`."""
-    return _with(arguments, lambda stub: _show(_found(stub, arguments.id), arguments))
+    with ApprovalsClient(arguments) as client:
+        _show(client.find(arguments.id), arguments)
+    return 0
 
 
 def grant_command(arguments: argparse.Namespace) -> int:
     """`tipstaff approvals grant`."""
-    seconds = _seconds(arguments.standing) if arguments.standing else 0
-
-    def grant(stub: Any) -> int:
-        call = _found(stub, arguments.id)
-        if not _is_confirmed(call, arguments, "Grant"):
-            return 1
+    standing = durations.seconds("--for", arguments.standing) if arguments.standing else 0
+    with ApprovalsClient(arguments, _person(arguments)) as client:
+        call = _shown(client, arguments)
+        if not _is_confirmed(call, arguments, is_grant=True):
+            return _left(call)
         request = approvals_pb2.ApprovalServiceGrantRequest(
             id=call.id,
             digest=call.digest,
-            approver=_person(arguments),
-            note=arguments.note,
-            standing_seconds=seconds,
+            approver=_approver(client),
+            note=_note(call, arguments, is_grant=True),
+            standing_seconds=standing,
         )
-        return _tell(stub.Grant(request, timeout=_TIMEOUT_SECONDS).call, arguments)
-
-    return _with(arguments, grant)
+        return _tell(client.ask("Grant", request, call.id).call, arguments)
 
 
 def refuse_command(arguments: argparse.Namespace) -> int:
     """`tipstaff approvals refuse`."""
-
-    def refuse(stub: Any) -> int:
-        call = _found(stub, arguments.id)
+    with ApprovalsClient(arguments, _person(arguments)) as client:
+        call = _shown(client, arguments)
+        if not _is_confirmed(call, arguments, is_grant=False):
+            return _left(call)
         request = approvals_pb2.ApprovalServiceRefuseRequest(
-            id=call.id, digest=call.digest, approver=_person(arguments), note=arguments.note
+            id=call.id,
+            digest=call.digest,
+            approver=_approver(client),
+            note=_note(call, arguments, is_grant=False),
         )
-        return _tell(stub.Refuse(request, timeout=_TIMEOUT_SECONDS).call, arguments)
-
-    return _with(arguments, refuse)
+        return _tell(client.ask("Refuse", request, call.id).call, arguments)
 
 
 def revoke_command(arguments: argparse.Namespace) -> int:
-    """`tipstaff approvals revoke`."""
-
-    def revoke(stub: Any) -> int:
-        call = _found(stub, arguments.id)
+    """`tipstaff approvals revoke`: nobody is asked, for what it does is only to close."""
+    with ApprovalsClient(arguments, _person(arguments)) as client:
+        call = client.find(arguments.id)
         request = approvals_pb2.ApprovalServiceWithdrawRequest(
-            id=call.id, approver=_person(arguments), note=arguments.note
+            id=call.id, approver=_approver(client), note=arguments.note
         )
-        return _tell(stub.Withdraw(request, timeout=_TIMEOUT_SECONDS).call, arguments)
-
-    return _with(arguments, revoke)
+        return _tell(client.ask("Withdraw", request, call.id).call, arguments)
 
 
-def _with(arguments: argparse.Namespace, work: Callable[[Any], int]) -> int:
-    """The exit code of `work` on the service's stub; what the service refuses is told with what to do."""
-    address, opened = channel(arguments)
-    try:
-        with opened:
-            return work(approvals_pb2_grpc.ApprovalServiceStub(opened))
-    except grpc.RpcError as error:
-        reason = _reason(error)
-        if not reason:
-            return console.fail(why_unanswered(error, address))
-        advice = f": {_ADVICE[reason]}" if reason in _ADVICE else ""
-        return console.fail(f"{error.details()}{advice}")
-
-
-def _list(stub: Any, request: Any, arguments: argparse.Namespace) -> int:
-    reply = stub.List(request, timeout=_TIMEOUT_SECONDS)
-    if arguments.json:
-        console.print_json(_plain(reply))
-        return 0
-    if not reply.calls:
-        console.out.print("No call waits for approval.", markup=False)
-        return 0
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("id", "state", "left", "call", "asked by"):
-        table.add_column(name, overflow="fold", no_wrap=name in {"id", "state"})
-    for call in reply.calls:
-        table.add_row(*held_call.row(call, _now_ms()))
-    console.print_table(table)
-    if reply.truncated:
-        console.err.print("There are more: narrow it with --state, --server or --principal.")
+def _watch(
+    client: ApprovalsClient,
+    request: approvals_pb2.ApprovalServiceListRequest,
+    arguments: argparse.Namespace,
+) -> int:
+    """Print what waits, and every change from now on, until the person stops it."""
+    printed: dict[str, str] = {}
+    began = _now_ms()
+    for call in client.changes(request):
+        plain = approval_rows.as_plain(call)
+        # The number of callers that wait is no news.
+        news = str({name: value for name, value in plain.items() if name != "waiting"})
+        is_old = call.changed_at_ms < began and held_call.state_of(call) not in _OPEN
+        if is_old or printed.get(call.id) == news or not _fits(call, request):
+            continue
+        printed.pop(call.id, None)
+        printed[call.id] = news
+        if len(printed) > _MOST_PRINTED:
+            del printed[next(iter(printed))]
+        if arguments.json:
+            console.print_json(plain, indent=None)
+        else:
+            console.out.print(approval_rows.change_line(call))
     return 0
 
 
-def _found(stub: Any, prefix: str) -> approvals_pb2.HeldCall:
-    """The approval whose id begins with `prefix`; raises `OptionError` when that is not one."""
-    request = approvals_pb2.ApprovalServiceListRequest(page_size=_MOST)
-    calls: list[approvals_pb2.HeldCall]
-    calls = list(stub.List(request, timeout=_TIMEOUT_SECONDS).calls)
-    fitting = [
-        call for call in calls if call.id.removeprefix("a-").startswith(prefix.removeprefix("a-"))
-    ]
-    if len(fitting) == 1:
-        return fitting[0]
-    pending = [call for call in fitting if call.state == approvals_pb2.APPROVAL_STATE_PENDING]
-    if len(pending) == 1:
-        return pending[0]
-    if not fitting:
+def _fits(call: Any, request: approvals_pb2.ApprovalServiceListRequest) -> bool:
+    selected = (request.state, request.server, request.principal)
+    actual = (call.state, call.server, call.principal.id)
+    return all(not value or value == other for value, other in zip(selected, actual, strict=True))
+
+
+def _shown(client: ApprovalsClient, arguments: argparse.Namespace) -> Any:
+    """The approval that is to be answered, shown; raises `OptionError` for one that has ended."""
+    call = client.find(arguments.id)
+    # With --json the standard output is for the program, and the person still sees what is asked.
+    _print(call, console.err if arguments.json else console.out)
+    state = held_call.state_of(call)
+    if state not in _OPEN:
+        message = f"this approval is {state} already"
         raise OptionError(
-            f"there is no approval {prefix!r}; `tipstaff approvals list` shows what there is"
+            approval_failures.sentence(
+                "APPROVAL_ENDED", message, approval_id=exact(call.id), by=exact(client.by)
+            )
         )
-    names = ", ".join(call.id for call in fitting[:5])
-    raise OptionError(f"{prefix!r} is the beginning of {len(fitting)} approvals: {names}")
+    return call
 
 
-def _show(call: approvals_pb2.HeldCall, arguments: argparse.Namespace) -> int:
+def _show(call: Any, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        console.print_json(_plain(call))
-        return 0
-    for line in held_call.lines(call, _now_ms()):
-        console.out.print(line)
-    return 0
+        console.print_json(approval_rows.as_plain(call))
+        return
+    _print(call, console.out)
 
 
-def _is_confirmed(call: approvals_pb2.HeldCall, arguments: argparse.Namespace, what: str) -> bool:
-    """Whether the person has seen the call and says so; raises `OptionError` without a terminal."""
+def _print(call: Any, target: Console) -> None:
+    for line in held_call.view(call, _now_ms(), console.columns(target)):
+        target.print(line)
+
+
+def _is_confirmed(call: Any, arguments: argparse.Namespace, *, is_grant: bool) -> bool:
+    """Whether the person means it; for a tool of critical risk they type its name."""
     if arguments.yes:
         return True
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise OptionError("there is no terminal to ask on: --yes grants without asking")
-    for line in held_call.lines(call, _now_ms()):
-        console.out.print(line)
-    if call.risk == "critical":
-        console.out.print(f"To grant it, type the name of the tool, {visible(call.target)}:")
-        return input("> ").strip() == call.target
-    return input(f"{what} this call? [y/N] ").strip().lower() in {"y", "yes"}
+    verb = "grant" if is_grant else "refuse"
+    if not sys.stdin.isatty():
+        raise OptionError(f"there is nobody to ask: say --yes to {verb} without being asked")
+    if is_grant and call.risk == _RISK_TO_TYPE_FOR:
+        name = exact(call.target)
+        typed = _asks(f"This tool is of critical risk. To grant the call, type its name, {name}: ")
+        return typed in {name, call.target}
+    return _asks(f"{verb.capitalize()}? [y/N] ").lower() in {"y", "yes"}
 
 
-def _tell(call: approvals_pb2.HeldCall, arguments: argparse.Namespace) -> int:
-    """Say where the approval stands after the answer."""
+def _note(call: Any, arguments: argparse.Namespace, *, is_grant: bool) -> str:
+    """The note, asked for where the rule wants one and somebody is there to write it."""
+    needs = held_call.needs_note(call, is_grant=is_grant)
+    if arguments.note or not needs or arguments.yes or not sys.stdin.isatty():
+        return str(arguments.note)
+    return _asks("The rule wants a note with this answer: ")
+
+
+def _asks(question: str) -> str:
+    """What the person types; "" at the end of the input."""
+    try:
+        # Asked on standard error: what is printed by --json stays JSON.
+        return console.err.input(Text(question)).strip()
+    except EOFError:
+        return ""
+
+
+def _left(call: Any) -> int:
+    console.err.print(f"Nothing was answered: {exact(call.id)} is as it was.", markup=False)
+    return 1
+
+
+def _tell(call: Any, arguments: argparse.Namespace) -> int:
+    """Say what the answer has come to."""
     if arguments.json:
-        console.print_json(_plain(call))
+        console.print_json(approval_rows.as_plain(call))
         return 0
+    when = held_call.ending(call, _now_ms())
     state = held_call.state_of(call)
-    more = ""
-    if state == "pending":
-        more = ", more people must say yes"
-    elif state == "granted":
-        more = f", to be used within {held_call.time_left(call.ends_at_ms - _now_ms())}"
-        if call.is_standing:
-            more = f", for equal calls within {held_call.time_left(call.ends_at_ms - _now_ms())}"
-    style = held_call.STATE_STYLE.get(state, "")
-    console.out.print(
-        Text.assemble((state, style), visible(f"{more}: {call.server} {call.target} ({call.id})"))
-    )
+    more = "your yes counts, and more people must say yes" if state == "pending" else state
+    console.out.print(f"{exact(call.id)}: {more}{f'; ends {when}' if when else ''}", markup=False)
     return 0
 
 
-def _person(arguments: argparse.Namespace) -> approvals_pb2.Approver:
-    """The user of the machine, or whom they say they answer as."""
-    return approvals_pb2.Approver(id=arguments.person or getpass.getuser(), method="cli")
+def _approver(client: ApprovalsClient) -> approvals_pb2.Approver:
+    return approvals_pb2.Approver(id=client.by, method=_METHOD)
 
 
-def _seconds(text: str) -> int:
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise OptionError(f"--for {text!r}: write 30s, 10m, 2h or 1d")
-    return int(match[1]) * _UNITS[match[2]]
-
-
-def _reason(error: grpc.RpcError) -> str:
-    """The reason of an answer that the service does not take, "" for any other failure."""
+def _person(arguments: argparse.Namespace) -> str:
+    """Who answers: the user of the machine by the system's own account, unless `--as` says who."""
+    if arguments.person:
+        return str(arguments.person)
     try:
-        status = rpc_status.from_call(error)
-    except ValueError:
-        return ""
-    for detail in status.details if status else ():
-        info = error_details_pb2.ErrorInfo()
-        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
-            is_answer = info.reason.startswith(("APPROV", "NOTE_", "STANDING_"))
-            return str(info.reason) if is_answer else ""
-    return ""
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
-def _plain(message: Any) -> Any:
-    return MessageToDict(
-        message, always_print_fields_with_no_presence=True, preserving_proto_field_name=True
-    )
+def _number(state: str) -> Any:
+    return approvals_pb2.ApprovalState.Value(f"APPROVAL_STATE_{state.upper()}") if state else 0
 
 
 def _now_ms() -> int:

@@ -29,7 +29,7 @@ def why_unanswered(error: grpc.RpcError, address: str) -> str:
     code = error.code()
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return f"the decision service at {address} is older than this command and cannot do that"
-    if reason := _reason(error):
+    if reason := reason_of(error):
         return f"the decision service at {address} could not answer ({reason}): {error.details()}"
     if code is grpc.StatusCode.UNAVAILABLE:
         return f"no decision service answers at {address}: is `tipstaff up` running?"
@@ -38,7 +38,7 @@ def why_unanswered(error: grpc.RpcError, address: str) -> str:
     return f"the decision service refused the question: {error.details()}"
 
 
-def _reason(error: grpc.RpcError) -> str:
+def reason_of(error: grpc.RpcError) -> str:
     """The reason in the service's own ErrorInfo; "" when the error does not come from the service."""
     try:
         status = rpc_status.from_call(error)
