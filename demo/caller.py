@@ -71,7 +71,8 @@ class Agent:
         with self._stage.records.open("rb") as file:
             file.seek(known)
             found = [json.loads(line) for line in file]
-        mine = [one for one in found if (one["method"], one["target"]) == ("tools/call", tool)]
+        decisions = [one for one in found if one["type"] == "tipstaff.decision"]
+        mine = [one for one in decisions if (one["method"], one["target"]) == ("tools/call", tool)]
         if len(mine) != 1:
             raise LookupError(f"{len(mine)} records of one call of {tool}")
         only: dict[str, Any] = mine[0]

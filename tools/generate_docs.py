@@ -13,6 +13,7 @@ from config_reference import meanings_of
 from msgspec import Struct
 
 from pdp.api.reasons import REASONS
+from pdp.records.approval_record import ApprovalRecord
 from pdp.records.record import Record
 from tipstaff import schemas
 
@@ -31,16 +32,27 @@ Generated from `pdp/api/reasons.py` by `make docs`.
 _RECORDS = """\
 # Records
 
-One line of JSON for each decision, in `decisions.jsonl` in the state folder unless `[journal] path` says
+One line of JSON for each decision and for each change of an approval, in `decisions.jsonl` in the state folder unless `[journal] path` says
 otherwise, on disk before the answer leaves. Of a list, the entries that were kept from the caller have a line
 each. A field that has nothing to say is left out; fields may be added. What is told of a call stands under
 the name that it has in the policy's `input`.
 
-Generated from `pdp/records/record.py` by `make docs`.
+Generated from `pdp/records/record.py` and `pdp/records/approval_record.py` by `make docs`.
+
+## Decisions
 
 | field | what it says |
 |---|---|
-{rows}
+{decisions}
+## Approvals
+
+A line for each change: a call is held, a person answers, the call goes to the server, a time is over. It is on disk
+before anybody is told of the change; a grant that cannot be recorded does not count. That another equal call
+joins is on record as a decision with `approval`. [Approvals](approvals.md) tells what the states mean.
+
+| field | what it says |
+|---|---|
+{approvals}
 ## Secrets
 
 A member whose name is that of a secret is masked whole; text that has the form of a credential is
@@ -67,10 +79,13 @@ is no digest: over four digits that were masked it would tell them to anybody wi
 def pages() -> dict[Path, str]:
     """Each page with its text."""
     rows = "".join(f"| `{code}` | {meaning} |\n" for code, meaning in REASONS.items())
-    fields = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in _fields(Record))
+    decisions, approvals = (
+        "".join(f"| `{name}` | {meaning} |\n" for name, meaning in _fields(kind))
+        for kind in (Record, ApprovalRecord)
+    )
     return {
         DOCS / "reason-codes.md": _REASON_CODES + rows,
-        DOCS / "records.md": _RECORDS.format(rows=fields),
+        DOCS / "records.md": _RECORDS.format(decisions=decisions, approvals=approvals),
         DOCS / "policy-yaml.md": rules_reference.policy_yaml_page(),
         DOCS / "input.md": rules_reference.input_page(),
         schemas.DATA_YAML: rules_reference.schema(),

@@ -142,11 +142,15 @@ def _add_decide(commands: Commands) -> None:
 
 def _add_log(commands: Commands) -> None:
     parser = add(
-        commands, "log", "tipstaff.cli.operate.log:command", "show the records of decisions"
+        commands,
+        "log",
+        "tipstaff.cli.operate.log:command",
+        "show the records of decisions and approvals",
     )
     parser.epilog = (
         "Of --server, --tool, --code and --caller each may hold * for anything. Times are UTC, as in "
-        "the records. On a terminal a line is cut to its width: -v shows the rest, --json everything."
+        "the records. On a terminal a line is cut to its width: -v shows the rest, --json everything. "
+        "Changes of approvals stand between the decisions, unless --effect or --code asks for decisions."
     )
     add_config(parser)
     add_json(parser)

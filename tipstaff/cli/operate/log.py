@@ -1,4 +1,4 @@
-"""`tipstaff log`: the records of decisions, readable, and followed as they come."""
+"""`tipstaff log`: the records of decisions and of approvals, readable, and followed as they come."""
 
 from __future__ import annotations
 
@@ -82,12 +82,15 @@ def _show(record: _Record, arguments: argparse.Namespace) -> None:
     try:
         width = console.columns()
         if record.get("type") == approval_line.TYPE:
-            console.out.print(approval_line.line(record, width))
-            return
-        lines = [log_line.line(record, width)]
-        lines += log_line.details(record) if arguments.verbose else log_line.cause(record, width)
+            lines = [approval_line.line(record, width)]
+            lines += approval_line.details(record) if arguments.verbose else ()
+        else:
+            lines = [log_line.line(record, width)]
+            lines += (
+                log_line.details(record) if arguments.verbose else log_line.cause(record, width)
+            )
     except (LookupError, TypeError, AttributeError, ValueError):
-        return  # no record of a decision
+        return  # no record
     for line in lines:
         console.out.print(line)
 
@@ -104,16 +107,18 @@ def _records(lines: Iterable[str]) -> Iterator[_Record]:
 
 def _noted(records: Iterable[_Record], unmatched: Unmatched) -> Iterator[_Record]:
     for record in records:
-        unmatched.note(record)
+        unmatched.note(_as_decision(record))
         yield record
 
 
 def _fitting(records: Iterable[_Record], record_filter: Filter) -> Iterator[_Record]:
-    """The records to show; those of approvals are chosen by what they have in common with decisions."""
-    for record in records:
-        is_approval = record.get("type") == approval_line.TYPE
-        if record_filter.fits(approval_line.as_decision(record) if is_approval else record):
-            yield record
+    return (record for record in records if record_filter.fits(_as_decision(record)))
+
+
+def _as_decision(record: _Record) -> _Record:
+    """The record as it is chosen: one of an approval by what it has in common with decisions."""
+    is_approval = record.get("type") == approval_line.TYPE
+    return approval_line.as_decision(record) if is_approval else record
 
 
 def _followed(path: Path, file: TextIO) -> Iterator[str]:

@@ -37,7 +37,7 @@ def line(record: Mapping[str, Any], width: int | None = None) -> Text:
     text = Text.assemble(
         (f"{when[:10] if is_wide else when[5:10]} {when[11:19]}{'Z' if is_wide else ''} ", "dim"),
         _verdict(record, is_wide=is_wide),
-        (_caller(record, width) + " ", "cyan"),
+        (caller(record["principal"]["id"], width) + " ", "cyan"),
     )
     notes = Text(" ").join(_notes(record, is_wide=is_wide))
     room = None if width is None else width - text.cell_len
@@ -80,6 +80,13 @@ def details(record: Mapping[str, Any]) -> Iterator[Text]:
             yield Text.assemble((f"    {name:9}", "dim"), visible(value))
 
 
+def caller(principal: str, width: int | None) -> str:
+    """Who called; of a long name the middle is cut, because names differ at their ends."""
+    name = visible(principal)
+    least, most = (19, 32) if width is None or width >= _WIDE else (14, 19)
+    return f"{name if width is None else _middle(name, most):{least}}"
+
+
 def _verdict(record: Mapping[str, Any], *, is_wide: bool) -> Text:
     """The effect and its reason; a narrow line has what a shadow would do here, and nowhere else."""
     effect, code = record["effect"], record["reason"]["code"]
@@ -90,13 +97,6 @@ def _verdict(record: Mapping[str, Any], *, is_wide: bool) -> Text:
         consequence = f" ({strictest['effect']} {strictest['reason']['code']})"
         text.append(visible(consequence), "magenta")
     return text.append(" " * (max(0, _VERDICT - text.cell_len) + 1))
-
-
-def _caller(record: Mapping[str, Any], width: int | None) -> str:
-    """Who called; of a long name the middle is cut, because names differ at their ends."""
-    name = visible(record["principal"]["id"])
-    least, most = (19, 32) if width is None or width >= _WIDE else (14, 19)
-    return f"{name if width is None else _middle(name, most):{least}}"
 
 
 def _target(record: Mapping[str, Any], *, is_wide: bool) -> str:

@@ -26,12 +26,14 @@ from pdp.api.model import (
 )
 from pdp.errors import RecordError
 from pdp.policy.input import policy_input
+from pdp.records import approval_record
 from pdp.records.record import Timings, line
 from pdp.records.replay import replay
 from pdp.records.shown import PolicyInput
 from pdp.rules.claims import ClaimsRead, kept
 from pdp.tools.catalogue import UNKNOWN, Facts, Pin, Tool
 from tests.calls import call
+from tests.held import held_call
 from tipstaff.common.masking import MASK
 
 NOW = 1_790_000_000_123_456_789
@@ -175,3 +177,10 @@ def test_what_is_no_record_of_a_judged_call_is_refused(data: bytes, why: str) ->
     """Rather than asked about as something else."""
     with pytest.raises(RecordError, match=why):
         replay(data)
+
+
+def test_a_record_of_an_approval_is_no_question_and_is_refused() -> None:
+    """The two kinds of lines stand in one journal."""
+    changed = approval_record.line(None, held_call(), {})
+    with pytest.raises(RecordError, match="not a record of a decision"):
+        replay(changed)

@@ -28,7 +28,9 @@ def test_it_tells_who_answered_and_what() -> None:
     """With the note, in which nothing hides."""
     line = approval_line.line(RECORD).plain
     assert line.startswith("2026-11-27 10:00:00Z approval granted")
-    assert "token:agent bank pay yes by ana, whose own agent it is: fine\\u{202e} a-1" in line
+    assert (
+        "token:agent         bank pay yes by ana, whose own agent it is: fine\\u{202e} a-1" in line
+    )
 
 
 def test_a_change_by_nobody_names_nobody() -> None:
@@ -54,3 +56,29 @@ def test_it_is_chosen_by_what_it_has_in_common_with_decisions() -> None:
     assert Filter(server="bank", tool="pay", caller="token:*").fits(record)
     assert not Filter(effect="allow").fits(record)
     assert not Filter(caller="jwt:*").fits(record)
+
+
+def test_what_the_line_has_no_room_for_stands_below_it() -> None:
+    """Each by its name, and nothing that is not there."""
+    record = {
+        **RECORD,
+        "proven_by": "oidc",
+        "human": "bo",
+        "rules": ["servers.bank.tools.pay", "site.hours"],
+        "standing_until": "2026-11-27T11:00:00Z",
+        "digest": "sha256:ab",
+        "decision_id": "d-1",
+    }
+    shown = [line.plain.split(maxsplit=1) for line in approval_line.details(record)]
+    assert shown == [
+        ["approval", "a-1"],
+        ["answer", "yes by ana, proven by oidc"],
+        ["note", "fine\\u{202e}"],
+        ["for", "bo"],
+        ["rule", "servers.bank.tools.pay"],
+        ["rule", "site.hours"],
+        ["stands", "until 2026-11-27T11:00:00Z"],
+        ["decision", "d-1"],
+        ["digest", "sha256:ab"],
+    ]
+    assert len(list(approval_line.details({"approval_id": "a-1"}))) == 1

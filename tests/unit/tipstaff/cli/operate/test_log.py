@@ -169,3 +169,58 @@ def test_json_lines_are_the_records_with_nothing_that_a_terminal_obeys(
     assert line.isprintable()
     assert "ü" in line
     assert json.loads(line) == hostile
+
+
+APPROVAL: dict[str, Any] = {
+    "type": "tipstaff.approval",
+    "approval_id": "a-1",
+    "timestamp": "2026-09-21T14:20:00Z",
+    "labels": {},
+    "state": "refused",
+    "digest": "sha256:ab",
+    "decision_id": "d-1",
+    "server": "files",
+    "method": "tools/call",
+    "target": "read",
+    "principal": "jwt:alice",
+    "by": "bo",
+    "proven_by": "console",
+    "answer": "no",
+    "note": "Not now.",
+}
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_shown"),
+    [
+        ((), True),
+        (("--server", "files", "--tool", "r*", "--caller", "jwt:*"), True),
+        (("--caller", "jwt:bob"), False),
+        (("--effect", "deny"), False),
+        (("--code", "denied_by_rule"), False),
+        (("--since", "2026-09-21T14:15"), True),
+        (("--since", "2026-09-21T14:30"), False),
+    ],
+)
+def test_changes_of_approvals_stand_between_the_decisions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], *, is_shown: bool
+) -> None:
+    """Unless what is asked for only decisions have."""
+    records = (RECORD, APPROVAL, RECORD)
+    shown = log(tmp_path, capsys, *flags, records=records)[1]
+    assert ("approval refused" in shown and "no by bo: Not now." in shown) is is_shown
+    plain = [
+        json.loads(line)
+        for line in log(tmp_path, capsys, *flags, "--json", records=records)[1].splitlines()
+    ]
+    assert (APPROVAL in plain) is is_shown
+
+
+def test_the_rest_of_an_approval_is_shown_on_demand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a caller that only asked is a known name, too."""
+    shown = log(tmp_path, capsys, "-v", records=[APPROVAL])[1]
+    assert "proven by console" in shown
+    errors = log(tmp_path, capsys, "--caller", "jwt:alcie", records=[APPROVAL])[2]
+    assert "did you mean `jwt:alice`?" in errors
