@@ -72,7 +72,9 @@ class Agent:
             file.seek(known)
             found = [json.loads(line) for line in file]
         decisions = [one for one in found if one["type"] == "tipstaff.decision"]
-        mine = [one for one in decisions if (one["method"], one["target"]) == ("tools/call", tool)]
+        calls = [one for one in decisions if (one["method"], one["target"]) == ("tools/call", tool)]
+        # A call that waits for a person is judged twice: when it is held, and when it goes on.
+        mine = [one for one in calls if one["effect"] != "hold"]
         if len(mine) != 1:
             raise LookupError(f"{len(mine)} records of one call of {tool}")
         only: dict[str, Any] = mine[0]

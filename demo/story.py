@@ -10,6 +10,7 @@ import grpc
 import httpx
 from msgspec import Struct
 
+from demo import person
 from demo.caller import Agent, Outcome, agent
 from demo.parts import Stage
 from pdp.api.v1 import policy_pb2, policy_pb2_grpc
@@ -92,8 +93,23 @@ async def brokers(stage: Stage, era: str) -> Told:
             "AWS still has the broker, and the agent knows why",
             bool(await _broker_id(stage, name)) and "platform team" in deleted.text,
         )
-        rebooted = await first.call("reboot_broker", **broker)
-        yield _refused(era, "a person must approve first", rebooted, "approval_required")
+        async for told in _with_a_person(stage, era, first, broker):
+            yield told
+
+
+async def _with_a_person(stage: Stage, era: str, one: Agent, broker: dict[str, Any]) -> Told:
+    """A tool that a person must approve: they say yes to one call, and no to the next."""
+    rebooted, shown = await asyncio.gather(
+        one.call("reboot_broker", **broker), person.answers(stage, "grant", "Go on.")
+    )
+    yes = "held, and goes on when a person says yes"
+    yield Row(era, yes, (rebooted,), "allow", "approval_required", reaches=True)
+    yield Fact("the person was shown all of it", broker["BrokerId"] in shown)
+    again, _ = await asyncio.gather(
+        one.call("reboot_broker", **broker), person.answers(stage, "refuse", "Once is enough.")
+    )
+    yield _refused(era, "held anew, and a person says no", again, "approval_refused")
+    yield Fact("the agent reads why", "Once is enough." in again.text)
 
 
 async def generations(stage: Stage, era: str) -> Told:
