@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pdp.api.model import ApprovalState
+from pdp.approvals import life
 from pdp.rules.server_rules import validate
 from pep.config import Server
 from tipstaff.cli.configuration.config import load
@@ -48,6 +50,21 @@ def test_the_settings_it_shows_are_settings(tmp_path: Path) -> None:
     (server,) = config.pep.servers
     assert isinstance(server, Server)
     assert config.pep.audience(server) == "https://gate.example/files/mcp"
+
+
+def test_the_life_of_an_approval_is_drawn_as_it_is() -> None:
+    """An arrow for each transition of the table, and none besides."""
+    (drawing,) = blocks("approvals.md", "mermaid")
+    arrows = set(re.findall(r"(\w+) --> (\w+):", drawing))
+    assert arrows == {(before.value, after.value) for (before, _), after in life.LIFE.items()}
+
+
+def test_every_state_of_an_approval_is_explained() -> None:
+    """By what it means to an equal call."""
+    text = (ROOT / "docs" / "approvals.md").read_text()
+    table = text.partition("| state | what it means")[2].partition("\n\n")[0]
+    cells = " ".join(re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", cells)) == {state.value for state in ApprovalState}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

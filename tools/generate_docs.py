@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import config_reference
+import life_reference
 import map_reference
 import rules_reference
 from config_reference import meanings_of
@@ -85,6 +86,7 @@ def pages() -> dict[Path, str]:
     )
     return {
         DOCS / "reason-codes.md": _REASON_CODES + rows,
+        life_reference.PAGE: life_reference.page(),
         DOCS / "records.md": _RECORDS.format(decisions=decisions, approvals=approvals),
         DOCS / "policy-yaml.md": rules_reference.policy_yaml_page(),
         DOCS / "input.md": rules_reference.input_page(),

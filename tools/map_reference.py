@@ -55,9 +55,12 @@ Held by import-linter (`make imports`; the contracts stand in `pyproject.toml`).
 | which YAML rule applies | `rego/mcp/lib/rules/rules.rego` |
 | how the rules combine | `rego/mcp/main/main.rego`, `rego/mcp/lib/findings/findings.rego` |
 | arguments against schemas | `pdp/rules/checks.py` |
+| a call that a rule holds: its approval, begun or found by its key | `pdp/holding.py`, `pdp/approvals/key.py`, `pdp/approvals/approvals.py` |
 | limits: all of them or none | `pdp/limits/budgets.py`, `pdp/limits/store.py`, `pdp/limits/redis.py` |
+| a grant is used, once | `pdp/holding.py`, `pdp/approvals/life.py` |
 | one decision | `pdp/fold.py` |
 | its record, on disk before the answer leaves | `pdp/records/record.py`, `pdp/records/journal.py` |
+| while people are asked: the client is kept patient, and the call judged anew | `pep/judge/holding.py`, `pep/judge/hold.py`, `pep/front/held_answer.py` |
 | what happens: forward or refuse | `pep/judge/enforce.py` |
 | what becomes of it: refunded, or finished | `pep/judge/turn.py` |
 | the judged bytes to the server | `pep/upstreams/dispatch.py`, `pep/upstreams/http.py`, `pep/upstreams/stdio_http.py` |
@@ -91,6 +94,7 @@ process, `pep/upstreams/conversation.py` which of its lines is for which request
 | state | where | bounded by |
 |---|---|---|
 | limits | `pdp/limits/store.py` (memory, SQLite), `pdp/limits/redis.py` | what limits say of their keys |
+| approvals | `pdp/approvals/store.py` (memory, SQLite), `pdp/approvals/redis.py` | pending ones per caller and in all; number, time |
 | answers by request id | `pdp/grpc/idempotency.py`, `pdp/grpc/recent.py` | number, bytes, time |
 | records | `pdp/records/journal.py` | rotation |
 | tools that changed | `pdp/tools/changed_tools.py`, its file | tools of the catalogue |

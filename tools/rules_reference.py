@@ -271,7 +271,7 @@ resources:
 prompts:
   summarize: {{}}
 methods:
-  sampling/createMessage: {{action: require_approval}}
+  sampling/createMessage: {{action: deny}}
 limits:
   - {{name: everything, scope: principal, max: 600, window: 60}}
 initialize: {{max: 60, window: 60}}
