@@ -105,8 +105,8 @@ def approvals(tools: Iterable[Surveyed], preset: Preset) -> str:
     if "require_approval" not in _actions(tools, preset):
         return ""
     return (
-        "Approvals cannot be given yet: until they can, a call that needs one is denied, "
-        "with the code approval_required."
+        "Where it says require_approval, a call waits until a person has answered: "
+        "`tipstaff approvals list` shows what waits. Who may answer, `approval: {approvers: [...]}` says."
     )
 
 
