@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import approvals_reference
 import config_reference
 import map_reference
 import rules_reference
@@ -13,6 +14,7 @@ from config_reference import meanings_of
 from msgspec import Struct
 
 from pdp.api.reasons import REASONS
+from pdp.records.approval_record import ApprovalRecord
 from pdp.records.record import Record
 from tipstaff import schemas
 
@@ -31,7 +33,7 @@ Generated from `pdp/api/reasons.py` by `make docs`.
 _RECORDS = """\
 # Records
 
-One line of JSON for each decision, in `decisions.jsonl` in the state folder unless `[journal] path` says
+One line of JSON for each decision, and for each change of an approval, in `decisions.jsonl` in the state folder unless `[journal] path` says
 otherwise, on disk before the answer leaves. Of a list, the entries that were kept from the caller have a line
 each. A field that has nothing to say is left out; fields may be added. What is told of a call stands under
 the name that it has in the policy's `input`.
@@ -41,6 +43,14 @@ Generated from `pdp/records/record.py` by `make docs`.
 | field | what it says |
 |---|---|
 {rows}
+## Approvals
+
+A change of an [approval](approvals.md) has a line of its own, between those of decisions, which name their approval by its
+identifier.
+
+| field | what it says |
+|---|---|
+{approval_rows}
 ## Secrets
 
 A member whose name is that of a secret is masked whole; text that has the form of a credential is
@@ -68,9 +78,11 @@ def pages() -> dict[Path, str]:
     """Each page with its text."""
     rows = "".join(f"| `{code}` | {meaning} |\n" for code, meaning in REASONS.items())
     fields = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in _fields(Record))
+    approvals = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in _fields(ApprovalRecord))
     return {
+        DOCS / "approvals.md": approvals_reference.page(),
         DOCS / "reason-codes.md": _REASON_CODES + rows,
-        DOCS / "records.md": _RECORDS.format(rows=fields),
+        DOCS / "records.md": _RECORDS.format(rows=fields, approval_rows=approvals),
         DOCS / "policy-yaml.md": rules_reference.policy_yaml_page(),
         DOCS / "input.md": rules_reference.input_page(),
         schemas.DATA_YAML: rules_reference.schema(),

@@ -52,7 +52,7 @@ def list_command(arguments: argparse.Namespace) -> int:
 
 def show_command(arguments: argparse.Namespace) -> int:
     """`tipstaff approvals show`."""
-    return _with(arguments, lambda stub: _show(_found(stub, arguments.id), arguments))
+    return _with(arguments, lambda stub: _show(_by_prefix(stub, arguments.id), arguments))
 
 
 def grant_command(arguments: argparse.Namespace) -> int:
@@ -60,7 +60,7 @@ def grant_command(arguments: argparse.Namespace) -> int:
     seconds = _seconds(arguments.standing) if arguments.standing else 0
 
     def grant(stub: Any) -> int:
-        call = _found(stub, arguments.id)
+        call = _by_prefix(stub, arguments.id)
         if not _is_confirmed(call, arguments, "Grant"):
             return 1
         request = approvals_pb2.ApprovalServiceGrantRequest(
@@ -79,7 +79,7 @@ def refuse_command(arguments: argparse.Namespace) -> int:
     """`tipstaff approvals refuse`."""
 
     def refuse(stub: Any) -> int:
-        call = _found(stub, arguments.id)
+        call = _by_prefix(stub, arguments.id)
         request = approvals_pb2.ApprovalServiceRefuseRequest(
             id=call.id, digest=call.digest, approver=_person(arguments), note=arguments.note
         )
@@ -92,7 +92,7 @@ def revoke_command(arguments: argparse.Namespace) -> int:
     """`tipstaff approvals revoke`."""
 
     def revoke(stub: Any) -> int:
-        call = _found(stub, arguments.id)
+        call = _by_prefix(stub, arguments.id)
         request = approvals_pb2.ApprovalServiceWithdrawRequest(
             id=call.id, approver=_person(arguments), note=arguments.note
         )
@@ -134,7 +134,7 @@ def _list(stub: Any, request: Any, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _found(stub: Any, prefix: str) -> approvals_pb2.HeldCall:
+def _by_prefix(stub: Any, prefix: str) -> approvals_pb2.HeldCall:
     """The approval whose id begins with `prefix`; raises `OptionError` when that is not one."""
     request = approvals_pb2.ApprovalServiceListRequest(page_size=_MOST)
     calls: list[approvals_pb2.HeldCall]
