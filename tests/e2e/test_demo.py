@@ -28,8 +28,8 @@ def test_the_demo_plays_and_every_row_is_as_it_must_be(tmp_path: Path) -> None:
     rows = [
         line for line in result.stdout.splitlines() if re.match(r"\s+✓ +(legacy|modern) ", line)
     ]
-    assert len(rows) == 19
-    seconds = re.search(r"26 checks, all as it must be, in ([\d.]+) s", result.stdout)
+    assert len(rows) == 21
+    seconds = re.search(r"32 checks, all as it must be, in ([\d.]+) s", result.stdout)
     assert seconds
     assert float(seconds[1]) < 60
 

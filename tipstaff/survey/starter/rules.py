@@ -105,8 +105,8 @@ def approvals(tools: Iterable[Surveyed], preset: Preset) -> str:
     if "require_approval" not in _actions(tools, preset):
         return ""
     return (
-        "Approvals cannot be given yet: until they can, a call that needs one is denied, "
-        "with the code approval_required."
+        "A call that needs an approval waits until a person has answered: `tipstaff approvals list` "
+        "shows what waits, `tipstaff approvals grant` lets it be made, once."
     )
 
 

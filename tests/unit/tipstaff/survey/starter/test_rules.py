@@ -19,7 +19,7 @@ from tipstaff.survey.starter.rules import Surveyed, judged, ordered, rules
 DEEP: Any = {"type": "object"}
 for _ in range(3000):
     DEEP = {"properties": {"a": DEEP}}
-APPROVALS = "Approvals cannot be given yet"
+APPROVALS = "waits until a person has answered"
 
 
 def loaded(tools: Any, preset: Preset = Preset.RECOMMENDED) -> dict[str, Any]:
