@@ -112,6 +112,9 @@ def _say_where(stage: Stage, *, keep: bool) -> None:
         for server in ("amazon_mq", "agentcore"):
             console.print(f"  {stage.url(server)}", markup=False)
         console.print(
+            f"See what waits for a person: tipstaff approvals list --config {config}", markup=False
+        )
+        console.print(
             f"Edit {stage.rules('amazon_mq')} and call again. Ctrl-C ends it.", markup=False
         )
     else:

@@ -44,7 +44,10 @@ class Outcome(Struct, frozen=True):
 
 
 class Agent:
-    """Calls tools, one at a time, and looks each call up in the records and at the server."""
+    """Calls tools, one at a time, and looks each call up in the records and at the server.
+
+    A call that was held has a second record: what was decided when it went on.
+    """
 
     def __init__(self, client: Client, stage: Stage, server: str, key: str) -> None:
         """Speak through `client`; `key` is the cooperative session key, or ""."""
@@ -71,14 +74,12 @@ class Agent:
         with self._stage.records.open("rb") as file:
             file.seek(known)
             found = [json.loads(line) for line in file]
-        decisions = [one for one in found if one["type"] == "tipstaff.decision"]
-        calls = [one for one in decisions if (one["method"], one["target"]) == ("tools/call", tool)]
-        # A call that waits for a person is judged twice: when it is held, and when it goes on.
-        mine = [one for one in calls if one["effect"] != "hold"]
-        if len(mine) != 1:
+        decided = [record for record in found if record["type"] == "tipstaff.decision"]
+        mine = [one for one in decided if (one["method"], one["target"]) == ("tools/call", tool)]
+        if [one["effect"] for one in mine[:-1]] != ["hold"] * (len(mine) - 1):
             raise LookupError(f"{len(mine)} records of one call of {tool}")
-        only: dict[str, Any] = mine[0]
-        return only
+        last: dict[str, Any] = mine[-1]
+        return last
 
 
 @contextlib.asynccontextmanager

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import grpc
 import httpx
 from msgspec import Struct
 
-from demo import person
 from demo.caller import Agent, Outcome, agent
 from demo.parts import Stage
 from pdp.api.v1 import policy_pb2, policy_pb2_grpc
@@ -18,6 +19,7 @@ from tipstaff.cli.configuration.config import load
 from tipstaff.common.masking import MASK
 
 PASSWORD = "correct-horse-battery"
+NOTE = "Once a day is enough."
 DENY_ALL = """\
 default: deny
 
@@ -93,23 +95,60 @@ async def brokers(stage: Stage, era: str) -> Told:
             "AWS still has the broker, and the agent knows why",
             bool(await _broker_id(stage, name)) and "platform team" in deleted.text,
         )
-        async for told in _with_a_person(stage, era, first, broker):
+        async for told in _reboots(stage, era, first, broker):
             yield told
 
 
-async def _with_a_person(stage: Stage, era: str, one: Agent, broker: dict[str, Any]) -> Told:
-    """A tool that a person must approve: they say yes to one call, and no to the next."""
-    rebooted, shown = await asyncio.gather(
-        one.call("reboot_broker", **broker), person.answers(stage, "grant", "Go on.")
+async def _reboots(stage: Stage, era: str, caller: Agent, broker: Mapping[str, str]) -> Told:
+    """A person decides, at a terminal, while the agent's call waits."""
+    waiting = asyncio.ensure_future(caller.call("reboot_broker", **broker))
+    held = await _held(stage)
+    yield Fact("a reboot waits for a person, and AWS has not seen it", _reboots_seen(stage) == 0)
+    await _tipstaff(stage, "approvals", "grant", held, "--yes")
+    rebooted = await waiting
+    yield Row(era, "granted at the terminal", (rebooted,), "allow", "approved", reaches=True)
+    waiting = asyncio.ensure_future(
+        caller.call("reboot_broker", **broker | {"region": "us-west-2"})
     )
-    yes = "held, and goes on when a person says yes"
-    yield Row(era, yes, (rebooted,), "allow", "approval_required", reaches=True)
-    yield Fact("the person was shown all of it", broker["BrokerId"] in shown)
-    again, _ = await asyncio.gather(
-        one.call("reboot_broker", **broker), person.answers(stage, "refuse", "Once is enough.")
+    held = await _held(stage)
+    await _tipstaff(stage, "approvals", "refuse", held, "--yes", "--note", NOTE)
+    refused = await waiting
+    yield _refused(era, "other arguments: asked anew, refused", refused, "approval_refused")
+    yield Fact(
+        "AWS saw one reboot, and the agent knows why not two",
+        _reboots_seen(stage) == 1 and NOTE in refused.text,
     )
-    yield _refused(era, "held anew, and a person says no", again, "approval_refused")
-    yield Fact("the agent reads why", "Once is enough." in again.text)
+    (stage.folder / "moto.log").write_bytes(b"")
+
+
+async def _held(stage: Stage) -> str:
+    """The one call that waits, once there is one."""
+    for _ in range(100):
+        calls = json.loads(
+            await _tipstaff(stage, "approvals", "list", "--state", "pending", "--json")
+        )["calls"]
+        if calls:
+            return str(calls[0]["id"])
+        await asyncio.sleep(0.05)
+    raise TimeoutError("no call waits for a person")
+
+
+async def _tipstaff(stage: Stage, *arguments: str) -> str:
+    """The output of a command, as its user would run it; raises when it fails."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tipstaff", *arguments, "-c", str(stage.config),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output = (await process.communicate())[0].decode()
+    if process.returncode:
+        raise RuntimeError(output)
+    return output
+
+
+def _reboots_seen(stage: Stage) -> int:
+    """How often the simulated AWS was asked to reboot, by its own log."""
+    return (stage.folder / "moto.log").read_text(encoding="utf-8").count("/reboot HTTP")
 
 
 async def generations(stage: Stage, era: str) -> Told:

@@ -19,6 +19,7 @@ from pdp.limits.budgets import CALLER_TOTAL, Taken
 from pdp.rules.checks import CheckFailure
 
 _NOBODY_ASKED = Outcome()
+_APPROVED = Reason("approved", REASONS["approved"])
 
 
 def refusal(
@@ -64,7 +65,7 @@ def fold(
     allowed = Decision(
         decision_id=decision_id,
         effect=Effect.ALLOW,
-        reason=answer.reason,
+        reason=answer.reason if answer.effect is Effect.ALLOW else _APPROVED,
         rule=answer.rule,
         revision=revision,
         limits=taken.results if taken else (),

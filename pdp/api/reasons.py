@@ -12,6 +12,7 @@ REASONS = MappingProxyType(
         "allowed": "A rule permits the call and nothing forbids it.",
         "denied_by_rule": "A rule written for this server denies the call.",
         "hidden": "The target is hidden: the caller sees it as if it did not exist.",
+        "approved": "People approved the call, which the rules hold.",
         "approval_required": "A person must approve the call first.",
         "approval_refused": "A person was asked to approve the call and refused.",
         "approval_expired": "Nobody answered in time, or the call was not made in time.",

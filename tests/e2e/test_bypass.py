@@ -85,7 +85,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     folder: Path = tmp_path_factory.mktemp("bypass")
     async with Recorder().running() as upstream:
         servers = {"demo": upstream.url}
-        pep = "body_timeout_ms = 1000\nhead_timeout_ms = 1000"
+        pep = "body_timeout_ms = 1000\nhead_timeout_ms = 1000\nhold_seconds = 0"
         async with gateway(folder, servers, {"demo": POLICY}, pep=pep) as gate:
             yield Site(gate, upstream)
 
@@ -252,12 +252,12 @@ async def test_keys_that_look_like_others_count_for_themselves(site: Site) -> No
 async def test_a_held_call_does_not_arrive_however_often_or_with_what_it_is_made(
     site: Site,
 ) -> None:
-    """Rows 37 and 38: nobody can approve yet, so nothing can be released, twice or changed."""
+    """Rows 37 and 38: nobody has approved it, so nothing can be released, twice or changed."""
     for arguments in ({}, {}, {"path": "/"}):
         status, body = await site.say(http(call("wipe", **arguments), lines("wipe")))
         assert (status, code_of(body)) == (200, DENIED)
         assert (
-            json.loads(body)["result"]["_meta"]["tipstaff/decision"]["code"] == "approval_required"
+            json.loads(body)["result"]["_meta"]["tipstaff/decision"]["code"] == "approval_pending"
         )
     assert site.upstream.requests == []
 

@@ -38,7 +38,7 @@ async def test_admitted_equals_forwarded_equals_recorded(tmp_path: Path) -> None
     ]
     async with (
         asgi_upstream(upstream) as url,
-        gateway(tmp_path, {"s": url}, {"s": RULES}) as tipstaff,
+        gateway(tmp_path, {"s": url}, {"s": RULES}, pep="hold_seconds = 0") as tipstaff,
         httpx.AsyncClient(timeout=30, verify=False) as client,
     ):
         room = asyncio.Semaphore(IN_FLIGHT)

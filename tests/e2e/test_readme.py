@@ -146,7 +146,7 @@ def test_the_table_of_the_demo_shows_what_the_demo_shows() -> None:
     for _, tool, effect, code, rule in rows:
         assert f"  {tool}:" in policy
         assert rule == f"servers.amazon_mq.tools.{tool}"
-        assert (effect == "allow") == (code == "allowed")
+        assert (effect == "allow") == (code in {"allowed", "approved"})
 
 
 def test_the_input_schema_it_points_to_is_one() -> None:

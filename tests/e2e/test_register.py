@@ -96,7 +96,7 @@ async def test_ten_real_servers_are_registered_checked_tested_and_served(tmp_pat
             assert not (await client.call_tool("read_graph", {})).is_error
             refused = await client.call_tool("delete_entities", {"entityNames": ["x"]})
             assert refused.meta is not None
-            assert refused.meta["tipstaff/decision"]["code"] == "approval_required"
+            assert refused.meta["tipstaff/decision"]["code"] == "approval_pending"
     finally:
         await gate.stop()
 

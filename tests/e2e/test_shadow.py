@@ -98,7 +98,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     path.write_text(SITE)
     async with (
         asgi_upstream(till.server.streamable_http_app(json_response=True)) as url,
-        gateway(tmp_path, {"till": url}, {"till": RULES}) as gate,
+        gateway(tmp_path, {"till": url}, {"till": RULES}, pep="hold_seconds = 0") as gate,
     ):
         yield Site(gate, till)
 
@@ -171,7 +171,7 @@ async def test_without_the_line_the_same_rules_are_enforced_at_once(site: Site) 
         await site.gate.wait_for_change(before)
         assert await listed(client) == TOOLS - {"secret"}
         refused = [await code(client, tool) for tool in ("drop", "restart", "unruled")]
-        assert refused == ["denied_by_rule", "approval_required", "no_permit"]
+        assert refused == ["denied_by_rule", "approval_pending", "no_permit"]
         assert await code(client, "pay", amount=101) == "arguments_invalid"
         assert [await code(client, "poll") for _ in range(2)] == ["", "rate_limited"]
     assert site.till.ran == ["poll"] * 3

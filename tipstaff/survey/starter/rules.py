@@ -105,8 +105,8 @@ def approvals(tools: Iterable[Surveyed], preset: Preset) -> str:
     if "require_approval" not in _actions(tools, preset):
         return ""
     return (
-        "Where it says require_approval, a call waits until a person has answered: "
-        "`tipstaff approvals list` shows what waits. Who may answer, `approval: {approvers: [...]}` says."
+        "A call that needs an approval waits until a person has answered: `tipstaff approvals list` "
+        "shows what waits, `tipstaff approvals grant` lets it be made, once."
     )
 
 

@@ -55,7 +55,7 @@ def test_rules_of_new_tools_are_put_behind_the_last_one_as_the_file_is_indented(
     assert before + after[after.index("    # more to come") :] == EDITED
     assert "\n    write_file:\n      rate_limit: {max: 30, window: 60}\n" in after
     assert "\n    # Its name says so. 90% sure." in after
-    assert "Where it says require_approval, a call waits" in after
+    assert "tipstaff approvals list" in after
     assert list(load(found.text, "s").value["tools"])[-2:] == ["write_file", "drop"]
 
 
@@ -195,7 +195,7 @@ def test_starter_rules_take_new_tools_too() -> None:
 
 def test_what_comes_of_approvals_is_said_where_rules_are_enforced() -> None:
     """By the file, not by the preset that new rules are made by."""
-    enforced = "Where it says require_approval, a call waits"
+    enforced = "tipstaff approvals list"
     assert enforced in again("default: deny\n", NEW, (), Preset.OBSERVE).text
     assert enforced not in again("shadow: true\n", NEW).text
     assert enforced not in again("default: deny\n", NEW[:1]).text

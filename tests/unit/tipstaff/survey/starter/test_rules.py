@@ -19,7 +19,7 @@ from tipstaff.survey.starter.rules import Surveyed, judged, ordered, rules
 DEEP: Any = {"type": "object"}
 for _ in range(3000):
     DEEP = {"properties": {"a": DEEP}}
-APPROVALS = "Where it says require_approval, a call waits"
+APPROVALS = "waits until a person has answered"
 
 
 def loaded(tools: Any, preset: Preset = Preset.RECOMMENDED) -> dict[str, Any]:
@@ -105,11 +105,11 @@ def test_tools_stand_in_the_order_of_danger_and_then_of_names() -> None:
 
 
 def test_what_comes_of_an_approval_is_said_where_one_is_wanted() -> None:
-    """Whoever reads the rules learns where the calls wait, and how it is said who may answer."""
+    """Until approvals can be given, nobody may think that such a call passes."""
     text = rules("files", FILES, Preset.RECOMMENDED)
     for part in text.split("  # == ")[1:]:
         assert (APPROVALS in comments(part)) == ("require_approval" in part)
-    assert "`tipstaff approvals list` shows what waits" in comments(text)
+    assert "denied, with the code approval_required" in comments(text)
 
 
 def test_above_a_tool_stands_what_it_was_found_to_be() -> None:
