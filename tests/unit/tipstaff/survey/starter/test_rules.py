@@ -105,11 +105,11 @@ def test_tools_stand_in_the_order_of_danger_and_then_of_names() -> None:
 
 
 def test_what_comes_of_an_approval_is_said_where_one_is_wanted() -> None:
-    """Until approvals can be given, nobody may think that such a call passes."""
+    """Whoever reads the rules sees how such a call goes on."""
     text = rules("files", FILES, Preset.RECOMMENDED)
     for part in text.split("  # == ")[1:]:
         assert (APPROVALS in comments(part)) == ("require_approval" in part)
-    assert "denied, with the code approval_required" in comments(text)
+    assert "tipstaff approvals grant" in comments(text)
 
 
 def test_above_a_tool_stands_what_it_was_found_to_be() -> None:
