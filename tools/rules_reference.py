@@ -241,7 +241,8 @@ _POLICY_YAML = """\
 this page; any other is an error with its line and the nearest that there is, and never an allow. An edit takes
 effect at once; what does not load changes nothing, and the old rules go on deciding. `tipstaff check` says what is
 wrong, and warns of what loads and holds less than it seems to: arguments that the tool does not have, types that
-it never takes, patterns without an end, what may be left out, a tool's rule that opens what its category closed.
+it never takes, patterns without an end, what may be left out, a tool's rule that opens what its category closed, an approval that
+nobody can give.
 `tipstaff check --strict` exits with 1 where there is a warning.
 
 Editors complete and check the file by its JSON Schema, which comes with Tipstaff: `tipstaff init` prints where it
@@ -393,7 +394,8 @@ _small if {{
 ```
 
 `tipstaff check` warns of a comparison with a server, tool, argument or value that there is not, and of a denial
-that asks for a claim where callers without claims are accepted: such a rule never fires.
+that asks for a claim where callers without claims are accepted: such a rule never fires. It also warns of terms of an
+approval that nobody can meet, as far as they stand in the text.
 
 Generated from [`rego/schemas/input.json`](../rego/schemas/input.json) by `make docs`.
 

@@ -102,6 +102,16 @@ REGO = (
         "denny",
         "`?deny`?",
     ),
+    rego(
+        "a group of nobody",
+        9,
+        META
+        + 'require_approval contains {"code": "own", "message": "m", "approval": {"approvers": ["x"]}} if '
+        + 'input.target == "pay"\n',
+        "approval",
+        "`x`",
+        refused=False,
+    ),
     rego("a rule that is no set", 9, META + 'deny if input.target == "pay"\n', "deny contains"),
     rego("a value for a set", 9, META + "deny := true\n", "deny contains"),
     rego("another's word for a permit", 9, META + 'allow if input.target == "pay"\n', "permit"),
@@ -213,6 +223,24 @@ YAML_MISTAKES = (
         "{type: string, pattern",
         '{$ref: "https://example.com/x", pattern',
         "ref",
+    ),
+    yaml(
+        "a group of nobody",
+        9,
+        "rate_limit: {max: 10, window: 60}",
+        "approval: {approvers: [finanse]}\n    action: require_approval",
+        "approvers",
+        "`finanse`",
+        "approvals.people",
+        refused=False,
+    ),
+    yaml(
+        "a question to a server's client",
+        1,
+        "default: deny",
+        "methods: {sampling/createMessage: {action: require_approval}}",
+        "nobody can be asked",
+        refused=False,
     ),
     yaml("a pattern without an end", 6, "+$", "", "pattern", "anchor|\\$|end", refused=False),
     yaml(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from pdp.config import ConfiguredPerson
 from pdp.errors import SidecarError
 from pdp.policy.bundle import PolicyText
 from pep.config import PepConfig
-from tipstaff.lint import claims, rego, server_rules
+from tipstaff.lint import approvals, claims, rego, server_rules
 from tipstaff.lint.caution import Caution
 from tipstaff.lint.site_facts import SiteFacts
 from tipstaff.lint.syntax import Node
@@ -23,24 +24,47 @@ _PARSERS = 4
 _WITH_CLAIMS = "jwt"
 
 
-def cautions(text: PolicyText, folder: Path, pep: PepConfig, opa: Path) -> list[Caution]:
-    """Warnings about the rules in `folder`, which have passed `pdp.policy.bundle.check` as `text`."""
+def cautions(
+    text: PolicyText,
+    folder: Path,
+    pep: PepConfig,
+    opa: Path,
+    people: Sequence[ConfiguredPerson] = (),
+) -> list[Caution]:
+    """Warnings about the rules in `folder`, which have passed `pdp.policy.bundle.check` as `text`.
+
+    `people` are those who may answer for held calls.
+    """
     of_yaml = [
         caution
         for name in text.servers
         for source in (_rules_file(folder, name),)
-        for caution in server_rules.cautions(
-            source.read_text(encoding="utf-8"), str(source), text.catalogue.get(name)
+        for written, known in ((source.read_text(encoding="utf-8"), text.catalogue.get(name)),)
+        for caution in (
+            *server_rules.cautions(written, str(source), known),
+            *approvals.of_yaml(written, str(source), known, people),
         )
     ]
-    return [*of_yaml, *_of_rego(text, folder, facts_of(text, pep), opa)]
+    return [*of_yaml, *_of_rego(text, folder, facts_of(text, pep), opa, people)]
 
 
-def _of_rego(text: PolicyText, folder: Path, facts: SiteFacts, opa: Path) -> list[Caution]:
+def _of_rego(
+    text: PolicyText,
+    folder: Path,
+    facts: SiteFacts,
+    opa: Path,
+    people: Sequence[ConfiguredPerson],
+) -> list[Caution]:
     site = {name: content for name, content in text.files.items() if name.startswith("site/")}
     try:
         modules = {str(folder / name): module for name, module in _parsed(site, opa)}
-        return sorted([*rego.cautions(modules, facts), *claims.cautions(modules, facts)])
+        return sorted(
+            [
+                *rego.cautions(modules, facts),
+                *claims.cautions(modules, facts),
+                *approvals.of_rego(modules, people),
+            ]
+        )
     except RecursionError:
         sentence = "rules in Rego are nested too deeply to be looked through for warnings"
         return [Caution(str(folder / "site"), 1, sentence)]

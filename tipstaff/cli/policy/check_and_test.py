@@ -36,7 +36,9 @@ def check_command(arguments: argparse.Namespace) -> int:
             Caution(str(config.source), fault.line, f"{fault.key}: {fault.message}")
             for fault in settings
         ),
-        *site.cautions(text, Path(config.pdp.policy.dir), config.pep, opa),
+        *site.cautions(
+            text, Path(config.pdp.policy.dir), config.pep, opa, config.pdp.approvals.people
+        ),
     ]
     failed = int(arguments.strict and bool(warnings))
     if arguments.json:
