@@ -46,7 +46,8 @@ def live_pep(running: PepConfig, changed: PepConfig) -> PepConfig:
 def live_pdp(running: PdpConfig, changed: PdpConfig) -> PdpConfig:
     """What runs, with all of `wanted` that needs no restart."""
     limits = structs.replace(running.limits, principal_factor=changed.limits.principal_factor)
-    return structs.replace(running, labels=changed.labels, limits=limits)
+    approvals = structs.replace(running.approvals, people=changed.approvals.people)
+    return structs.replace(running, labels=changed.labels, limits=limits, approvals=approvals)
 
 
 def pep_changes(running: PepConfig, changed: PepConfig) -> list[Change]:

@@ -60,6 +60,8 @@ def test_servers_are_added_removed_and_changed_without_a_restart() -> None:
         ("[limits]\nprincipal_factor = 3", "limits.principal_factor", False),
         ("[limits]\nreplicas = 3", "limits.replicas", True),
         ('[pdp]\nlabels = {a = "b"}', "pdp.labels", False),
+        ('[[approvals.people]]\nid = "ana"', "approvals.people", False),
+        ('[approvals]\npath = "a.db"', "approvals.path", True),
         ("[pdp]\nreflection = true", "pdp.reflection", True),
     ],
 )
@@ -86,6 +88,14 @@ def test_what_needs_a_restart_stays_as_it_runs_and_all_else_is_as_it_is_wanted()
     assert (pep.servers, pep.public_url, pep.listen) == ((), "https://x", running.pep.listen)
     assert {change.key for change in pep_changes(pep, wanted.pep)} == {"pep.listen"}
     assert {change.key for change in pdp_changes(pdp, wanted.pdp)} == {"opa.gogc"}
+
+
+def test_who_may_answer_is_taken_over() -> None:
+    """Somebody who has left must not go on answering until the restart."""
+    running, wanted = config(f'[[approvals.people]]\nid = "ana"\n{BEFORE}'), config(BEFORE)
+    pdp = live_pdp(running.pdp, wanted.pdp)
+    assert pdp.approvals.people == ()
+    assert pdp_changes(pdp, wanted.pdp) == []
 
 
 def test_what_cannot_be_without_a_restart_is_refused() -> None:
