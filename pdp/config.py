@@ -76,6 +76,21 @@ class ConfiguredPerson(Struct, frozen=True, forbid_unknown_fields=True):
     """What the console lets the person do."""
 
 
+class Webhook(Private, frozen=True, forbid_unknown_fields=True):
+    """The section `[approvals.webhook]`: whom a program tells that calls wait for people."""
+
+    SECRET = frozenset({"url", "secret"})
+
+    url: str = ""
+    """Where messages are sent: `https://HOST/…`, or `env:NAME`, `file:PATH`. Empty: nowhere."""
+    secret: str = ""
+    """The key they are signed with: `env:NAME` or `file:PATH`, which hold `whsec_` and base64, or a text."""
+    hosts: tuple[str, ...] = ()
+    """Hosts that the url may have. Empty: its own. Private addresses and `localhost` must stand here."""
+    link: str = ""
+    """The base URL of the place where people answer, for the link in a message. Empty: no link."""
+
+
 class ApprovalsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The section `[approvals]`: who answers for held calls, and where that is kept."""
 
@@ -83,6 +98,8 @@ class ApprovalsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The SQLite file. Empty: `approvals.db` in the state folder. With `[limits] store = "redis"` it is the Redis."""
     people: tuple[ConfiguredPerson, ...] = ()
     """Who may answer. Empty: whoever can reach the decision service."""
+    webhook: Webhook = field(default_factory=Webhook)
+    """Whom a program tells that calls wait."""
 
     def __post_init__(self) -> None:
         """Refuse two people of one name, since a quorum counts names."""

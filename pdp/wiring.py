@@ -34,7 +34,7 @@ from pdp.api.v1 import (
 )
 from pdp.approvals.approvals import Approvals
 from pdp.clock import SystemClock
-from pdp.config import ConfiguredPerson, PdpConfig
+from pdp.config import ConfiguredPerson, PdpConfig, Webhook
 from pdp.decide import Parts, judge, report
 from pdp.explain import AT_ONCE, Explainer
 from pdp.grpc.approvals import ApprovalService
@@ -110,6 +110,7 @@ async def serve(
         )
         work.start("the judging of calls", batcher.run())
         work.start("the watch over approvals", kept.approvals.run())
+        _start_webhook(config.approvals.webhook, kept.approvals, clock, work)
         work.start("the watch over the rules", reloader.watch(config.policy.poll_seconds))
         idempotency = Idempotency(batcher, kept.store)
         approvals = ApprovalService(kept.approvals, lambda: live.people)
@@ -154,6 +155,16 @@ async def _kept(config: PdpConfig, clock: SystemClock, live: _Live, stack: Async
     kept = approval_store(config, clock)
     stack.push_async_callback(kept.close)
     return _Kept(store, drift, journal, Approvals(kept, journal, lambda: live.labels))
+
+
+def _start_webhook(
+    webhook: Webhook, approvals: Approvals, clock: SystemClock, work: Lifelong
+) -> None:
+    """Tell of approvals, where somebody wants to be told; raises `ConfigError`."""
+    if webhook.url:
+        from pdp.approvals.webhook import Sender  # noqa: PLC0415 - hardly any site has one
+
+        work.start("the webhook", Sender(webhook, clock.wall_ns).run(approvals))
 
 
 async def _policy(

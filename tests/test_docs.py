@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pdp.api.model import ApprovalState
-from pdp.approvals import life
+from pdp.approvals import life, webhook_target
 from pdp.rules.server_rules import validate
 from pep.config import Server
 from tipstaff.cli.configuration.config import load
@@ -50,6 +50,15 @@ def test_the_settings_it_shows_are_settings(tmp_path: Path) -> None:
     (server,) = config.pep.servers
     assert isinstance(server, Server)
     assert config.pep.audience(server) == "https://gate.example/files/mcp"
+
+
+def test_the_people_and_the_webhook_it_shows_are_settings(tmp_path: Path) -> None:
+    """Which could be sent."""
+    file = tmp_path / "tipstaff.toml"
+    file.write_text("\n".join(blocks("approvals.md", "toml")))
+    approvals = load(file).pdp.approvals
+    assert [person.id for person in approvals.people] == ["ana", "bo"]
+    assert webhook_target.target(approvals.webhook).host == "hooks.example"
 
 
 def test_the_life_of_an_approval_is_drawn_as_it_is() -> None:

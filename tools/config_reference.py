@@ -22,6 +22,7 @@ from pdp.config import (
     PdpConfig,
     Policy,
     ServiceTls,
+    Webhook,
 )
 from pep.config import SERVER_NAME, Jwt, PdpTls, PepConfig, Server, Tls
 from tipstaff.cli.configuration.config_changes import LIVE_PDP, LIVE_PEP
@@ -51,6 +52,7 @@ _ORDER: tuple[tuple[str, type[Struct]], ...] = (
     ("limits", Limits),
     ("approvals", ApprovalsConfig),
     ("approvals.people", ConfiguredPerson),
+    ("approvals.webhook", Webhook),
     ("journal", Journal),
     ("jwt", Jwt),
     ("tls", Tls),

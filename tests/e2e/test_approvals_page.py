@@ -19,9 +19,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "approvals.md").read_text()
 
 
 def block(language: str) -> str:
-    """The page's one code block of a language."""
-    (text,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    return str(text)
+    """The page's first code block of a language."""
+    return str(re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[0])
 
 
 async def judged(tipstaff: Gateway, tool: str, **arguments: Any) -> types_pb2.Decision:

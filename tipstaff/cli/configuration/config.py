@@ -153,13 +153,15 @@ class _Reader:
         journal_path = self._folder / journal.path if journal.path else state / "decisions.jsonl"
         approvals = parts["approvals"]
         approvals_path = self._folder / approvals.path if approvals.path else state / "approvals.db"
+        url, secret = map(self._reference, (approvals.webhook.url, approvals.webhook.secret))
+        webhook = structs.replace(approvals.webhook, url=url, secret=secret)
         changes = self._folder / policy.changes if policy.changes else state / "changed.json"
         return {
             **parts,
             "limits": structs.replace(
                 limits, path=str(limits_path), url=self._reference(limits.url)
             ),
-            "approvals": structs.replace(approvals, path=str(approvals_path)),
+            "approvals": structs.replace(approvals, path=str(approvals_path), webhook=webhook),
             "journal": structs.replace(journal, path=str(journal_path)),
             "policy": structs.replace(
                 policy, dir=str(self._folder / policy.dir), changes=str(changes)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from pdp.approvals import webhook_target
 from pdp.errors import ConfigError
 from pep.config import Server
 from pep.upstreams.child import missing_program
@@ -38,7 +39,7 @@ class Finding(Struct, frozen=True):
 
 def findings(config: Config) -> list[Finding]:
     """All findings, in the order of the lines at which they stand."""
-    problems = [*_store(config), *_files(config)]
+    problems = [*_store(config), *_files(config), *_webhook(config)]
     for server in config.pep.servers:
         problems += _server(config, server)
     return sorted(problems, key=lambda finding: finding.line)
@@ -89,6 +90,32 @@ def _files(config: Config) -> Iterator[Finding]:
         if file and not os.access(file, os.R_OK):
             why = "cannot be read" if Path(file).exists() else "is not there"
             yield _finding(config, path, f"{file} {why}")
+
+
+def _webhook(config: Config) -> Iterator[Finding]:
+    webhook, place = config.pdp.approvals.webhook, ("approvals", "webhook")
+    if not webhook.url:
+        if webhook != type(webhook)():
+            yield _finding(config, place, "has no effect without a url")
+        return
+    if not webhook.secret:
+        yield _finding(
+            config, place, "needs a secret, with which messages are signed: env:NAME", error=True
+        )
+    elif not is_reference(webhook.secret):
+        yield _finding(config, (*place, "secret"), _IN_CLEAR, error=True)
+    for key, value in (("url", webhook.url), ("secret", webhook.secret)):
+        yield from _reference(config, (*place, key), value)
+    if is_reference(webhook.url):
+        return
+    if masked_text(webhook.url) != webhook.url:
+        advice = "a key seems to stand in the URL: write env:NAME or file:PATH"
+        yield _finding(config, (*place, "url"), advice)
+    try:
+        webhook_target.target(webhook)
+    except ConfigError as error:
+        key, _, message = str(error).partition(": ")
+        yield _finding(config, tuple(key.split(".")), message, error=True)
 
 
 def _server(config: Config, server: Server) -> Iterator[Finding]:

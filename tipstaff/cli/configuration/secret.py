@@ -21,7 +21,15 @@ from tipstaff.survey.asking import failures
 def resolved_pdp(config: PdpConfig) -> PdpConfig:
     """The settings of the decision service with every reference replaced; raises `ConfigError`."""
     limits = structs.replace(config.limits, url=secret(config.limits.url, "limits.url"))
-    return structs.replace(config, limits=limits)
+    webhook = config.approvals.webhook
+    key = "approvals.webhook"
+    resolved = structs.replace(
+        webhook,
+        url=secret(webhook.url, f"{key}.url"),
+        secret=webhook.secret and _only_secret(webhook.secret, f"{key}.secret"),
+    )
+    approvals = structs.replace(config.approvals, webhook=resolved)
+    return structs.replace(config, limits=limits, approvals=approvals)
 
 
 def resolved_pep(config: PepConfig) -> PepConfig:
@@ -48,6 +56,8 @@ def secrets_of(config: PdpConfig | PepConfig) -> Iterator[str]:
     """Every secret that settings hold once their references are replaced."""
     if isinstance(config, PdpConfig):
         yield config.limits.url
+        webhook = config.approvals.webhook
+        yield from filter(None, (webhook.url, webhook.secret))
         with contextlib.suppress(ValueError):
             yield unquote(urlsplit(config.limits.url).password or "")
         return
@@ -58,9 +68,18 @@ def secrets_of(config: PdpConfig | PepConfig) -> Iterator[str]:
 
 def shown(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings, by section, as they may be shown: references as they stand, but no secret beside them."""
-    limits, jwt = settings["limits"], settings["jwt"]
+    limits, jwt, approvals = settings["limits"], settings["jwt"], settings["approvals"]
+    webhook = approvals["webhook"]
     return {
         **settings,
+        "approvals": {
+            **approvals,
+            "webhook": {
+                **webhook,
+                "url": masked_text(webhook["url"]),
+                "secret": _shown_reference(webhook["secret"]),
+            },
+        },
         "limits": {**limits, "url": _shown_store(limits["url"])},
         "jwt": {**jwt, "jwks": masked_text(jwt["jwks"])},
         "servers": {name: _shown_server(section) for name, section in settings["servers"].items()},

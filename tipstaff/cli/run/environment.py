@@ -46,7 +46,8 @@ def _is_plain(name: str) -> bool:
 
 def _named(service: Service, config: Config) -> Iterator[str]:
     """The variables that the settings of a service refer to."""
-    settings = [config.pdp.limits.url]
+    webhook = config.pdp.approvals.webhook
+    settings = [config.pdp.limits.url, webhook.url, webhook.secret]
     if service == "pep":
         settings = [
             value

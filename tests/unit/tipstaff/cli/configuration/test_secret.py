@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pdp.config import Limits, PdpConfig
+from pdp.config import ApprovalsConfig, Limits, PdpConfig, Webhook
 from pdp.errors import ConfigError
 from pep.config import PepConfig, Server
 from tipstaff.cli.configuration.secret import resolved_pdp, resolved_pep, secret, secrets_of, shown
@@ -71,6 +71,22 @@ def test_what_a_process_must_not_say_is_what_its_settings_hold() -> None:
         "four/secret",
     }
     assert set(secrets_of(PdpConfig(limits=Limits(url="redis://[")))) == {"redis://["}
+    webhook = Webhook(url="https://h/five-secret", secret="six-secret")
+    hidden = set(secrets_of(PdpConfig(approvals=ApprovalsConfig(webhook=webhook))))
+    assert hidden >= {"https://h/five-secret", "six-secret"}
+
+
+def test_what_a_webhook_is_signed_with_stands_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its url may; both are replaced before the service begins."""
+    monkeypatch.setenv("HOOK_URL", "https://h/x")
+    monkeypatch.setenv("HOOK_KEY", "seven-secret")
+    webhook = Webhook(url="env:HOOK_URL", secret="env:HOOK_KEY")
+    resolved = resolved_pdp(PdpConfig(approvals=ApprovalsConfig(webhook=webhook)))
+    assert resolved.approvals.webhook == Webhook(url="https://h/x", secret="seven-secret")
+    bad = ApprovalsConfig(webhook=Webhook(url="https://h/x", secret="planted"))
+    with pytest.raises(ConfigError, match=r"^approvals\.webhook\.secret: ") as caught:
+        resolved_pdp(PdpConfig(approvals=bad))
+    assert "planted" not in str(caught.value)
 
 
 def test_settings_are_shown_without_secrets_that_stand_in_them() -> None:
@@ -87,11 +103,16 @@ def test_settings_are_shown_without_secrets_that_stand_in_them() -> None:
         {
             "limits": {"url": "redis://:planted@h/0", "store": "redis"},
             "jwt": {"jwks": "https://planted@h/keys"},
+            "approvals": {
+                "path": "a.db",
+                "webhook": {"url": "https://h/x?token=planted", "secret": "planted"},
+            },
             "servers": {"files": told},
         }
     )
     assert "planted" not in str(found)
     assert found["limits"]["store"] == "redis"
+    assert found["approvals"]["path"] == "a.db"
     assert found["servers"]["files"]["command"] == ["run", "--token", MASK, "--port", "1"]
     assert found["servers"]["files"]["headers"]["X-Other"] == "file:/run/key"
     assert found["servers"]["files"]["environment"] == {
