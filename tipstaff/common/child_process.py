@@ -63,18 +63,34 @@ async def start(
     """Start `command` with nothing but `environment`; raises `OSError`.
 
     A program that is not there is found out by `lacks` only: what is started first is an interpreter.
+    Cancelled while it starts, it is killed with all that it has started by then: asyncio would end the
+    process alone.
     """
-    return await asyncio.create_subprocess_exec(
-        *bound_to_this_process(list(command)),
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        cwd=cwd,
-        env=dict(environment),
-        limit=longest_line,
-        pass_fds=tuple(pass_fds),
-        start_new_session=True,
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *bound_to_this_process(list(command)),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=cwd,
+            env=dict(environment),
+            limit=longest_line,
+            pass_fds=tuple(pass_fds),
+            start_new_session=True,
+        )
     )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        starting.add_done_callback(_kill)
+        await asyncio.wait({starting})
+        raise
+
+
+def _kill(starting: asyncio.Future[Process]) -> None:
+    """Kill a process that nobody waits for any more, and what it has started."""
+    if not starting.cancelled() and starting.exception() is None:
+        signal_group(starting.result(), signal.SIGKILL)
 
 
 def lacks(program: str, path: str) -> Literal["", "file", "permission"]:

@@ -147,6 +147,35 @@ async def test_what_a_child_has_started_ends_with_it(start: Start) -> None:
     assert await asyncio.to_thread(is_gone_soon, pid)
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+async def test_a_start_that_is_cancelled_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The child may have started others before asyncio has told of it: on a busy machine it does."""
+    begun: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
+    create = asyncio.create_subprocess_exec
+
+    async def slow(*arguments: Any, **options: Any) -> Process:
+        process = await create(*arguments, **options)
+        begun.set_result(process)
+        await asyncio.sleep(0.5)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slow)
+    program = STARTS_ONE + "\ntime.sleep(60)"
+    command = python(program, STUBBORN)
+    starting = asyncio.ensure_future(child_process.start(command, ENVIRONMENT, stdout=PIPE))
+    process = await begun
+    pid = int(await line_of(process))
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert await asyncio.to_thread(is_gone_soon, pid)
+    assert await exit_code(process) == -signal.SIGKILL
+    process._transport.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
 async def test_a_group_is_asked_together_when_that_is_wanted(start: Start) -> None:
     """A shell does not hand a signal on to the server that it runs; without the group it stays for a while."""
     inner = (
