@@ -22,6 +22,7 @@ from pdp.grpc.status import Context, abort, bland
 
 _MOST = 1000
 _USUAL = 100
+_MOST_BYTES = 3 * 1024 * 1024  # gRPC's clients take messages of 4 MiB unless told otherwise
 _FROM_WIRE = {
     number: State(name.removeprefix("APPROVAL_STATE_").lower())
     for name, number in approvals_pb2.ApprovalState.items()
@@ -51,9 +52,10 @@ class ApprovalService(approvals_pb2_grpc.ApprovalServiceServicer):
         selected = Filter(state.value if state else "", request.server, request.principal)
         most = min(request.page_size or _USUAL, _MOST)
         shown = await self.approvals.find(selected, most + 1)
+        calls = _of_size([held_to_wire(seen) for seen in shown[:most]])
         return approvals_pb2.ApprovalServiceListResponse(
-            calls=[held_to_wire(seen) for seen in shown[:most]],
-            truncated=len(shown) > most,
+            calls=calls,
+            truncated=len(shown) > len(calls),
             pending=await self.approvals.pending(),
         )
 
@@ -132,6 +134,17 @@ class ApprovalService(approvals_pb2_grpc.ApprovalServiceServicer):
             raise
         log.info("answered", approval=approval_id, by=who.id, answer=what, state=seen.held.state)
         return held_to_wire(seen)
+
+
+def _of_size(calls: Sequence[approvals_pb2.HeldCall]) -> list[approvals_pb2.HeldCall]:
+    """The first of `calls`, as many as a client takes in one message: callers choose how large each is."""
+    size, fitting = 0, []
+    for call in calls:
+        size += call.ByteSize()
+        if size > _MOST_BYTES:
+            break
+        fitting.append(call)
+    return fitting
 
 
 def _granted(

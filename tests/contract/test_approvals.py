@@ -370,3 +370,17 @@ async def test_a_lost_answer_leaves_an_unknown_end(services: Services) -> None:
     await services.decisions.Finish(lost)
     request = approvals_pb2.ApprovalServiceGetRequest(id=held.approval.id)
     assert state((await services.approvals.Get(request)).call) == "unknown"
+
+
+async def test_a_list_is_never_too_large_to_be_read(services: Services) -> None:
+    """Callers choose how large their arguments are; whoever lists takes what a client takes by itself."""
+    large = "x" * 240_000
+    for number in range(18):
+        held = await decide(services, "reboot", b'{"n": %d, "x": "%s"}' % (number, large.encode()))
+        assert held.effect == HOLD
+    caller = f"anonymous:{_test['name']}"
+    request = approvals_pb2.ApprovalServiceListRequest(principal=caller, page_size=1000)
+    listed = await services.approvals.List(request)
+    assert 5 < len(listed.calls) < 18
+    assert listed.truncated
+    assert listed.ByteSize() < 4 * 1024 * 1024

@@ -26,6 +26,8 @@ _TIMEOUT_SECONDS = 10.0
 _MOST = 1000
 _NAMED = 8
 _START = "a-"
+_WHOLE = len(_START) + 32
+"""Characters of an identifier; its start is looked for in a list, which is bounded."""
 _AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 
 
@@ -49,6 +51,8 @@ class ApprovalsClient:
     def find(self, start: str) -> Any:
         """The approval whose identifier is `start`, or the only one that begins so; raises `OptionError`."""
         name = start if start.startswith(_START) else f"{_START}{start}"
+        if len(name) >= _WHOLE:
+            return self.ask("Get", approvals_pb2.ApprovalServiceGetRequest(id=name), name).call
         listed = self.list(approvals_pb2.ApprovalServiceListRequest(page_size=_MOST))
         fitting = [call for call in listed.calls if call.id.startswith(name)]
         whole = [call for call in fitting if call.id == name]
@@ -56,7 +60,7 @@ class ApprovalsClient:
             return (whole or fitting)[0]
         if fitting:
             raise OptionError(_ambiguous(start, fitting))
-        # The list is bounded; an identifier that is whole is found however old it is.
+        # The list is bounded: an older one is found by its whole identifier, of whatever length.
         return self.ask("Get", approvals_pb2.ApprovalServiceGetRequest(id=name), name).call
 
     def list(self, request: approvals_pb2.ApprovalServiceListRequest) -> Any:
