@@ -7,6 +7,9 @@ LIBRARY_CHECK := --strict --capabilities rego/capabilities.json --schema rego/sc
 T ?= tests
 INTEROP := mcp1 fastmcp langchain go
 
+# Compiled modules are kept: without them every process that a test starts compiles the whole source anew.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
 	redis-server conformance interop fuzz hostile bench bench-limits bench-survey bench-register clean
