@@ -38,6 +38,7 @@ PLAIN = {
     "Policy": {"dir", "changes"},
     "Limits": {"path"},
     "ApprovalsConfig": {"path"},
+    "Webhook": {"hosts", "link"},
     "ConfiguredPerson": {"id", "groups", "principals", "role"},
     "Journal": {"path"},
     "PdpConfig": {"listen", "labels"},
