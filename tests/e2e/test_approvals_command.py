@@ -241,35 +241,6 @@ async def test_who_watches_sees_what_waits_and_every_change(tipstaff: Gateway) -
         await process.wait()
 
 
-async def test_who_watches_goes_on_when_the_service_is_started_anew(tipstaff: Gateway) -> None:
-    """What waits is not told twice, what is new is."""
-    before = await held(tipstaff, "reboot", 12, "lasting")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", "approvals", "list", "--watch", "--json",
-        "--principal", "anonymous:lasting", "-c", str(tipstaff.config),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        first = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
-        assert first["id"] == before
-        tipstaff.kill(" pdp ")
-        told = await asyncio.wait_for(process.stderr.readline(), 20)
-        assert b"the decision service went away" in told
-        await eventually(lambda: answers(tipstaff), 20)
-        after = await held(tipstaff, "reboot", 13, "lasting")
-        second = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
-        assert (second["id"], second["state"]) == (after, "pending")
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def answers(tipstaff: Gateway) -> bool:
-    return bool(await tipstaff.revision())
-
-
 async def test_the_status_counts_what_waits(tipstaff: Gateway) -> None:
     """It is work for somebody, and no fault."""
     await held(tipstaff, "reboot", 10)
@@ -307,3 +278,32 @@ async def test_nobody_there_is_said(tmp_path: Path) -> None:
     _, errors = await process.communicate()
     assert process.returncode == 2
     assert "is `tipstaff up` running?" in " ".join(errors.decode().split())
+
+
+async def test_who_watches_goes_on_when_the_service_is_started_anew(tipstaff: Gateway) -> None:
+    """What waits is not told twice, what is new is."""
+    before = await held(tipstaff, "reboot", 12, "lasting")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tipstaff", "approvals", "list", "--watch", "--json",
+        "--principal", "anonymous:lasting", "-c", str(tipstaff.config),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        first = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+        assert first["id"] == before
+        tipstaff.kill(" pdp ")
+        told = await asyncio.wait_for(process.stderr.readline(), 20)
+        assert b"the decision service went away" in told
+        await eventually(lambda: answers(tipstaff), 20)
+        after = await held(tipstaff, "reboot", 13, "lasting")
+        second = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+        assert (second["id"], second["state"]) == (after, "pending")
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def answers(tipstaff: Gateway) -> bool:
+    return bool(await tipstaff.revision())
