@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
-	redis-server conformance interop fuzz hostile bench bench-limits bench-survey bench-register clean
+	redis-server conformance interop held-clients fuzz hostile bench bench-limits bench-survey bench-register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ test: check .venv-demo/.made .tools/node/.made redis-server $(INTEROP:%=.tools/i
 
 conformance: dev .tools/node/.made ## the MCP conformance suite, direct against through the gateway
 	$(BIN)/python -m tests.conformance
+
+held-clients: dev .tools/node/.made $(INTEROP:%=.tools/interop/%/.made) ## what real clients see while a call waits for approval
+	$(BIN)/python -m tests.held_clients
 
 fuzz: dev ## ten minutes of random messages and streams (SECONDS=600)
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),600)

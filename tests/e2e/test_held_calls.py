@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple
 
 import grpc
 import httpx
 import pytest
+import pytest_asyncio
 from mcp import Client
 
 from pdp.api.v1 import approvals_pb2, approvals_pb2_grpc
@@ -20,15 +20,16 @@ from tests.mcp_servers import Counting, sdk_server
 from tests.proxy_rig import asgi_upstream
 from tests.wrapped import wrapped
 
-RULES = {"tools": {"drop": {"action": "require_approval", "reason": "Ask first."}, "add": {}}}
+HELD = {"action": "require_approval", "reason": "Ask first."}
+RULES = {"tools": {"drop": HELD, "add": {}}}
 SDK_RULES = {
-    "tools": {
-        "delete_everything": {"action": "require_approval", "approval": {"approvers": ["ops"]}},
-        "add": {},
-    }
+    "tools": {"delete_everything": {**HELD, "approval": {"approvers": ["ops"]}}, "add": {}}
 }
 PEOPLE = '[[approvals.people]]\nid = "ana"\ngroups = ["ops"]\n'
 JSON_ONLY = {"Accept": "application/json"}
+# One gateway for all tests: each has arguments of its own, so that none finds another's approval.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+_numbers = itertools.count(1)
 
 
 class People:
@@ -38,19 +39,28 @@ class People:
         self._stub = approvals_pb2_grpc.ApprovalServiceStub(channel)
         self._who = approvals_pb2.Approver(id="ana", method="cli")
 
-    async def pending(self, count: int = 1) -> Any:
-        """The calls that wait, once there are `count`."""
+    async def pending(self, number: int) -> Any:
+        """The call with this argument, once it waits."""
+        return await self._pending(lambda call: f"{number}" in call.arguments_json.decode())
+
+    async def pending_of(self, caller: str) -> Any:
+        """The call of a caller whose name begins so, once it waits."""
+        return await self._pending(lambda call: call.principal.id.startswith(caller))
+
+    async def _pending(self, fits: Callable[[Any], bool]) -> Any:
         calls: list[Any] = []
 
-        async def are_there() -> bool:
+        async def is_there() -> bool:
             request = approvals_pb2.ApprovalServiceListRequest(
                 state=approvals_pb2.APPROVAL_STATE_PENDING
             )
-            calls[:] = (await self._stub.List(request)).calls
-            return len(calls) >= count and all(call.waiting for call in calls)
+            waiting = (await self._stub.List(request)).calls
+            calls[:] = filter(fits, waiting)
+            return bool(calls) and all(call.waiting for call in calls)
 
-        await eventually(are_there, 10)
-        return calls
+        await eventually(is_there, 10)
+        (held,) = calls
+        return held
 
     async def grant(self, held: Any) -> None:
         await self._stub.Grant(
@@ -65,27 +75,61 @@ class People:
         )
 
 
-@contextlib.asynccontextmanager
-async def site(
-    folder: Path, app: Any, rules: Any, *, pep: str = ""
-) -> AsyncIterator[tuple[Gateway, People, httpx.AsyncClient]]:
+class Site(NamedTuple):
+    """The gateway, the people behind it, a client before it, and the servers."""
+
+    tipstaff: Gateway
+    people: People
+    client: httpx.AsyncClient
+    upstream: Counting
+    sdk: Any
+
+    async def call(self, number: int, server: str = "s", **headers: str) -> httpx.Response:
+        message = tool_call("drop", {"number": number}, request_id=number)
+        message["params"]["_meta"]["progressToken"] = f"p-{number}"
+        return await self.client.post(
+            self.tipstaff.url(server), json=message, headers={**call_headers("drop"), **headers}
+        )
+
+    def arrived(self, number: int) -> int:
+        """How often the call has reached the server."""
+        return sum(
+            b'"number":%d}' % number in body.replace(b" ", b"") for body in self.upstream.bodies
+        )
+
+
+async def failing(scope: Any, receive: Any, send: Any) -> None:
+    """A server that fails without a word."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    upstream, sdk, folder = Counting(), sdk_server(), tmp_path_factory.mktemp("held")
     async with (
-        asgi_upstream(app) as url,
-        gateway(folder, {"s": url}, {"s": rules}, PEOPLE, pep=pep) as tipstaff,
-        grpc.aio.insecure_channel(tipstaff.address) as channel,
-        httpx.AsyncClient(timeout=30, verify=False) as client,
+        asgi_upstream(upstream) as url,
+        asgi_upstream(failing) as broken,
+        asgi_upstream(sdk.streamable_http_app()) as real,
     ):
-        yield tipstaff, People(channel), client
+        servers = {
+            "s": url, "closing": url, "broken": broken, "sdk": real,
+            "brief": {"url": url, "hold_seconds": 1}, "never": {"url": url, "hold_seconds": 0},
+        }  # fmt: skip
+        rules = {name: SDK_RULES if name == "sdk" else RULES for name in servers}
+        async with (
+            gateway(folder, servers, rules, PEOPLE) as tipstaff,
+            grpc.aio.insecure_channel(tipstaff.address) as channel,
+            httpx.AsyncClient(timeout=30, verify=False) as client,
+        ):
+            yield Site(tipstaff, People(channel), client, upstream, sdk)
 
 
-async def call(
-    client: httpx.AsyncClient, tipstaff: Gateway, number: int = 1, **headers: str
-) -> httpx.Response:
-    message = tool_call("drop", {"number": 7}, request_id=number)
-    message["params"]["_meta"]["progressToken"] = f"p-{number}"
-    return await client.post(
-        tipstaff.url("s"), json=message, headers={**call_headers("drop"), **headers}
-    )
+@pytest.fixture
+def number() -> int:
+    """An argument that no other test has."""
+    return 1000 + next(_numbers)
 
 
 def events(answer: httpx.Response) -> list[dict[str, Any]]:
@@ -94,167 +138,134 @@ def events(answer: httpx.Response) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
 
 
-async def test_a_held_call_goes_on_when_it_is_granted(tmp_path: Path) -> None:
+async def test_a_held_call_goes_on_when_it_is_granted(site: Site, number: int) -> None:
     """The client sees signs of life at once, then the server's answer; the server sees the call once."""
-    upstream = Counting()
-    async with site(tmp_path, upstream, RULES) as (tipstaff, people, client):
-        waiting = asyncio.ensure_future(call(client, tipstaff))
-        (held,) = await people.pending()
-        assert upstream.bodies == []
-        await people.grant(held)
-        answer = await asyncio.wait_for(waiting, 5)
-        assert answer.headers["content-type"] == "text/event-stream"
-        assert answer.text.startswith(f": held {held.id}\n\n")
-        progress, result = events(answer)
-        assert progress["method"] == "notifications/progress"
-        assert progress["params"]["progressToken"] == "p-1"
-        assert held.id in progress["params"]["message"]
-        assert "total" not in progress["params"]
-        assert (result["id"], result["result"]["content"][0]["text"]) == (1, "done")
-        assert upstream.names() == ["drop"]
-        assert [record["effect"] for record in tipstaff.judged()] == ["hold", "allow"]
+    waiting = asyncio.ensure_future(site.call(number))
+    held = await site.people.pending(number)
+    assert site.arrived(number) == 0
+    await site.people.grant(held)
+    answer = await asyncio.wait_for(waiting, 5)
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert answer.text.startswith(f": held {held.id}\n\n")
+    progress, result = events(answer)
+    assert progress["method"] == "notifications/progress"
+    assert progress["params"]["progressToken"] == f"p-{number}"
+    assert held.id in progress["params"]["message"]
+    assert "total" not in progress["params"]
+    assert (result["id"], result["result"]["content"][0]["text"]) == (number, "done")
+    assert site.arrived(number) == 1
+    effects = [r["effect"] for r in site.tipstaff.judged() if r["arguments"] == {"number": number}]
+    assert effects == ["hold", "allow"]
 
 
-async def test_a_refusal_reaches_the_agent_with_its_note(tmp_path: Path) -> None:
+async def test_a_refusal_reaches_the_agent_with_its_note(site: Site, number: int) -> None:
     """The note is what changes its course."""
-    upstream = Counting()
-    async with site(tmp_path, upstream, RULES) as (tipstaff, people, client):
-        waiting = asyncio.ensure_future(call(client, tipstaff))
-        (held,) = await people.pending()
-        await people.refuse(held, "Use the archive instead.")
-        result = events(await asyncio.wait_for(waiting, 5))[-1]["result"]
-        assert result["isError"]
-        assert result["content"][0]["text"].startswith("Policy violation: ")
-        assert "Use the archive instead." in result["content"][0]["text"]
-        assert result["_meta"]["tipstaff/decision"]["code"] == "approval_refused"
-        assert upstream.bodies == []
+    waiting = asyncio.ensure_future(site.call(number))
+    await site.people.refuse(await site.people.pending(number), "Use the archive instead.")
+    result = events(await asyncio.wait_for(waiting, 5))[-1]["result"]
+    assert result["isError"]
+    assert result["content"][0]["text"].startswith("Policy violation: ")
+    assert "Use the archive instead." in result["content"][0]["text"]
+    assert result["_meta"]["tipstaff/decision"]["code"] == "approval_refused"
+    assert site.arrived(number) == 0
 
 
-async def test_who_has_waited_long_enough_is_told_to_make_the_call_again(tmp_path: Path) -> None:
+async def test_who_has_waited_long_enough_is_told_to_make_the_call_again(
+    site: Site, number: int
+) -> None:
     """And the second call joins the same approval, and goes on by its grant."""
-    upstream = Counting()
-    async with site(tmp_path, upstream, RULES, pep="hold_seconds = 1") as parts:
-        tipstaff, people, client = parts
-        result = events(await call(client, tipstaff))[-1]["result"]
-        text, facts = result["content"][0]["text"], result["_meta"]["tipstaff/decision"]
-        assert result["isError"]
-        assert text.startswith("Approval pending: Ask first.")
-        assert "exactly the same call again" in text
-        assert (facts["code"], facts["approval"]["state"]) == ("approval_pending", "pending")
-        again = asyncio.ensure_future(call(client, tipstaff, 2))
-        (held,) = await people.pending()
-        assert (held.id, held.joined) == (facts["approval"]["id"], 2)
-        await people.grant(held)
-        assert (
-            events(await asyncio.wait_for(again, 5))[-1]["result"]["content"][0]["text"] == "done"
-        )
-        assert upstream.names() == ["drop"]
+    result = events(await site.call(number, "brief"))[-1]["result"]
+    text, facts = result["content"][0]["text"], result["_meta"]["tipstaff/decision"]
+    assert result["isError"]
+    assert text.startswith("Approval pending: Ask first.")
+    assert "exactly the same call again" in text
+    assert (facts["code"], facts["approval"]["state"]) == ("approval_pending", "pending")
+    again = asyncio.ensure_future(site.call(number, "brief"))
+    held = await site.people.pending(number)
+    assert (held.id, held.joined) == (facts["approval"]["id"], 2)
+    await site.people.grant(held)
+    shown = events(await asyncio.wait_for(again, 5))[-1]["result"]
+    assert shown["content"][0]["text"] == "done"
+    assert site.arrived(number) == 1
 
 
-async def test_who_comes_back_after_the_grant_goes_on_at_once(tmp_path: Path) -> None:
+async def test_who_comes_back_after_the_grant_goes_on_at_once(site: Site, number: int) -> None:
     """The client's leaving ends its wait, and not the approval."""
-    upstream = Counting()
-    async with site(tmp_path, upstream, RULES) as (tipstaff, people, client):
-        leaving = asyncio.ensure_future(call(client, tipstaff))
-        (held,) = await people.pending()
-        leaving.cancel()
-        await asyncio.wait({leaving})
-        await people.grant(held)
-        answer = await call(client, tipstaff, 2)
-        assert answer.json()["result"]["content"][0]["text"] == "done"
-        assert upstream.names() == ["drop"]
+    leaving = asyncio.ensure_future(site.call(number))
+    held = await site.people.pending(number)
+    leaving.cancel()
+    await asyncio.wait({leaving})
+    await site.people.grant(held)
+    answer = await site.call(number)
+    assert answer.json()["result"]["content"][0]["text"] == "done"
+    assert site.arrived(number) == 1
 
 
-async def test_a_client_without_events_gets_plain_json(tmp_path: Path) -> None:
+async def test_a_client_without_events_gets_plain_json(site: Site, number: int) -> None:
     """After its wait, and with a status as ever."""
-    upstream = Counting()
-    async with site(tmp_path, upstream, RULES) as (tipstaff, people, client):
-        waiting = asyncio.ensure_future(call(client, tipstaff, **JSON_ONLY))
-        (held,) = await people.pending()
-        await people.grant(held)
-        answer = await asyncio.wait_for(waiting, 5)
-        assert answer.headers["content-type"] == "application/json"
-        assert answer.json()["result"]["content"][0]["text"] == "done"
+    waiting = asyncio.ensure_future(site.call(number, **JSON_ONLY))
+    await site.people.grant(await site.people.pending(number))
+    answer = await asyncio.wait_for(waiting, 5)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["result"]["content"][0]["text"] == "done"
 
 
-async def test_a_proxy_that_holds_nothing_answers_at_once(tmp_path: Path) -> None:
+async def test_a_proxy_that_holds_nothing_answers_at_once(site: Site, number: int) -> None:
     """For clients that are known to give up."""
-    async with site(tmp_path, Counting(), RULES, pep="hold_seconds = 0") as parts:
-        tipstaff, _, client = parts
-        answer = await call(client, tipstaff)
-        assert answer.json()["result"]["content"][0]["text"].startswith("Approval pending: ")
+    answer = await site.call(number, "never")
+    assert answer.json()["result"]["content"][0]["text"].startswith("Approval pending: ")
 
 
-async def test_a_server_that_fails_after_the_wait_is_an_error_in_the_stream(tmp_path: Path) -> None:
+async def test_a_server_that_fails_after_the_wait_is_an_error_in_the_stream(
+    site: Site, number: int
+) -> None:
     """Once the stream has begun, there is no status to say it with."""
-
-    async def failing(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            await send({"type": "http.response.start", "status": 500, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-
-    async with site(tmp_path, failing, RULES) as (tipstaff, people, client):
-        waiting = asyncio.ensure_future(call(client, tipstaff))
-        (held,) = await people.pending()
-        await people.grant(held)
-        answer = await asyncio.wait_for(waiting, 5)
-        assert answer.status_code == 200
-        last = events(answer)[-1]
-        assert (last["id"], last["error"]["code"]) == (1, 5021)
+    waiting = asyncio.ensure_future(site.call(number, "broken"))
+    await site.people.grant(await site.people.pending(number))
+    answer = await asyncio.wait_for(waiting, 5)
+    assert answer.status_code == 200
+    last = events(answer)[-1]
+    assert (last["id"], last["error"]["code"]) == (number, 5021)
 
 
-async def test_a_deny_that_comes_while_people_think_wins(tmp_path: Path) -> None:
+async def test_a_deny_that_comes_while_people_think_wins(site: Site, number: int) -> None:
     """The call is judged again by the policy in force when it goes."""
-    upstream = Counting()
-    async with site(tmp_path, upstream, RULES) as (tipstaff, people, client):
-        waiting = asyncio.ensure_future(call(client, tipstaff))
-        (held,) = await people.pending()
-        revision = held.revision
-        tipstaff.rules("s", {"tools": {"drop": {"action": "deny", "reason": "Closed."}, "add": {}}})
-
-        async def is_in_force() -> bool:
-            await client.post(
-                tipstaff.url("s"), json=tool_call("add", {}), headers=call_headers("add")
-            )
-            return bool(tipstaff.records()[-1]["revision"] != revision)
-
-        await eventually(is_in_force, 10)
-        await people.grant(held)
-        result = events(await asyncio.wait_for(waiting, 5))[-1]["result"]
-        assert result["_meta"]["tipstaff/decision"]["code"] == "denied_by_rule"
-        assert "drop" not in upstream.names()
-        states = [line["state"] for line in tipstaff.approval_records()]
-        assert states == ["pending", "granted", "void"]
+    waiting = asyncio.ensure_future(site.call(number, "closing"))
+    held = await site.people.pending(number)
+    before = await site.tipstaff.revision()
+    closed = {"action": "deny", "reason": "Closed."}
+    site.tipstaff.rules("closing", {"tools": {"drop": closed, "add": {}}})
+    await site.tipstaff.wait_for_change(before)
+    await site.people.grant(held)
+    result = events(await asyncio.wait_for(waiting, 5))[-1]["result"]
+    assert result["_meta"]["tipstaff/decision"]["code"] == "denied_by_rule"
+    assert site.arrived(number) == 0
+    lines = [r for r in site.tipstaff.approval_records() if r["approval_id"] == held.id]
+    assert [line["state"] for line in lines] == ["pending", "granted", "void"]
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
-async def test_a_real_client_gets_the_tool_s_answer(tmp_path: Path, mode: str) -> None:
+async def test_a_real_client_gets_the_tool_s_answer(site: Site, number: int, mode: str) -> None:
     """As if nothing had been held."""
-    server = sdk_server()
-    app = server.streamable_http_app(stateless_http=mode != "legacy")
-    async with site(tmp_path, app, SDK_RULES) as (tipstaff, people, _):
-        async with Client(tipstaff.url("s"), mode=mode) as client:
-            waiting = asyncio.ensure_future(client.call_tool("delete_everything", {"path": "/x"}))
-            (held,) = await people.pending()
-            assert list(held.terms[0].approvers) == ["ops"]
-            await people.grant(held)
-            result = await asyncio.wait_for(waiting, 5)
-        assert not result.is_error
-        assert result.content[0].text == "gone"  # type: ignore[union-attr]
-        assert server.ran == ["/x"]  # type: ignore[attr-defined]
+    async with Client(site.tipstaff.url("sdk"), mode=mode) as client:
+        path = {"path": f"/{number}"}
+        waiting = asyncio.ensure_future(client.call_tool("delete_everything", path))
+        held = await site.people.pending(number)
+        assert list(held.terms[0].approvers) == ["ops"]
+        await site.people.grant(held)
+        result = await asyncio.wait_for(waiting, 5)
+    assert not result.is_error
+    assert result.content[0].text == "gone"  # type: ignore[union-attr]
+    assert site.sdk.ran.count(f"/{number}") == 1
 
 
-async def test_a_wrapped_server_s_call_waits_too(tmp_path: Path) -> None:
+async def test_a_wrapped_server_s_call_waits_too(site: Site) -> None:
     """Between lines there are no comments, and the answer is the server's."""
-    async with (
-        site(tmp_path, Counting(), RULES) as (tipstaff, people, _),
-        wrapped(tipstaff.config) as wrapper,
-    ):
+    async with wrapped(site.tipstaff.config) as wrapper:
         waiting = asyncio.ensure_future(wrapper.call("drop"))
-        (held,) = await people.pending()
-        await people.grant(held)
+        held = await site.people.pending_of("local:")
+        await site.people.grant(held)
         assert await asyncio.wait_for(waiting, 5) == "allowed"
         again = asyncio.ensure_future(wrapper.call("drop"))
-        (held,) = await people.pending()
-        await people.refuse(held, "No more.")
+        await site.people.refuse(await site.people.pending_of("local:"), "No more.")
         assert await asyncio.wait_for(again, 5) == "approval_refused"
