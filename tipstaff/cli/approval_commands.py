@@ -103,3 +103,36 @@ def _add_service(parser: CommandParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_config(parser)
     parser.add_argument("--address", help="the decision service (default: from the configuration)")
+
+
+def add_console(commands: Commands) -> None:
+    """Add `tipstaff console`."""
+    actions = add_group(
+        commands, "console", "serve the page where people see held calls, and answer"
+    )
+    serve = add(
+        actions,
+        "serve",
+        "tipstaff.cli.run.console_page:serve_command",
+        "run it, on this machine alone",
+    )
+    serve.epilog = (
+        "It prints an address that logs you in, once. `tipstaff console login` prints another one.\n"
+        "It answers nobody but this machine, and asks the decision service that `tipstaff up` runs."
+    )
+    login = add(
+        actions,
+        "login",
+        "tipstaff.cli.run.console_page:login_command",
+        "print an address that logs in, once",
+    )
+    for parser in (serve, login):
+        add_config(parser)
+        parser.add_argument("--port", type=int, default=8701, help="the port (default: 8701)")
+        parser.add_argument(
+            "--as",
+            dest="person",
+            default="",
+            metavar="NAME",
+            help="who logs in (default: your user name)",
+        )

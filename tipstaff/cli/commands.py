@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tipstaff.cli.approval_commands import add_approvals
+from tipstaff.cli.approval_commands import add_approvals, add_console
 from tipstaff.cli.arguments import Commands, add, add_config, add_group, add_json
 
 
@@ -241,6 +241,7 @@ ALL = (
     _add_decide,
     _add_log,
     add_approvals,
+    add_console,
     _add_token,
     _add_limits,
     _add_opa,

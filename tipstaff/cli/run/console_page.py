@@ -1,0 +1,125 @@
+"""`tipstaff console`: serves the page where people answer, and makes ways in. Edge: processes, sockets."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from pep.judge.decision_channel import async_channel
+from tipstaff.cli import console
+from tipstaff.cli.configuration.config import Config, load
+from tipstaff.cli.errors import OptionError
+from tipstaff.common.lifelong import Lifelong
+from tipstaff.console import logins
+from tipstaff.console.app import Console, Parts
+from tipstaff.console.service import Service
+from tipstaff.console.sessions import LOGIN_SECONDS, Person, Sessions
+
+_HOST = "127.0.0.1"
+
+
+def serve_command(arguments: argparse.Namespace) -> int:
+    """`tipstaff console serve`."""
+    config = load(arguments.config)
+    listener = _listener(arguments.port)
+    port: int = listener.getsockname()[1]
+    url = _way_in(config, arguments.person, port)
+    console.out.print(f"The console is at http://{_HOST}:{port}/", markup=False)
+    console.out.print(f"Log in, once, within {LOGIN_SECONDS // 60} minutes: {url}", markup=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(config, listener, port))
+    return 0
+
+
+def login_command(arguments: argparse.Namespace) -> int:
+    """`tipstaff console login`."""
+    url = _way_in(load(arguments.config), arguments.person, arguments.port)
+    console.out.print(url, markup=False)
+    return 0
+
+
+def person_of(config: Config, name: str) -> Person | None:
+    """The person of that name, `None` for one who may not come in."""
+    people = config.pdp.approvals.people
+    if not people:
+        return Person(name, may_answer=True)
+    known = next((person for person in people if person.id == name), None)
+    return None if known is None else Person(name, known.role == "approver")
+
+
+def _way_in(config: Config, name: str, port: int) -> str:
+    """The address of one login; the secret stands behind `#`, so that it is in no log."""
+    name = name or getpass.getuser()
+    if person_of(config, name) is None:
+        known = ", ".join(person.id for person in config.pdp.approvals.people)
+        raise OptionError(f"{name!r} is none of [[approvals.people]]: --as one of {known}")
+    secret = logins.issue(Path(config.state_dir), name, time.time())
+    return f"http://{_HOST}:{port}/login#t={secret}"
+
+
+def _listener(port: int) -> socket.socket:
+    try:
+        return socket.create_server((_HOST, port))
+    except OSError as error:
+        raise OptionError(
+            f"cannot listen on {_HOST}:{port} ({error.strerror}): --port takes another"
+        ) from error
+
+
+async def _serve(config: Config, listener: socket.socket, port: int) -> None:
+    channel = async_channel(config.pdp.listen, config.pep.pdp_tls)
+    service = Service(channel)
+    parts = Parts(
+        service=service,
+        sessions=Sessions(),
+        state=Path(config.state_dir),
+        port=port,
+        people=_people(config),
+        steady=time.monotonic,
+        wall=time.time,
+    )
+    server = _Server(
+        uvicorn.Config(
+            Console(parts), ws="none", lifespan="off", interface="asgi3", log_config=None,
+            log_level="critical", access_log=False, server_header=False, proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+    )  # fmt: skip
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.end)
+    async with Lifelong() as work:
+        work.start("the watch over approvals", service.watch())
+        await server.serve(sockets=[listener])
+    await channel.close()
+
+
+def _people(config: Config) -> Callable[[str], Person | None]:
+    """Who may come in, by the configuration as it is at each login."""
+    source = config.source
+
+    def people(name: str) -> Person | None:
+        return person_of(load(source), name)
+
+    return people
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def end(self) -> None:
+        """Stop, without waiting for open streams."""
+        self.should_exit = self.force_exit = True

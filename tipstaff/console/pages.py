@@ -1,0 +1,235 @@
+"""The pages, as HTML. Pure: what is known comes in, and the time.
+
+A page that asks for an answer carries the digest of what it shows, so that an answer to another call counts
+for nothing. Refuse comes first and Grant last, far apart, and nothing is chosen beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
+from tipstaff.console.forms import Frame, forms, hidden
+from tipstaff.console.markup import Element, Part, page, tag
+from tipstaff.console.tree import tree
+from tipstaff.console.words import PENDING, left, moment, state
+
+_MEANS = MappingProxyType(
+    {
+        "pending": "waits for an answer",
+        "granted": "may be made, and has not been made yet",
+        "refused": "somebody said no",
+        "expired": "nobody answered in time",
+        "withdrawn": "the question was taken back",
+        "used": "the call went to the server",
+        "lapsed": "granted, and not made in time",
+        "void": "the grant was taken back, or the rules say something else now",
+        "unknown": "the call went to the server, whose answer was lost: nobody knows what it did",
+    }
+)
+
+
+def inbox(frame: Frame, calls: Sequence[Any], pending: int) -> bytes:
+    """Approvals: what waits, then what was."""
+    waiting = [call for call in calls if state(call) == PENDING]
+    others = [call for call in calls if state(call) != PENDING]
+    count = f"{pending} waiting" if pending else "Nothing waits"
+    return _page(
+        frame,
+        "Approvals",
+        tag("h1", "Approvals ", tag("span", count, class_="badge", aria_live="polite")),
+        _table("Calls that wait for an answer", waiting, frame.now_ms)
+        if waiting
+        else tag(
+            "p",
+            "No call waits for an answer. A call waits when a rule says ",
+            tag("code", "action: require_approval"), "; it appears here by itself.",
+        ),
+        tag("h2", "History"),
+        _table("What was asked before, the newest first", others, frame.now_ms)
+        if others
+        else tag("p", "Nothing has been asked yet."),
+        live="list",
+    )  # fmt: skip
+
+
+def approval(frame: Frame, call: Any, error: str = "", note: str = "") -> bytes:
+    """One approval, whole; `error` is why an answer was not taken, `note` what was written with it."""
+    word = state(call)
+    return _page(
+        frame,
+        f"{call.server} {call.target}",
+        tag("p", tag("a", "← Approvals", href="/")),
+        tag("p", error, class_="error", role="alert") if error else None,
+        tag("h1", f"{call.server} {call.target} ", _badge(word)),
+        tag("p", f"{_MEANS.get(word, '')}{_until(call, frame.now_ms)}"),
+        _facts(call),
+        tag("h2", "Arguments"),
+        tag("div", tree(call.arguments_json), class_="arguments"),
+        tag(
+            "details",
+            tag("summary", "As JSON, with the digest of what is approved"),
+            tag("pre", call.arguments_json.decode("utf-8", "replace")),
+            tag("p", tag("code", call.digest)),
+        ),
+        tag("h2", "Why, and on which terms"),
+        tag("ul", [_rule(terms) for terms in call.terms]),
+        tag("h2", "Answers"),
+        tag("ul", [_answer(answer) for answer in call.answers])
+        if call.answers
+        else tag("p", "Nobody has answered yet."),
+        forms(frame, call, note),
+        live=f"one {call.id} {call.state} {len(call.answers)}",
+    )
+
+
+def login(error: str = "") -> bytes:
+    """How to get in. The script sends what stands behind `#` in the address, which no server gets to see."""
+    return page(
+        "Log in",
+        tag(
+            "main",
+            tag("h1", "Tipstaff"),
+            tag("p", error, class_="error", role="alert") if error else None,
+            tag("p", "Run this where Tipstaff runs, and open the address that it prints:"),
+            tag("pre", "tipstaff console login"),
+            tag(
+                "form",
+                tag("input", type="hidden", name="secret", value="", id="secret"),
+                tag("button", "Log in", type="submit", id="enter", hidden=True),
+                method="post",
+                action="/login",
+                id="login",
+            ),
+            tag("p", "An address works once, for ten minutes."),
+        ),
+        head=tag("script", src="/static/console.js", defer=True),
+    )
+
+
+def again(path: str) -> bytes:
+    """A page that opens `path` once more: the first visit from another site comes without our cookie."""
+    target = f"{path}{'&' if '?' in path else '?'}again=1"
+    return page(
+        "One moment",
+        tag("main", tag("p", tag("a", "Go on", href=target))),
+        head=tag("meta", http_equiv="refresh", content=f"0;url={target}"),
+    )
+
+
+def failure(frame: Frame | None, title: str, text: str) -> bytes:
+    """What went wrong, and what to do."""
+    body = (
+        tag("h1", title),
+        tag("p", text, role="alert"),
+        tag("p", tag("a", "Approvals", href="/")),
+    )
+    if frame is None:
+        return page(title, tag("main", *body))
+    return _page(frame, title, *body, live="")
+
+
+def _page(frame: Frame, title: str, *parts: Part, live: str) -> bytes:
+    role = "may answer" if frame.person.may_answer else "may look"
+    return page(
+        title,
+        tag("a", "Skip to content", href="#content", class_="skip"),
+        tag(
+            "header",
+            tag("nav", tag("a", "Approvals", href="/"), aria_label="Pages"),
+            tag(
+                "form",
+                tag("span", f"{frame.person.id}, {role} "),
+                hidden("token", frame.token),
+                tag("button", "Log out", type="submit"),
+                method="post",
+                action="/logout",
+            ),
+        ),
+        tag("main", *parts, id="content", data_live=live),
+        head=tag("script", src="/static/console.js", defer=True),
+    )
+
+
+def _table(caption: str, calls: Sequence[Any], now_ms: int) -> Element:
+    heads = ("State", "Call", "Risk", "Asked by", "Rule", "Ends")
+    return tag(
+        "div",
+        tag(
+            "table",
+            tag("caption", caption),
+            tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
+            tag("tbody", [_row(call, now_ms) for call in calls]),
+        ),
+        class_="wide",
+        tabindex="0",
+        role="region",
+        aria_label=caption,
+    )
+
+
+def _row(call: Any, now_ms: int) -> Element:
+    link = tag("a", f"{call.server} {call.target}", href=f"/a/{call.id}", id=call.id)
+    waits = tag("span", " caller waits", class_="badge") if call.waiting else None
+    return tag(
+        "tr",
+        tag("td", _badge(state(call))),
+        tag("th", link, waits, scope="row"),
+        tag("td", _risk(call)),
+        tag("td", call.principal.id),
+        tag("td", call.terms[0].rule if call.terms else ""),
+        tag("td", left(call.ends_at_ms - now_ms) if call.ends_at_ms > now_ms else ""),
+    )
+
+
+def _facts(call: Any) -> Element:
+    client = f"{call.client.name} {call.client.version}".strip()
+    rows: list[tuple[str, Part]] = [
+        ("Risk", _risk(call)),
+        ("Asked by", call.principal.id),
+        ("Person behind", call.human or "nobody knows"),
+        ("Client, by its own account", client or "it does not say"),
+        ("Method", call.method),
+        ("Callers that wait now", str(call.waiting)),
+        ("Equal calls so far", str(call.joined)),
+        ("Asked", moment(call.created_at_ms)),
+        ("Takes from limits", [tag("div", _limit(limit)) for limit in call.limits] or "none"),
+        ("Approval", tag("code", call.id)),
+        ("Decision", tag("code", call.decision_id)),
+    ]
+    return tag("dl", [(tag("dt", name), tag("dd", value)) for name, value in rows])
+
+
+def _rule(terms: Any) -> Element:
+    people = f"{terms.count} of {', '.join(terms.approvers) or 'anybody who may answer'}"
+    own = "not the person behind the caller" if terms.not_self else "the caller's own person too"
+    return tag("li", tag("code", terms.rule), f": {terms.reason.message} Needs {people}; {own}.")
+
+
+def _answer(answer: Any) -> Element:
+    word = "yes" if answer.is_grant else "no"
+    own = ", whose own agent it is" if answer.is_self else ""
+    note = f": {answer.note}" if answer.note else ""
+    return tag("li", f"{word} by {answer.by} ({answer.method}), {moment(answer.at_ms)}{own}{note}")
+
+
+def _risk(call: Any) -> Element:
+    if not (call.risk or call.category):
+        return tag("span", "not in the catalogue", class_="badge")
+    bad = " bad" if call.risk in {"high", "critical"} else ""
+    return tag("span", f"{call.risk} {call.category}", class_=f"badge{bad}")
+
+
+def _limit(limit: Any) -> str:
+    return f"{limit.name}: {limit.cost} of {limit.max} in {limit.window_seconds} s"
+
+
+def _badge(word: str) -> Element:
+    return tag("span", word, class_=f"badge state-{word}")
+
+
+def _until(call: Any, now_ms: int) -> str:
+    if not call.ends_at_ms or call.ends_at_ms <= now_ms:
+        return ""
+    return f", for another {left(call.ends_at_ms - now_ms)}"
