@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
-	redis-server conformance interop held-clients fuzz hostile bench bench-limits bench-survey bench-register clean
+	redis-server chromium conformance interop held-clients fuzz hostile bench bench-limits bench-survey bench-register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,7 +34,7 @@ $(OPA): | $(VENV)/.made
 demo: dev .venv-demo/.made ## play the main job on real parts (KEEP=1 leaves it running)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-test: check .venv-demo/.made .tools/node/.made redis-server $(INTEROP:%=.tools/interop/%/.made) ## all checks, then every test (T=path picks some)
+test: check .venv-demo/.made .tools/node/.made redis-server chromium $(INTEROP:%=.tools/interop/%/.made) ## all checks, then every test (T=path picks some)
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal --durations 20 $(T)
 
 .tools/node/.made: tests/node/package.json tests/node/requirements.lock | $(VENV)/.made
@@ -63,6 +63,9 @@ hostile: dev ## five minutes of a hostile server and hostile callers (SECONDS=30
 
 interop: dev .tools/node/.made $(INTEROP:%=.tools/interop/%/.made) ## real clients of both eras, as a matrix
 	$(BIN)/python -m tests.interop
+
+chromium:
+	@tools/debian-package chromium chromium
 
 redis-server:
 	@tools/debian-package redis-server redis-server

@@ -39,7 +39,7 @@ def forms(frame: Frame, call: Any, note: str) -> Part:
     return tag(
         "div",
         _form(frame, call, "refuse", "Refuse", note),
-        _form(frame, call, "grant", "Grant once", note),
+        _form(frame, call, "grant", "Grant", note),
         class_="answers",
     )
 

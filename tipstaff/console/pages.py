@@ -202,7 +202,8 @@ def _facts(call: Any) -> Element:
 
 
 def _rule(terms: Any) -> Element:
-    people = f"{terms.count} of {', '.join(terms.approvers) or 'anybody who may answer'}"
+    number = f"{terms.count} {'person' if terms.count == 1 else 'people'}"
+    people = f"{number} of {', '.join(terms.approvers) or 'those who may answer'}"
     own = "not the person behind the caller" if terms.not_self else "the caller's own person too"
     return tag("li", tag("code", terms.rule), f": {terms.reason.message} Needs {people}; {own}.")
 

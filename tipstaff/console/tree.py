@@ -48,7 +48,8 @@ def _text(value: str) -> Element:
     lines = value.split("\n")
     shown = tag("span", [tag("code", f'"{line}"', class_="text") for line in lines])
     hidden = sum(not character.isprintable() for line in lines for character in line)
-    badge = tag("span", f"{hidden} hidden characters", class_="badge bad") if hidden else None
+    count = f"{hidden} hidden character{'s' if hidden > 1 else ''}"
+    badge = tag("span", count, class_="badge bad") if hidden else None
     if len(value) <= _LONG:
         return tag("span", shown, badge)
     size = f"text of {len(value)} characters, {len(value.encode('utf-8', 'replace'))} bytes"

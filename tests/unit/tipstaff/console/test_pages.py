@@ -65,7 +65,7 @@ def test_a_call_is_shown_whole_with_refuse_before_grant() -> None:
     body = pages.approval(ANA, call()).decode()
     shown = text(body.encode())
     for part in (
-        "waits for an answer, for another 90 s", "amount", "5", "Money moves.", "2 of finance",
+        "waits for an answer, for another 90 s", "amount", "5", "Money moves.", "2 people of finance",
         "not the person behind the caller", "nobody knows", "not in the catalogue", "sha256:00",
     ):  # fmt: skip
         assert part in shown

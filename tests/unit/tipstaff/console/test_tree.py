@@ -29,7 +29,7 @@ def test_nothing_hides_in_a_text() -> None:
     shown = text(json.dumps({"a\u200b": "b\u202ec\nd"}, ensure_ascii=False).encode())
     assert "⟨U+200B⟩" in shown
     assert "⟨U+202E⟩" in shown
-    assert "1 hidden characters" in shown
+    assert "1 hidden character" in shown
 
 
 def test_no_argument_is_markup() -> None:
