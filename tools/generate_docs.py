@@ -48,8 +48,9 @@ Generated from `pdp/records/record.py` and `pdp/records/approval_record.py` by `
 ## Approvals
 
 A line for each change: a call is held, a person answers, the call goes to the server, a time is over. It is on disk
-before anybody is told of the change; a grant that cannot be recorded does not count. That another equal call
-joins is on record as a decision with `approval`. [Approvals](approvals.md) tells what the states mean.
+before anybody is told of the change; a grant that is not on record does not count, whatever has failed. A service that
+ends while it records an answer may leave it on record twice. That another equal call joins is on record as a decision
+with `approval`. [Approvals](approvals.md) tells what the states mean.
 
 | field | what it says |
 |---|---|

@@ -1,7 +1,8 @@
 """The approvals of one decision service: begun, answered, used, waited for, watched. Edge: a store, a journal.
 
-Every change is one atomic step of the store, and is in the journal before anybody is told of it. A grant
-that cannot be recorded is taken back. Whoever waits is woken at once by a change made here; over a shared
+Every change is one atomic step of the store, and is in the journal before anybody is told of it. An answer
+is kept as one that is not recorded, then recorded, then marked so; until then nobody goes on by it, also
+when the service ends in between. An answer that cannot be recorded takes its approval back. Whoever waits is woken at once by a change made here; over a shared
 store, changes made elsewhere are looked for twice a second.
 """
 
@@ -12,7 +13,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pdp.api.model import Approval
 from pdp.api.model import ApprovalState as State
@@ -71,7 +72,7 @@ class Approvals:
                 raise
         if begun.is_changed:
             self._publish(begun.held)
-        return life.at(begun.held, await self._store.now())
+        return life.on_record(life.at(begun.held, await self._store.now()))
 
     async def claim(self, approval_id: str, request_id: str) -> HeldCall | None:
         """Use the grant for the request `request_id`: the approval after that, `None` when there is no grant.
@@ -97,10 +98,20 @@ class Approvals:
         await self._try(approval_id, lambda held, now: life.happens(held, Event.LOST, now))
 
     async def answer(self, approval_id: str, step: Step) -> Seen:
-        """Change an approval by a person's answer; raises `AnswerError`, `StoreError` or `JournalError`."""
-        held = await self._change(approval_id, step, is_of_a_person=True)
-        if held is None:
+        """Change an approval by a person's answer; raises `AnswerError`, `StoreError` or `JournalError`.
+
+        After an error the answer may be kept, and counts for nothing; giving it again records it.
+        """
+        changed = await self._store.change(approval_id, _unrecorded(step))
+        if changed is None:
             raise _unknown(approval_id)
+        before, held = changed
+        if held.unrecorded:
+            held = await self._record_answers(before, held)
+        elif held is not before:
+            self._record(before, held)
+        if held is not before:
+            self._publish(held)
         return self._seen(held)
 
     async def get(self, approval_id: str) -> Seen:
@@ -113,7 +124,7 @@ class Approvals:
     async def look(self, approval_id: str) -> HeldCall | None:
         """One approval as it is now, `None` when there is none; raises `StoreError`."""
         held = (await self._store.get([approval_id])).get(approval_id)
-        return None if held is None else life.at(held, await self._store.now())
+        return None if held is None else life.on_record(life.at(held, await self._store.now()))
 
     async def find(self, selected: Filter, most: int) -> list[Seen]:
         """At most `most` approvals as they are now, pending ones first; raises `StoreError`."""
@@ -170,28 +181,33 @@ class Approvals:
             await self._try(approval_id, life.at)
         now = await self._store.now()
         for held in await self._store.changed_since(since or now - _OVERLAP, _MOST_CHANGES):
-            if self._versions.get(held.id, -1) < held.version:
+            is_on_record = life.on_record(held) is held
+            if is_on_record and self._versions.get(held.id, -1) < held.version:
                 self._publish(held)
         if len(self._versions) > _MOST_CHANGES:
             self._versions.clear()
         return now - _OVERLAP
 
-    async def _change(
-        self, approval_id: str, step: Step, *, is_of_a_person: bool = False
-    ) -> HeldCall | None:
+    async def _change(self, approval_id: str, step: Step) -> HeldCall | None:
         changed = await self._store.change(approval_id, step)
         if changed is None:
             return None
         before, held = changed
         if held is not before:
-            try:
-                self._record(before, held)
-            except JournalError:
-                if is_of_a_person:
-                    await self._take_back(approval_id)
-                raise
+            self._record(before, held)
             self._publish(held)
         return held
+
+    async def _record_answers(self, before: HeldCall, held: HeldCall) -> HeldCall:
+        """Record what people have said, and mark it so: the approval after that."""
+        try:
+            self._journal.write(approval_record.lines_of_answers(before, held, self._labels()))
+        except JournalError:
+            await self._take_back(held.id)
+            raise
+        count = len(held.answers)
+        changed = await self._store.change(held.id, lambda held, _: life.recorded(held, count))
+        return changed[1] if changed else held
 
     async def _try(self, approval_id: str, step: Step) -> None:
         try:
@@ -227,7 +243,7 @@ class Approvals:
                 queue.put_nowait(seen)
 
     def _seen(self, held: HeldCall) -> Seen:
-        return Seen(held, len(self._waiting.get(held.id, ())))
+        return Seen(life.on_record(held), len(self._waiting.get(held.id, ())))
 
     @contextlib.contextmanager
     def _waiter(self, approval_id: str) -> Iterator[asyncio.Event]:
@@ -241,6 +257,19 @@ class Approvals:
             waiters.discard(woken)
             if not waiters:
                 self._waiting.pop(approval_id, None)
+
+
+def _unrecorded(step: Step) -> Step:
+    """`step`, whose answer is kept as one that is not recorded."""
+
+    def marked(held: HeldCall, now: int) -> HeldCall | None:
+        after = step(held, now)
+        new = 0 if after is None else len(after.answers) - len(held.answers)
+        if after is None or not new:
+            return after
+        return structs.replace(after, unrecorded=held.unrecorded + new)
+
+    return marked
 
 
 def _unknown(approval_id: str) -> AnswerError:

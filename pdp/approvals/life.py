@@ -117,7 +117,8 @@ class HeldCall(Struct, frozen=True, kw_only=True):
 
     `key` is the digest of what is approved, `standing_key` the one that equal calls share, "" when the
     rules allow no standing grant. The state ends by itself at `ends`, never when that is 0. `used_by` is the
-    request that used it last, `version` counts the changes.
+    request that used it last, `version` counts the changes. `unrecorded` counts the newest answers that
+    are not in the journal yet: nobody goes on by a grant that rests on them.
     """
 
     id: str
@@ -137,6 +138,7 @@ class HeldCall(Struct, frozen=True, kw_only=True):
     uses: int = 0
     used_by: str = ""
     is_standing: bool = False
+    unrecorded: int = 0
     version: int = 0
 
 
@@ -183,6 +185,20 @@ def at(held: HeldCall, now: int) -> HeldCall:
     return happens(held, Event.TIME, now) if is_over else held
 
 
+def on_record(held: HeldCall) -> HeldCall:
+    """The approval as others are told of it: a grant that is not in the journal is none yet."""
+    is_ahead = held.state is State.GRANTED and held.unrecorded
+    return structs.replace(held, state=State.PENDING) if is_ahead else held
+
+
+def recorded(held: HeldCall, count: int) -> HeldCall:
+    """The approval, whose first `count` answers are in the journal."""
+    left = min(held.unrecorded, max(len(held.answers) - count, 0))
+    if left == held.unrecorded:
+        return held
+    return structs.replace(held, unrecorded=left, version=held.version + 1)
+
+
 def stand_until(held: HeldCall, until: int) -> HeldCall:
     """The granted approval as one that stands for equal calls until `until`."""
     return structs.replace(held, is_standing=True, ends=until)
@@ -201,7 +217,7 @@ def claim(held: HeldCall, request_id: str, now: int) -> HeldCall | None:
     held = at(held, now)
     if held.state is State.USED and held.used_by == request_id:
         return held
-    if held.state is not State.GRANTED:
+    if held.state is not State.GRANTED or held.unrecorded:
         return None
     used = structs.replace(held, uses=held.uses + 1, used_by=request_id)
     if held.is_standing:

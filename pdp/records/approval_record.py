@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pdp.api.model import ApprovalState
 from pdp.approvals.life import Answer, HeldCall
@@ -89,6 +89,28 @@ def line(before: HeldCall | None, held: HeldCall, labels: dict[str, str]) -> byt
         **_of_answer(answer),
     )
     return _encode(record) + b"\n"
+
+
+def lines_of_answers(before: HeldCall, held: HeldCall, labels: dict[str, str]) -> list[bytes]:
+    """The records of all answers that are not on record yet, the last one with what it has changed.
+
+    There are several when a service ended between keeping an answer and recording it.
+    """
+    first = len(held.answers) - held.unrecorded
+    earlier = [
+        structs.replace(
+            held,
+            state=before.state,
+            is_standing=before.is_standing,
+            changed=held.answers[count].at,
+            answers=held.answers[: count + 1],
+        )
+        for count in range(first, len(held.answers) - 1)
+    ]
+    return [
+        line(structs.replace(each, answers=each.answers[:-1]), each, labels)
+        for each in (*earlier, held)
+    ]
 
 
 def is_worth_a_line(before: HeldCall | None, held: HeldCall) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,35 @@ def test_what_has_ended_has_ended() -> None:
         assert then is not State.PENDING
         assert (then is State.GRANTED) == ((state, event) == (State.PENDING, Event.GRANTED))
         assert (then is State.USED) == ((state, event) == (State.GRANTED, Event.CLAIMED))
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_and_every_event_have_their_place_in_the_table(state: State) -> None:
+    """Each pair does what it says, or nothing; an open state has ways out, each state a way in."""
+    held = structs.replace(held_call(), state=state)
+    for event in Event:
+        after = life.happens(held, event, START + 1)
+        assert after.state is LIFE.get((state, event), state)
+        assert (after is held) == ((state, event) not in LIFE)
+    ways_out = {event for event in Event if (state, event) in LIFE}
+    expected = {
+        State.PENDING: {Event.GRANTED, Event.REFUSED, Event.TIME, Event.WITHDRAWN, Event.CONTRADICTED},
+        State.GRANTED: {Event.CLAIMED, Event.TIME, Event.WITHDRAWN, Event.CONTRADICTED},
+        State.USED: {Event.LOST},
+    }  # fmt: skip
+    assert ways_out == expected.get(state, set())
+    assert state is State.PENDING or state in LIFE.values()
+
+
+def test_no_way_leads_from_an_end_to_a_grant() -> None:
+    """However many events follow each other."""
+    for state, events in itertools.product(
+        ENDED | {State.USED}, itertools.product(Event, repeat=2)
+    ):
+        held = structs.replace(held_call(), state=state)
+        for event in events:
+            held = life.happens(held, event, START)
+            assert held.state not in OPEN
 
 
 @given(st.lists(st.sampled_from(list(Event)), max_size=8))
@@ -116,3 +147,32 @@ def test_a_call_that_joins_is_counted() -> None:
     joined = life.join(held_call())
     assert (joined.joined, joined.state, joined.version) == (2, State.PENDING, 1)
     assert State.PENDING in OPEN
+
+
+def test_a_grant_that_is_not_on_record_is_none_yet() -> None:
+    """Nobody uses it, and others are told that it is pending; what has ended is told as it is."""
+    granted = structs.replace(life.happens(held_call(), Event.GRANTED, START), unrecorded=1)
+    assert life.claim(granted, "r", START) is None
+    assert life.claim(life.stand_until(granted, START + SECOND), "r", START) is None
+    assert life.on_record(granted).state is State.PENDING
+    for held in (
+        held_call(),
+        structs.replace(granted, state=State.VOID),
+        structs.replace(granted, unrecorded=0),
+    ):
+        assert life.on_record(held) is held
+
+
+@pytest.mark.parametrize(
+    ("unrecorded", "count", "left"),
+    [(2, 3, 0), (2, 2, 1), (2, 1, 2), (1, 1, 1), (0, 3, 0), (3, 0, 3)],
+)
+def test_answers_are_marked_as_recorded_up_to_the_one_that_was_written(
+    unrecorded: int, count: int, left: int
+) -> None:
+    """Those that came meanwhile stay unrecorded, and nothing that is on record ceases to be."""
+    answers = (life.Answer("bo", "cli", START, is_grant=True),) * 3
+    held = structs.replace(held_call(), answers=answers, unrecorded=unrecorded)
+    after = life.recorded(held, count)
+    assert after.unrecorded == left
+    assert (after is held) == (left == unrecorded)

@@ -74,3 +74,21 @@ def test_no_secret_is_on_record() -> None:
     )
     refused = answers.refuse(held, BO, f"leaked {secret}", START)
     assert secret not in json.dumps(record(held, refused))
+
+
+def test_answers_that_a_service_left_unrecorded_are_on_record_with_the_next() -> None:
+    """Each with who gave it and when; the last one with what it has changed."""
+    held = held_call(Terms(count=2))
+    once = structs.replace(answers.grant(held, BO, "fine", START + SECOND), unrecorded=1)
+    cy = structs.replace(BO, id="cy")
+    twice = structs.replace(answers.grant(once, cy, "", START + 2 * SECOND), unrecorded=2)
+    lines = [json.loads(line) for line in approval_record.lines_of_answers(once, twice, {})]
+    assert [(line["state"], line["by"], line["timestamp"][17:19]) for line in lines] == [
+        ("pending", "bo", "01"), ("granted", "cy", "02"),
+    ]  # fmt: skip
+    (again,) = approval_record.lines_of_answers(once, once, {})
+    assert json.loads(again)["by"] == "bo"
+    (last,) = approval_record.lines_of_answers(
+        structs.replace(once, unrecorded=0), structs.replace(twice, unrecorded=1), {}
+    )
+    assert json.loads(last)["by"] == "cy"
