@@ -114,6 +114,7 @@ class Histories(RuleBasedStateMachine):
             return
         assert held.key == f"sha256:call-{number}"
         assert life.answers_equal_calls(held, self.now)
+        assert self.run(self.store.pending()) <= MOST
         self.last[number] = held.id
         self.note(held)
 

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from pdp.api.model import ApprovalState as State
 from pdp.approvals import life
-from pdp.approvals.life import SECOND, Event, HeldCall
+from pdp.approvals.life import SECOND, Caller, Event, HeldCall
 from pdp.approvals.port import Filter
 from pdp.approvals.store import SqliteApprovals
 from pdp.errors import AnswerError, StoreError
@@ -156,3 +156,41 @@ async def test_a_store_that_others_lock_is_an_error_in_time(tmp_path: Path) -> N
     assert (await store.begin(held_call())).is_new
     assert structs.asdict(held_call())["state"] is State.PENDING
     await store.close()
+
+
+async def test_a_full_disk_lets_nothing_go_on(tmp_path: Path) -> None:
+    """What was kept is still there, and the next call is held again when there is room."""
+    store = SqliteApprovals(tmp_path / "approvals.db", Clock())
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
+    begun: list[str] = []
+
+    async def flood() -> None:
+        for number in range(200):
+            held = held_call(number=number, caller=Caller(f"c{number}", "token"))
+            begun.append((await store.begin(held)).held.id)
+
+    with pytest.raises(StoreError, match="full"):
+        await flood()
+    assert await store.pending() == len(begun) > 0
+    before = (await store.get(["a-0"]))["a-0"]
+    with pytest.raises(StoreError, match="full"):
+        await store.change("a-0", lambda held, now: structs.replace(held, used_by="r" * 50_000))
+    assert (await store.get(["a-0"]))["a-0"] == before
+    store._db.execute("PRAGMA max_page_count = 100000")
+    assert (await store.begin(held_call(number=999))).is_new
+    await store.close()
+
+
+async def test_a_page_that_is_damaged_is_an_error_at_the_start(tmp_path: Path) -> None:
+    """A use may have been on it."""
+    path = tmp_path / "approvals.db"
+    store = SqliteApprovals(path, Clock())
+    for number in range(50):
+        await store.begin(held_call(number=number, caller=Caller(f"c{number}", "token")))
+    await store.close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = bytes(byte ^ 0x5A for byte in data[4096:])
+    path.write_bytes(data)
+    with pytest.raises(StoreError):
+        SqliteApprovals(path, Clock())
