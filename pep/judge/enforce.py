@@ -147,7 +147,7 @@ def _result(decision: Decision, era: str) -> dict[str, Any]:
         "rule": decision.rule,
         **_approval(decision),
     }
-    if decision.retry_after_ms:
+    if decision.retry_after_ms or is_held(decision):
         facts["retry_after_ms"] = decision.retry_after_ms
     if decision.limits:
         facts["limits"] = _limits(decision)
