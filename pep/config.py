@@ -186,6 +186,9 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Milliseconds in which a client that is being answered must read on; else it is cut off."""
     max_under_way: Positive = 256
     """Requests of one caller that are under way; more are answered with 429."""
+    max_holding: Positive = 256
+    """Calls that are held at a time, a fourth of them of one caller; of more the client hears at once that
+    they wait for approval."""
     max_held_bytes: Positive = 32 * 1024 * 1024
     """Bytes of large request bodies held at a time, a fourth of them of one caller; more must wait."""
     decision_timeout_ms: Positive = 2000

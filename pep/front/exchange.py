@@ -5,8 +5,6 @@ Edge, but without sockets of its own: ASGI callables on one side, two ports on t
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -120,7 +118,7 @@ class Exchange:
         call = self._caller.call(admitted, self._caller.legacy_session())
         if isinstance(message, Response):
             self._check_shown(message)
-        with self._under_way_once(message.id if isinstance(message, Request) else None):
+        with self._caller.under_way_once(message.id if isinstance(message, Request) else None):
             refusal = await self._decide(admitted, call, len(data))
             body.end_slot()
             if refusal is not None:
@@ -155,20 +153,6 @@ class Exchange:
         hold = self._caller.hold(self._client, message, size)
         verdict = await self._turn.decide(call, message, hold)
         return verdict if isinstance(verdict, Refuse) else None
-
-    @contextlib.contextmanager
-    def _under_way_once(self, request_id: Id | None) -> Iterator[None]:
-        """Hold the request's id: two requests with one id could get each other's answers (JSON-RPC 2.0 section 4)."""
-        session_id = self._headers.session if self._era == LEGACY else ""
-        if not session_id or request_id is None:
-            yield
-            return
-        exchanged = (self._server.name, session_id, type(request_id), request_id)
-        self._parts.sessions.begin(exchanged)
-        try:
-            yield
-        finally:
-            self._parts.sessions.end(exchanged)
 
     def _check_shown(self, message: Response) -> None:
         """Refuse an answer to a request that the client was not shown, or has answered; raises `AnswerUnasked`."""

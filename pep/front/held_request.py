@@ -8,6 +8,7 @@ from pep.config import PepConfig, Server
 from pep.front.held_answer import HeldAnswer
 from pep.judge.hold import Hold, Listener, progress_token
 from pep.judge.holding import WITHOUT_EVENTS_SECONDS, Plan
+from pep.load.room import Holding
 from pep.mcp.headers import HeaderLines
 from pep.mcp.jsonrpc import Request
 from pep.ports import Decisions
@@ -24,6 +25,7 @@ def hold_of(
     decisions: Decisions,
     new_id: Callable[[], str],
     client: HeldAnswer,
+    places: Holding,
     request: Request,
     lines: HeaderLines,
     size: int,
@@ -39,7 +41,7 @@ def hold_of(
         plan = Plan(min(seconds, WITHOUT_EVENTS_SECONDS), takes_events=False)
     else:
         plan = Plan(seconds, takes_events=True, progress_token=progress_token(request))
-    return Hold(decisions, new_id, plan, Listener(client.comment, client.notify))
+    return Hold(decisions, new_id, plan, Listener(client.comment, client.notify), places)
 
 
 def uncoded(lines: HeaderLines) -> HeaderLines:

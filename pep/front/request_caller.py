@@ -5,7 +5,8 @@ It reads headers and the books of sessions, but forwards nothing and answers not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ from pep.load.background import Background
 from pep.load.room import Room
 from pep.mcp.admit import Admitted
 from pep.mcp.headers import RequestHeaders, header_era
-from pep.mcp.jsonrpc import Request
+from pep.mcp.jsonrpc import Id, Request
 from pep.mcp.methods import LEGACY
 from pep.ports import Answer, Decisions, Upstreams
 
@@ -96,6 +97,20 @@ class RequestCaller:
             raise
         return legacy_session
 
+    @contextlib.contextmanager
+    def under_way_once(self, request_id: Id | None) -> Iterator[None]:
+        """Hold the request's id: two requests with one id could get each other's answers (JSON-RPC 2.0 section 4)."""
+        session_id = self.headers.session if header_era(self.headers) == LEGACY else ""
+        if not session_id or request_id is None:
+            yield
+            return
+        exchanged = (self._server.name, session_id, type(request_id), request_id)
+        self._parts.sessions.begin(exchanged)
+        try:
+            yield
+        finally:
+            self._parts.sessions.end(exchanged)
+
     def hold(self, client: HeldAnswer, request: Request, size: int) -> Hold | None:
         """How `request`, of `size` bytes, is held while people are asked; `None` when it is not."""
         return hold_of(
@@ -105,6 +120,7 @@ class RequestCaller:
             decisions=self._parts.decisions,
             new_id=self._parts.new_id,
             client=client,
+            places=self._parts.room.holding,
             request=request,
             lines=self._scope["headers"],
             size=size,

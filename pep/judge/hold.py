@@ -21,6 +21,7 @@ from pep.judge.holding import (
     Waited,
     holding,
 )
+from pep.load.room import Holding
 from pep.mcp.jsonrpc import Id, Request
 from pep.ports import Decisions
 
@@ -42,9 +43,17 @@ class Hold(Struct, frozen=True):
     new_id: Callable[[], str]
     plan: Plan
     listener: Listener
+    places: Holding
 
     async def until_decided(self, call: Call, decision: Decision) -> Decision:
-        """Hold `call` until people have answered, or its time is over: the decision to enforce."""
+        """Hold `call` until people have answered, or its time is over: the decision to enforce.
+
+        Without a place for it the call is not held, and `decision` is the one to enforce.
+        """
+        with self.places.counted(call.principal.id) as has_place:
+            return await self._held(call, decision) if has_place else decision
+
+    async def _held(self, call: Call, decision: Decision) -> Decision:
         loop = asyncio.get_running_loop()
         steps = holding(decision, self.plan, loop.time())
         request_id = ""

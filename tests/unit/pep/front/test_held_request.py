@@ -12,7 +12,7 @@ from pep.front.held_answer import HeldAnswer
 from pep.front.held_request import LONGEST_BODY, hold_of, uncoded
 from pep.judge.hold import Hold
 from pep.judge.holding import Plan
-from pep.load.room import Unread
+from pep.load.room import Holding, Unread
 from pep.mcp.jsonrpc import Request
 from tests.exchange_rig import Service
 
@@ -34,6 +34,7 @@ def held(server: Server, caller: str = "ann", size: int = 10, lines: Any = BOTH)
         caller,
         decisions=Service(),
         new_id=str,
+        places=Holding(4),
         client=HeldAnswer(ClientAnswer(nowhere, Unread(1))),
         request=REQUEST,
         lines=lines,

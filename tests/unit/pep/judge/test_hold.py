@@ -9,6 +9,7 @@ import pytest
 from pdp.api.model import Approval, ApprovalState, Effect
 from pep.judge.hold import Hold, Listener, progress_token
 from pep.judge.holding import Plan
+from pep.load.room import Holding
 from pep.mcp.jsonrpc import Request
 from tests.exchange_rig import Service, decision
 from tests.unit.pep.judge.test_turn import CALL
@@ -33,10 +34,10 @@ class Heard:
         self.messages.append(message)
 
 
-def hold(service: Service, client: Heard, plan: Plan) -> Hold:
+def hold(service: Service, client: Heard, plan: Plan, places: Holding | None = None) -> Hold:
     numbers = iter(range(100))
     listener = Listener(client.comment, client.notify)
-    return Hold(service, lambda: f"new-{next(numbers)}", plan, listener)
+    return Hold(service, lambda: f"new-{next(numbers)}", plan, listener, places or Holding(4))
 
 
 async def test_the_same_call_is_judged_anew_under_another_id() -> None:
@@ -51,6 +52,17 @@ async def test_the_same_call_is_judged_anew_under_another_id() -> None:
     assert (again.target, again.arguments) == (CALL.target, CALL.arguments)
     assert client.comments == ["held a-1"]
     assert b'"progressToken":7' in client.messages[0]
+
+
+async def test_a_call_without_a_place_is_not_held() -> None:
+    """It is answered at once as pending; a place that is free again holds the next one."""
+    service, client, places = Service(decision()), Heard(), Holding(4)
+    held = hold(service, client, Plan(5, takes_events=True), places)
+    with places.counted(CALL.principal.id):
+        assert await held.until_decided(CALL, HELD) is HELD
+    assert (service.waits, service.calls, client.comments) == ([], [], [])
+    service.approvals = [GRANTED]
+    assert (await held.until_decided(CALL, HELD)).effect is Effect.ALLOW
 
 
 async def test_a_repeat_keeps_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
