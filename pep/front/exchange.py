@@ -119,7 +119,7 @@ class Exchange:
         if isinstance(message, Response):
             self._check_shown(message)
         with self._caller.under_way_once(message.id if isinstance(message, Request) else None):
-            refusal = await self._decide(admitted, call, len(data))
+            refusal = await self._decide(admitted, call, body)
             body.end_slot()
             if refusal is not None:
                 await self._answer(refusal)
@@ -141,7 +141,7 @@ class Exchange:
         check_name(admitted, self._server.tool_names)
         return admitted
 
-    async def _decide(self, admitted: Admitted, call: Call, size: int) -> Refuse | None:
+    async def _decide(self, admitted: Admitted, call: Call, body: RequestBody) -> Refuse | None:
         """The answer to give instead of the server's; `None` when the message may go on."""
         message = admitted.message
         if not admitted.is_judged:
@@ -150,7 +150,7 @@ class Exchange:
         if admitted.row is not None and admitted.row.target is Target.TASK:
             tasks = self._parts.judging.tasks
             tasks.check(self._server.name, admitted.target, self._caller.principal)
-        hold = self._caller.hold(self._client, message, size)
+        hold = None if body.has_slot else self._caller.hold(self._client, message)
         verdict = await self._turn.decide(call, message, hold)
         return verdict if isinstance(verdict, Refuse) else None
 

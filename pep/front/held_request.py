@@ -13,9 +13,6 @@ from pep.mcp.headers import HeaderLines
 from pep.mcp.jsonrpc import Request
 from pep.ports import Decisions
 
-LONGEST_BODY = 64 * 1024
-"""Bytes of a request that may be held: waiting for people must not fill the memory."""
-
 
 def hold_of(
     config: PepConfig,
@@ -28,11 +25,10 @@ def hold_of(
     places: Holding,
     request: Request,
     lines: HeaderLines,
-    size: int,
 ) -> Hold | None:
-    """How the request is held; `None` when it is not. `lines` are its header lines, `size` its bytes."""
+    """How the request is held; `None` when it is not. `lines` are its header lines."""
     seconds = float(config.held_for(server, caller))
-    if not seconds or size > LONGEST_BODY:
+    if not seconds:
         return None
     takes_events = any(
         b"text/event-stream" in value.lower() for name, value in lines if name == b"accept"

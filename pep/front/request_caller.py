@@ -111,8 +111,8 @@ class RequestCaller:
         finally:
             self._parts.sessions.end(exchanged)
 
-    def hold(self, client: HeldAnswer, request: Request, size: int) -> Hold | None:
-        """How `request`, of `size` bytes, is held while people are asked; `None` when it is not."""
+    def hold(self, client: HeldAnswer, request: Request) -> Hold | None:
+        """How `request` is held while people are asked; `None` when it is not."""
         return hold_of(
             self._parts.config,
             self._server,
@@ -123,7 +123,6 @@ class RequestCaller:
             places=self._parts.room.holding,
             request=request,
             lines=self._scope["headers"],
-            size=size,
         )
 
     def learn(self, answer: Answer, admitted: Admitted) -> str:

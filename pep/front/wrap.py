@@ -19,7 +19,6 @@ from pdp.api.model import Call, Client, Principal, Protocol, Session
 from pep.callers.session import LegacySession
 from pep.choices import DenialStyle, ToolNames
 from pep.errors import BodyTooLarge, InvalidRequest, Refusal
-from pep.front.held_request import LONGEST_BODY
 from pep.judge import call
 from pep.judge.enforce import Refuse
 from pep.judge.hold import Hold, Listener, progress_token
@@ -28,6 +27,7 @@ from pep.judge.parts import JudgeParts
 from pep.judge.response_filter import ResponseFilter
 from pep.judge.server_requests import Holder, ServerRequests, Shown
 from pep.judge.turn import Turn
+from pep.load.large_work import LARGE_BYTES
 from pep.load.room import Holding
 from pep.mcp.addressing import Addressed, read_line
 from pep.mcp.admit import Admitted, admit_line, check_name
@@ -181,7 +181,7 @@ class Wrap:
             pending.deciding = heard("a call decided", deciding)
 
     async def _decide(self, line: bytes, pending: _Pending) -> None:
-        hold = self._hold(pending.request) if len(line) <= LONGEST_BODY else None
+        hold = self._hold(pending.request) if len(line) <= LARGE_BYTES else None
         verdict = await pending.turn.decide(pending.call, pending.request, hold)
         pending.deciding = None
         if isinstance(verdict, Refuse):

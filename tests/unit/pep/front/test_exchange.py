@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from pdp.api.model import Effect, LimitResult, Obligation, Principal
+from pdp.api.model import Approval, ApprovalState, Effect, LimitResult, Obligation, Principal
 from pep.config import Server
+from pep.load.large_work import LARGE_BYTES
 from pep.ports import BusyError, LostError, NeverReachedError, NeverSentCancelledError
 from tests.exchange_rig import EVENTS_LINE, SERVER, ExchangeRig, Response, Service, decision
 
@@ -347,3 +348,23 @@ async def test_one_caller_has_so_many_requests_under_way() -> None:
     await until(lambda: len(rig.upstream.sent) == 2)
     rig.upstream.gate.set()
     assert [(await one).status for one in (first, second)] == [200, 200]
+
+
+PENDING = Approval("a-1", ApprovalState.PENDING, 900_000)
+HELD = decision(Effect.HOLD, "approval_required", approval=PENDING)
+
+
+@pytest.mark.parametrize("size", [10, LARGE_BYTES + 1])
+async def test_what_is_judged_in_a_slot_is_not_held(size: int) -> None:
+    """The large bodies of others would wait for its slot as long as people think."""
+    body = json.dumps({**CALL, "params": {"name": "t", "arguments": {"p": "x" * size}}}).encode()
+    packed = (gzip.compress(body), (b"content-encoding", b"gzip"))
+    for message, *lines in (packed, (body,)):
+        rig = ExchangeRig(Service(HELD), hold_seconds=1)
+        rig.service.approvals = [PENDING] * 3
+        shown = await rig.request(message, *lines)
+        is_small = message is body and size == 10
+        assert bool(rig.service.waits) is is_small
+        text = shown.body.decode()
+        assert "Approval pending: " in text
+        assert text.startswith(": held a-1\n\n") is is_small

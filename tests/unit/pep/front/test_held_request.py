@@ -9,7 +9,7 @@ import pytest
 from pep.config import PepConfig, Server
 from pep.front.client_answer import ClientAnswer
 from pep.front.held_answer import HeldAnswer
-from pep.front.held_request import LONGEST_BODY, hold_of, uncoded
+from pep.front.held_request import hold_of, uncoded
 from pep.judge.hold import Hold
 from pep.judge.holding import Plan
 from pep.load.room import Holding, Unread
@@ -26,7 +26,7 @@ async def nowhere(message: dict[str, Any]) -> None:
     raise AssertionError(message)
 
 
-def held(server: Server, caller: str = "ann", size: int = 10, lines: Any = BOTH) -> Hold | None:
+def held(server: Server, caller: str = "ann", lines: Any = BOTH) -> Hold | None:
     config = PepConfig(servers=(SERVER, PATIENT), hold_seconds_of={"hasty": 5, "never": 0})
     return hold_of(
         config,
@@ -38,7 +38,6 @@ def held(server: Server, caller: str = "ann", size: int = 10, lines: Any = BOTH)
         client=HeldAnswer(ClientAnswer(nowhere, Unread(1))),
         request=REQUEST,
         lines=lines,
-        size=size,
     )
 
 
@@ -55,11 +54,9 @@ def test_the_caller_s_time_comes_before_the_server_s(
     assert hold.plan == Plan(seconds, takes_events=True, progress_token="p")
 
 
-def test_some_requests_are_not_held() -> None:
-    """Where nobody waits, and where many of them would fill the memory."""
+def test_a_caller_that_does_not_wait_is_not_held() -> None:
+    """Where it is known to give up."""
     assert held(SERVER, "never") is None
-    assert held(SERVER, size=LONGEST_BODY + 1) is None
-    assert held(SERVER, size=LONGEST_BODY) is not None
 
 
 @pytest.mark.parametrize("lines", [[], [(b"accept", b"application/json")]])
