@@ -63,6 +63,9 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
     """How a refused tool call is shown: as a tool result the model reads, or a JSON-RPC error."""
     hold_seconds: Annotated[int, Meta(ge=-1, le=3600)] = -1
     """Seconds for which a call that waits for approval is held here; -1: `[pep] hold_seconds`."""
+    approval_rounds: Annotated[int, Meta(ge=0, le=9)] = 0
+    """How many times a client of the modern era is then told to make the call again by itself, before its model
+    hears of it. Some clients make no more than two."""
 
     def __post_init__(self) -> None:
         """Refuse names and URLs that cannot be used."""

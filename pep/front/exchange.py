@@ -14,6 +14,7 @@ from pdp.api.model import Call
 from pep.config import Server
 from pep.errors import (
     AnswerUnasked,
+    InvalidParams,
     InvalidRequest,
     Refusal,
     ServerBusy,
@@ -23,17 +24,18 @@ from pep.errors import (
 from pep.front.body_reader import until_gone
 from pep.front.client_answer import ClientAnswer
 from pep.front.held_answer import HeldAnswer
-from pep.front.held_request import uncoded
+from pep.front.held_request import uncoded, undigested
 from pep.front.relay_io import Client, hand_on
 from pep.front.request_body import RequestBody
 from pep.front.request_caller import ExchangeParts, RequestCaller
 from pep.judge.enforce import Refuse, refuse
 from pep.judge.response_filter import ResponseFilter
+from pep.judge.rounds import own_state, without_state
 from pep.judge.server_requests import Shown
 from pep.judge.turn import Turn
 from pep.mcp import headers, jsonrpc
 from pep.mcp.admit import Admitted, admit, check_name, lightened
-from pep.mcp.jsonrpc import Id, Request, Response
+from pep.mcp.jsonrpc import Id, Message, Request, Response
 from pep.mcp.methods import LEGACY, MODERN, Target
 from pep.ports import (
     Answer,
@@ -115,7 +117,14 @@ class Exchange:
         if self._server.command:
             data = plain  # a child gets no header line with the body's coding
         message = admitted.message
+        state = own_state(message, admitted.era) if self._server.approval_rounds else ""
+        if state:
+            data = self._as_at_first(message, body)
+            admitted = self._read(data)
+            message = admitted.message
         call = self._caller.call(admitted, self._caller.legacy_session())
+        if state:
+            call = self._caller.resume(call, state)
         if isinstance(message, Response):
             self._check_shown(message)
         with self._caller.under_way_once(message.id if isinstance(message, Request) else None):
@@ -140,6 +149,13 @@ class Exchange:
         admitted = admit(self._headers, message)
         check_name(admitted, self._server.tool_names)
         return admitted
+
+    def _as_at_first(self, message: Message, body: RequestBody) -> bytes:
+        """The body of a call that goes on in this request, as it was at first; raises `InvalidParams`."""
+        if body.has_slot or not isinstance(message, Request):
+            raise InvalidParams("requestState was not given for this call: make it again without")
+        self._scope = {**self._scope, "headers": undigested(self._scope["headers"])}
+        return without_state(message)
 
     async def _decide(self, admitted: Admitted, call: Call, body: RequestBody) -> Refuse | None:
         """The answer to give instead of the server's; `None` when the message may go on."""

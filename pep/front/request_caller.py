@@ -5,11 +5,12 @@ It reads headers and the books of sessions, but forwards nothing and answers not
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pdp.api.model import Call, Principal, Reason, Session
 from pep.callers import session
@@ -24,6 +25,7 @@ from pep.judge import call
 from pep.judge.hold import Hold
 from pep.judge.parts import JudgeParts
 from pep.judge.refusals import Refusals
+from pep.judge.rounds import Leg, Round, Rounds
 from pep.judge.server_requests import Holder, ServerRequests
 from pep.load.background import Background
 from pep.load.room import Room
@@ -48,6 +50,7 @@ class ExchangeParts(Struct, frozen=True):
     room: Room
     refusals: Refusals
     new_id: Callable[[], str]
+    rounds: Rounds
 
 
 class RequestCaller:
@@ -59,6 +62,7 @@ class RequestCaller:
         self._server = server
         self._scope = scope
         self._principal: Principal | None = None
+        self._round = Round()
         self.headers = RequestHeaders()
 
     @property
@@ -123,7 +127,14 @@ class RequestCaller:
             places=self._parts.room.holding,
             request=request,
             lines=self._scope["headers"],
+            leg=Leg(self._parts.rounds, self._server.approval_rounds, self._round),
         )
+
+    def resume(self, call: Call, state: str) -> Call:
+        """The call that goes on in this request, by the state of the round before; raises `InvalidParams`."""
+        now = asyncio.get_running_loop().time()
+        self._round = self._parts.rounds.read(state, call, now)
+        return structs.replace(call, approval_id=self._round.approval_id)
 
     def learn(self, answer: Answer, admitted: Admitted) -> str:
         """Bind the session of an answer to `initialize` to this caller; returns the session's id, or ""."""

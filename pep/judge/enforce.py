@@ -32,7 +32,7 @@ from pep.judge import rate_limit
 from pep.judge.holding import is_held
 from pep.mcp.admit import status_of
 from pep.mcp.headers import HeaderLines
-from pep.mcp.jsonrpc import NO_REPLY, ReplyTo, Request, render_error, render_result
+from pep.mcp.jsonrpc import NO_REPLY, Id, ReplyTo, Request, render_error, render_result
 from pep.mcp.methods import LEGACY, MODERN
 
 DECISION_KEY = "tipstaff/decision"
@@ -132,6 +132,15 @@ def refuse(
     status = status_of(fault, WIRE[type(fault)].status, era, has_id=has_id)
     headers = _retry_after(decision) if decision else _EXTRA_LINES.get(type(fault), [])
     return _refuse(status, [*headers, *fault.lines], render_error(reply_to, fault))
+
+
+def ask_again(request_id: Id, state: str) -> Refuse:
+    """The answer that has the client make its request again with `state` (MCP 2026-07-28, basic/patterns/mrtr).
+
+    It asks for nothing. The empty `inputRequests` is for clients that would not try again without it.
+    """
+    result = {"resultType": "input_required", "inputRequests": {}, "requestState": state}
+    return _refuse(200, [], render_result(request_id, result))
 
 
 def _refuse(status: int, headers: HeaderLines, body: bytes) -> Refuse:

@@ -9,9 +9,10 @@ import pytest
 from pep.config import PepConfig, Server
 from pep.front.client_answer import ClientAnswer
 from pep.front.held_answer import HeldAnswer
-from pep.front.held_request import hold_of, uncoded
+from pep.front.held_request import hold_of, uncoded, undigested
 from pep.judge.hold import Hold
 from pep.judge.holding import Plan
+from pep.judge.rounds import Leg, Rounds
 from pep.load.room import Holding, Unread
 from pep.mcp.jsonrpc import Request
 from tests.exchange_rig import Service
@@ -19,6 +20,7 @@ from tests.exchange_rig import Service
 SERVER = Server("s", url="http://127.0.0.1:9/mcp")
 PATIENT = Server("t", url="http://127.0.0.1:9/mcp", hold_seconds=240)
 BOTH = [(b"accept", b"application/json, TEXT/event-stream")]
+LEG = Leg(Rounds(b"k" * 32), 2)
 REQUEST = Request(b"", 1, "tools/call", {"_meta": {"progressToken": "p"}})
 
 
@@ -38,6 +40,7 @@ def held(server: Server, caller: str = "ann", lines: Any = BOTH) -> Hold | None:
         client=HeldAnswer(ClientAnswer(nowhere, Unread(1))),
         request=REQUEST,
         lines=lines,
+        leg=LEG,
     )
 
 
@@ -71,3 +74,9 @@ def test_a_held_call_asks_for_an_answer_without_a_coding() -> None:
     """Compressed bytes cannot become part of an event."""
     lines = [(b"accept-encoding", b"gzip"), (b"a", b"b"), (b"accept-encoding", b"br")]
     assert uncoded(lines) == [(b"a", b"b"), (b"accept-encoding", b"identity")]
+
+
+def test_digests_of_a_body_that_was_changed_do_not_go_on() -> None:
+    """The server would find them wrong."""
+    lines = [(b"content-digest", b"sha-256=:x:"), (b"a", b"b"), (b"digest", b"y")]
+    assert undigested(lines) == [(b"a", b"b")]
