@@ -1,8 +1,8 @@
 """Approvals in Redis or Valkey, for several decision services over one store.
 
 A change reads, works out the next state in this process, and writes only if nobody has written meanwhile
-(WATCH, MULTI, EXEC); the loser looks again. People answer seldom, so hardly anybody loses. Time is the
-server's. A transaction whose answer was lost may have been carried out: a use of a grant then counts as
+(WATCH, MULTI, EXEC); the loser looks again. People answer seldom, so hardly anybody loses; calls that are
+begun all watch the count of the pending ones, so those of one service take turns. Time is the server's. A transaction whose answer was lost may have been carried out: a use of a grant then counts as
 used, though nobody was let in, which is the safe side.
 
 Keys, after the prefix: `a:ID` the approval; `k:KEY` and `s:STANDING_KEY` the newest identifier of each;
@@ -11,8 +11,10 @@ Keys, after the prefix: `a:ID` the approval; `k:KEY` and `s:STANDING_KEY` the ne
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,6 +32,8 @@ from pdp.errors import ConfigError, StoreError
 
 _CONNECTIONS = 16
 _TRIES = 50
+_PAUSE = 0.001  # seconds, at most, after the first loss
+_PAGE = 200
 _MILLISECOND = 1000
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
@@ -65,6 +69,8 @@ class RedisApprovals:
             raise ConfigError("limits.url is not the URL of a Redis") from error
         self._client = redis.asyncio.Redis(connection_pool=pool)
         self._prefix = prefix
+        self._seconds = seconds
+        self._turn = asyncio.Lock()
         self._clock = clock
 
     async def now(self) -> int:
@@ -81,7 +87,7 @@ class RedisApprovals:
         ]
 
         async def attempt(pipe: Pipeline) -> Begun:
-            now = await self._now()
+            now = await self._now(pipe)
             equal = await self._read_by(pipe, self._name("k", new.key))
             standing = None
             if new.standing_key:
@@ -94,7 +100,15 @@ class RedisApprovals:
                 self._write(pipe, result.held, now)
             return result
 
-        result = await self._transaction(watched, attempt)
+        async def in_turn() -> Begun:
+            async with asyncio.timeout(self._seconds):
+                await self._turn.acquire()
+            try:
+                return await self._transaction(watched, attempt)
+            finally:
+                self._turn.release()
+
+        result = await _answered(in_turn)
         if result.is_new:
             await _answered(self._forget)
         return result
@@ -103,7 +117,7 @@ class RedisApprovals:
         """See `ApprovalStore.change`."""
 
         async def attempt(pipe: Pipeline) -> tuple[HeldCall, HeldCall] | None:
-            now = await self._now()
+            now = await self._now(pipe)
             before = await self._read(pipe, approval_id)
             after = step(before, now) if before is not None else None
             pipe.multi()  # type: ignore[no-untyped-call]
@@ -123,8 +137,15 @@ class RedisApprovals:
         """See `ApprovalStore.find`."""
 
         async def look() -> list[HeldCall]:
-            names = await self._client.zrevrange(self._name("created"), 0, MAX_KEPT)
-            fitting = [held for held in await self._load(_texts(names)) if selected.fits(held)]
+            newest = _texts(await self._client.zrevrange(self._name("created"), 0, MAX_KEPT))
+            pending = set(_texts(await self._client.smembers(self._name("pending"))))
+            names = sorted(newest, key=lambda name: name not in pending)
+            fitting: list[HeldCall] = []
+            for first in range(0, len(names), _PAGE):
+                page = await self._load(names[first : first + _PAGE])
+                fitting += [held for held in page if selected.fits(held)]
+                if len(fitting) >= most:
+                    break
             return sorted(fitting, key=lambda held: held.state is not State.PENDING)[:most]
 
         return await _answered(look)
@@ -167,17 +188,24 @@ class RedisApprovals:
         name = f"{held.caller.kind}:{held.caller.id}".encode()
         return self._name("p", hashlib.sha256(name).hexdigest())
 
-    async def _now(self) -> int:
+    async def _now(self, pipe: Pipeline | None = None) -> int:
+        """The time; a transaction asks on its own connection, `pipe`.
+
+        When as many transactions as there are connections each wait for another one, none goes on.
+        """
         if self._clock is not None:
             return self._clock()
-        seconds, microseconds = await self._client.time()
+        seconds, microseconds = await (self._client if pipe is None else pipe).time()
         return int(seconds) * life.SECOND + int(microseconds)
 
     async def _transaction(
         self, watched: Sequence[str], attempt: Callable[[Pipeline], Awaitable[T]]
     ) -> T:
         async def tries() -> T:
-            for _ in range(_TRIES):
+            for lost in range(_TRIES):
+                if lost:
+                    # Services that look again in step would lose to each other for ever.
+                    await asyncio.sleep(random.uniform(0, min(lost, 10) * _PAUSE))  # noqa: S311
                 async with self._client.pipeline(transaction=True) as pipe:
                     await pipe.watch(*watched)
                     result = await attempt(pipe)
@@ -236,7 +264,7 @@ class RedisApprovals:
         await pipe.execute()
 
 
-def _texts(names: Sequence[Any]) -> list[str]:
+def _texts(names: Iterable[Any]) -> list[str]:
     return [name.decode() for name in names]
 
 
