@@ -114,6 +114,7 @@ def _say_where(stage: Stage, *, keep: bool) -> None:
         console.print(
             f"See what waits for a person: tipstaff approvals list --config {config}", markup=False
         )
+        console.print(f"  or in a browser: tipstaff console serve --config {config}", markup=False)
         console.print(
             f"Edit {stage.rules('amazon_mq')} and call again. Ctrl-C ends it.", markup=False
         )

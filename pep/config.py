@@ -63,6 +63,9 @@ class Server(Private, frozen=True, forbid_unknown_fields=True):
     """How a refused tool call is shown: as a tool result the model reads, or a JSON-RPC error."""
     hold_seconds: Annotated[int, Meta(ge=-1, le=3600)] = -1
     """Seconds for which a call that waits for approval is held here; -1: `[pep] hold_seconds`."""
+    approval_rounds: Annotated[int, Meta(ge=0, le=9)] = 0
+    """How many times a client of the modern era is then told to make the call again by itself, before its model
+    hears of it. Some clients make no more than two."""
 
     def __post_init__(self) -> None:
         """Refuse names and URLs that cannot be used."""
@@ -186,6 +189,9 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Milliseconds in which a client that is being answered must read on; else it is cut off."""
     max_under_way: Positive = 256
     """Requests of one caller that are under way; more are answered with 429."""
+    max_holding: Positive = 256
+    """Calls that are held at a time, a fourth of them of one caller; of more the client hears at once that
+    they wait for approval."""
     max_held_bytes: Positive = 32 * 1024 * 1024
     """Bytes of large request bodies held at a time, a fourth of them of one caller; more must wait."""
     decision_timeout_ms: Positive = 2000

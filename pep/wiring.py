@@ -26,6 +26,7 @@ from pep.front.tls import keep_fresh
 from pep.judge.decision_client import DecisionClient
 from pep.judge.parts import JudgeParts
 from pep.judge.refusals import Refusals
+from pep.judge.rounds import Rounds
 from pep.judge.server_requests import ServerRequests
 from pep.judge.tasks import TaskBook
 from pep.load.background import Background
@@ -111,6 +112,7 @@ def _parts(config: PepConfig, decisions: DecisionClient, upstream: Dispatch) -> 
         room=Room.of(config),
         refusals=Refusals(decisions.report_soon, time.monotonic),
         new_id=_new_id,
+        rounds=Rounds(secrets.token_bytes(32)),
     )
 
 

@@ -17,6 +17,7 @@ from pep.front.app import App
 from pep.front.request_caller import ExchangeParts
 from pep.judge.parts import JudgeParts
 from pep.judge.refusals import Refusals
+from pep.judge.rounds import Rounds
 from pep.judge.server_requests import ServerRequests
 from pep.judge.tasks import TaskBook
 from pep.load.background import Background
@@ -153,6 +154,7 @@ class ExchangeRig:
             room=Room.of(settings),
             refusals=Refusals(self.service.report_soon, lambda: 0.0),
             new_id=lambda: f"r{next(numbers)}",
+            rounds=Rounds(b"k" * 32),
         )
         self.app = App(self.parts, health=lambda: (200, b"{}"))
 

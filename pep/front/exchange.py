@@ -5,8 +5,6 @@ Edge, but without sockets of its own: ASGI callables on one side, two ports on t
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -16,6 +14,7 @@ from pdp.api.model import Call
 from pep.config import Server
 from pep.errors import (
     AnswerUnasked,
+    InvalidParams,
     InvalidRequest,
     Refusal,
     ServerBusy,
@@ -25,17 +24,18 @@ from pep.errors import (
 from pep.front.body_reader import until_gone
 from pep.front.client_answer import ClientAnswer
 from pep.front.held_answer import HeldAnswer
-from pep.front.held_request import uncoded
+from pep.front.held_request import uncoded, undigested
 from pep.front.relay_io import Client, hand_on
 from pep.front.request_body import RequestBody
 from pep.front.request_caller import ExchangeParts, RequestCaller
 from pep.judge.enforce import Refuse, refuse
 from pep.judge.response_filter import ResponseFilter
+from pep.judge.rounds import own_state, without_state
 from pep.judge.server_requests import Shown
 from pep.judge.turn import Turn
 from pep.mcp import headers, jsonrpc
 from pep.mcp.admit import Admitted, admit, check_name, lightened
-from pep.mcp.jsonrpc import Id, Request, Response
+from pep.mcp.jsonrpc import Id, Message, Request, Response
 from pep.mcp.methods import LEGACY, MODERN, Target
 from pep.ports import (
     Answer,
@@ -117,11 +117,18 @@ class Exchange:
         if self._server.command:
             data = plain  # a child gets no header line with the body's coding
         message = admitted.message
+        state = own_state(message, admitted.era) if self._server.approval_rounds else ""
+        if state:
+            data = self._as_at_first(message, body)
+            admitted = self._read(data)
+            message = admitted.message
         call = self._caller.call(admitted, self._caller.legacy_session())
+        if state:
+            call = self._caller.resume(call, state)
         if isinstance(message, Response):
             self._check_shown(message)
-        with self._under_way_once(message.id if isinstance(message, Request) else None):
-            refusal = await self._decide(admitted, call, len(data))
+        with self._caller.under_way_once(message.id if isinstance(message, Request) else None):
+            refusal = await self._decide(admitted, call, body)
             body.end_slot()
             if refusal is not None:
                 await self._answer(refusal)
@@ -143,7 +150,14 @@ class Exchange:
         check_name(admitted, self._server.tool_names)
         return admitted
 
-    async def _decide(self, admitted: Admitted, call: Call, size: int) -> Refuse | None:
+    def _as_at_first(self, message: Message, body: RequestBody) -> bytes:
+        """The body of a call that goes on in this request, as it was at first; raises `InvalidParams`."""
+        if body.has_slot or not isinstance(message, Request):
+            raise InvalidParams("requestState was not given for this call: make it again without")
+        self._scope = {**self._scope, "headers": undigested(self._scope["headers"])}
+        return without_state(message)
+
+    async def _decide(self, admitted: Admitted, call: Call, body: RequestBody) -> Refuse | None:
         """The answer to give instead of the server's; `None` when the message may go on."""
         message = admitted.message
         if not admitted.is_judged:
@@ -152,23 +166,9 @@ class Exchange:
         if admitted.row is not None and admitted.row.target is Target.TASK:
             tasks = self._parts.judging.tasks
             tasks.check(self._server.name, admitted.target, self._caller.principal)
-        hold = self._caller.hold(self._client, message, size)
+        hold = None if body.has_slot else self._caller.hold(self._client, message)
         verdict = await self._turn.decide(call, message, hold)
         return verdict if isinstance(verdict, Refuse) else None
-
-    @contextlib.contextmanager
-    def _under_way_once(self, request_id: Id | None) -> Iterator[None]:
-        """Hold the request's id: two requests with one id could get each other's answers (JSON-RPC 2.0 section 4)."""
-        session_id = self._headers.session if self._era == LEGACY else ""
-        if not session_id or request_id is None:
-            yield
-            return
-        exchanged = (self._server.name, session_id, type(request_id), request_id)
-        self._parts.sessions.begin(exchanged)
-        try:
-            yield
-        finally:
-            self._parts.sessions.end(exchanged)
 
     def _check_shown(self, message: Response) -> None:
         """Refuse an answer to a request that the client was not shown, or has answered; raises `AnswerUnasked`."""

@@ -58,6 +58,11 @@ class RequestBody:
         self._slot = await self._large.begin(self._caller)
         return await self._slot.run(self._unpack_and_read, body, reader)
 
+    @property
+    def has_slot(self) -> bool:
+        """Whether the body is judged in a slot, for which the large bodies of others wait."""
+        return self._slot is not None
+
     def end_slot(self) -> None:
         """Free the slot for the caller's next large body: this one has been judged."""
         if self._slot is not None:

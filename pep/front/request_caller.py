@@ -5,10 +5,12 @@ It reads headers and the books of sessions, but forwards nothing and answers not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pdp.api.model import Call, Principal, Reason, Session
 from pep.callers import session
@@ -23,12 +25,13 @@ from pep.judge import call
 from pep.judge.hold import Hold
 from pep.judge.parts import JudgeParts
 from pep.judge.refusals import Refusals
+from pep.judge.rounds import Leg, Round, Rounds
 from pep.judge.server_requests import Holder, ServerRequests
 from pep.load.background import Background
 from pep.load.room import Room
 from pep.mcp.admit import Admitted
 from pep.mcp.headers import RequestHeaders, header_era
-from pep.mcp.jsonrpc import Request
+from pep.mcp.jsonrpc import Id, Request
 from pep.mcp.methods import LEGACY
 from pep.ports import Answer, Decisions, Upstreams
 
@@ -47,6 +50,7 @@ class ExchangeParts(Struct, frozen=True):
     room: Room
     refusals: Refusals
     new_id: Callable[[], str]
+    rounds: Rounds
 
 
 class RequestCaller:
@@ -58,6 +62,7 @@ class RequestCaller:
         self._server = server
         self._scope = scope
         self._principal: Principal | None = None
+        self._round = Round()
         self.headers = RequestHeaders()
 
     @property
@@ -96,8 +101,22 @@ class RequestCaller:
             raise
         return legacy_session
 
-    def hold(self, client: HeldAnswer, request: Request, size: int) -> Hold | None:
-        """How `request`, of `size` bytes, is held while people are asked; `None` when it is not."""
+    @contextlib.contextmanager
+    def under_way_once(self, request_id: Id | None) -> Iterator[None]:
+        """Hold the request's id: two requests with one id could get each other's answers (JSON-RPC 2.0 section 4)."""
+        session_id = self.headers.session if header_era(self.headers) == LEGACY else ""
+        if not session_id or request_id is None:
+            yield
+            return
+        exchanged = (self._server.name, session_id, type(request_id), request_id)
+        self._parts.sessions.begin(exchanged)
+        try:
+            yield
+        finally:
+            self._parts.sessions.end(exchanged)
+
+    def hold(self, client: HeldAnswer, request: Request) -> Hold | None:
+        """How `request` is held while people are asked; `None` when it is not."""
         return hold_of(
             self._parts.config,
             self._server,
@@ -105,10 +124,17 @@ class RequestCaller:
             decisions=self._parts.decisions,
             new_id=self._parts.new_id,
             client=client,
+            places=self._parts.room.holding,
             request=request,
             lines=self._scope["headers"],
-            size=size,
+            leg=Leg(self._parts.rounds, self._server.approval_rounds, self._round),
         )
+
+    def resume(self, call: Call, state: str) -> Call:
+        """The call that goes on in this request, by the state of the round before; raises `InvalidParams`."""
+        now = asyncio.get_running_loop().time()
+        self._round = self._parts.rounds.read(state, call, now)
+        return structs.replace(call, approval_id=self._round.approval_id)
 
     def learn(self, answer: Answer, admitted: Admitted) -> str:
         """Bind the session of an answer to `initialize` to this caller; returns the session's id, or ""."""

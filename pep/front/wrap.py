@@ -19,7 +19,6 @@ from pdp.api.model import Call, Client, Principal, Protocol, Session
 from pep.callers.session import LegacySession
 from pep.choices import DenialStyle, ToolNames
 from pep.errors import BodyTooLarge, InvalidRequest, Refusal
-from pep.front.held_request import LONGEST_BODY
 from pep.judge import call
 from pep.judge.enforce import Refuse
 from pep.judge.hold import Hold, Listener, progress_token
@@ -28,6 +27,8 @@ from pep.judge.parts import JudgeParts
 from pep.judge.response_filter import ResponseFilter
 from pep.judge.server_requests import Holder, ServerRequests, Shown
 from pep.judge.turn import Turn
+from pep.load.large_work import LARGE_BYTES
+from pep.load.room import Holding
 from pep.mcp.addressing import Addressed, read_line
 from pep.mcp.admit import Admitted, admit_line, check_name
 from pep.mcp.headers import VERSION_KEY, RequestHeaders
@@ -55,7 +56,7 @@ log = structlog.get_logger("pep.wrap")
 
 
 class Place(Struct, frozen=True):
-    """The caller and the server of the connection, how refusals are shown, and how long calls are held."""
+    """The caller and the server of the connection, how refusals are shown, how long calls are held, and how many."""
 
     server: str
     principal: Principal
@@ -63,6 +64,7 @@ class Place(Struct, frozen=True):
     denial: DenialStyle = "result"
     tool_names: ToolNames = "strict"
     hold_seconds: int = 0
+    max_holding: int = 256
 
 
 class _Pending(Struct):
@@ -88,6 +90,7 @@ class Wrap:
         self._holder = Holder(place.server, place.principal.id)
         self._legacy_session: LegacySession | None = None
         self._version = ""
+        self._holding = Holding(place.max_holding)
         self._answers: set[asyncio.Task[None]] = set()
 
     async def from_client(self, line: bytes | None) -> None:
@@ -178,7 +181,7 @@ class Wrap:
             pending.deciding = heard("a call decided", deciding)
 
     async def _decide(self, line: bytes, pending: _Pending) -> None:
-        hold = self._hold(pending.request) if len(line) <= LONGEST_BODY else None
+        hold = self._hold(pending.request) if len(line) <= LARGE_BYTES else None
         verdict = await pending.turn.decide(pending.call, pending.request, hold)
         pending.deciding = None
         if isinstance(verdict, Refuse):
@@ -195,7 +198,7 @@ class Wrap:
             return None
         plan = Plan(seconds, takes_events=False, progress_token=progress_token(request))
         listener = Listener(_no_comment, self._to_client)
-        return Hold(self._parts.decisions, self._parts.new_id, plan, listener)
+        return Hold(self._parts.decisions, self._parts.new_id, plan, listener, self._holding)
 
     def _has_cancelled_here(self, message: Notification) -> bool:
         """Whether the cancelled request still waited for its decision: then neither message goes on.

@@ -32,7 +32,7 @@ from pep.judge import rate_limit
 from pep.judge.holding import is_held
 from pep.mcp.admit import status_of
 from pep.mcp.headers import HeaderLines
-from pep.mcp.jsonrpc import NO_REPLY, ReplyTo, Request, render_error, render_result
+from pep.mcp.jsonrpc import NO_REPLY, Id, ReplyTo, Request, render_error, render_result
 from pep.mcp.methods import LEGACY, MODERN
 
 DECISION_KEY = "tipstaff/decision"
@@ -134,6 +134,15 @@ def refuse(
     return _refuse(status, [*headers, *fault.lines], render_error(reply_to, fault))
 
 
+def ask_again(request_id: Id, state: str) -> Refuse:
+    """The answer that has the client make its request again with `state` (MCP 2026-07-28, basic/patterns/mrtr).
+
+    It asks for nothing. The empty `inputRequests` is for clients that would not try again without it.
+    """
+    result = {"resultType": "input_required", "inputRequests": {}, "requestState": state}
+    return _refuse(200, [], render_result(request_id, result))
+
+
 def _refuse(status: int, headers: HeaderLines, body: bytes) -> Refuse:
     length = (b"content-length", b"%d" % len(body))
     return Refuse(status, [*_JSON, length, *headers], body)
@@ -147,7 +156,7 @@ def _result(decision: Decision, era: str) -> dict[str, Any]:
         "rule": decision.rule,
         **_approval(decision),
     }
-    if decision.retry_after_ms:
+    if decision.retry_after_ms or is_held(decision):
         facts["retry_after_ms"] = decision.retry_after_ms
     if decision.limits:
         facts["limits"] = _limits(decision)

@@ -20,7 +20,10 @@ from pep.judge.holding import (
     Wait,
     Waited,
     holding,
+    is_held,
 )
+from pep.judge.rounds import Leg
+from pep.load.room import Holding
 from pep.mcp.jsonrpc import Id, Request
 from pep.ports import Decisions
 
@@ -35,16 +38,41 @@ class Listener(Struct, frozen=True):
     notify: Notify
 
 
+class Outcome(Struct, frozen=True):
+    """The decision to enforce; while it still holds, the state to make the call again with, "" without one."""
+
+    decision: Decision
+    next_state: str = ""
+
+
 class Hold(Struct, frozen=True):
-    """Everything that holding a call needs."""
+    """Everything that holding a call needs; `leg` where the call may go on over several requests."""
 
     decisions: Decisions
     new_id: Callable[[], str]
     plan: Plan
     listener: Listener
+    places: Holding
+    leg: Leg | None = None
 
-    async def until_decided(self, call: Call, decision: Decision) -> Decision:
-        """Hold `call` until people have answered, or its time is over: the decision to enforce."""
+    async def until_decided(self, call: Call, decision: Decision) -> Outcome:
+        """Hold `call` until people have answered, or its time is over.
+
+        Without a place for it the call is not held, and `decision` is the one to enforce.
+        """
+        with self.places.counted(call.principal.id) as has_place:
+            if not has_place:
+                return Outcome(decision)
+            decision = await self._held(call, decision)
+        return Outcome(decision, self._next_state(call, decision))
+
+    def _next_state(self, call: Call, decision: Decision) -> str:
+        if self.leg is None or decision.approval is None or not is_held(decision):
+            return ""
+        now = asyncio.get_running_loop().time()
+        return self.leg.next_state(call, decision.approval.id, now)
+
+    async def _held(self, call: Call, decision: Decision) -> Decision:
         loop = asyncio.get_running_loop()
         steps = holding(decision, self.plan, loop.time())
         request_id = ""

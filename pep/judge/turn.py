@@ -21,7 +21,7 @@ from types import MappingProxyType
 from pdp.api.model import Call, Decision, Effect
 from pep.choices import DenialStyle
 from pep.judge import rate_limit
-from pep.judge.enforce import Forward, Refuse, Verdict, enforce
+from pep.judge.enforce import Forward, Refuse, Verdict, ask_again, enforce
 from pep.judge.hold import Hold
 from pep.judge.holding import is_held
 from pep.mcp.headers import HeaderLines
@@ -106,11 +106,14 @@ class Turn:
     async def decide(self, call: Call, request: Request, hold: Hold | None = None) -> Verdict:
         """Get the decision on `call`; returns the verdict on its message, `request`.
 
-        A call that waits for people is held as `hold` says, and refused at once without it.
+        A call that waits for people is held as `hold` says, and refused at once without it. When its time is
+        over, its client may be asked to make it again, which is a refusal as well.
         """
         decision = await self._decisions.decide(call)
         if hold is not None and is_held(decision):
-            decision = await hold.until_decided(call, decision)
+            outcome = await hold.until_decided(call, decision)
+            verdict = self.enforce(outcome.decision, request, era=call.protocol.era)
+            return ask_again(request.id, outcome.next_state) if outcome.next_state else verdict
         return self.enforce(decision, request, era=call.protocol.era)
 
     def enforce(self, decision: Decision, request: Request, *, era: str) -> Verdict:

@@ -1,6 +1,6 @@
 """Bounds on what one caller, and all callers, may have in the proxy at a time. Edge: asyncio.
 
-Requests under way are counted, large bodies held are weighed, and so are large parts of answers that
+Requests under way and calls that are held are counted, large bodies held are weighed, and so are large parts of answers that
 wait for their client to read them. A caller beyond its bound is refused, or its answer is broken off;
 other callers do not notice.
 """
@@ -21,7 +21,7 @@ from pep.ports import LostError
 
 MAX_UNREAD_BYTES = 48 * 1024 * 1024
 BODIES_WAITING_PER_CALLER = 16
-_CALLERS_PART = 4  # one caller may hold a fourth of the bytes of bodies
+_CALLERS_PART = 4  # one caller may hold a fourth of the bytes of bodies, and of the calls that wait
 
 
 class UnderWay:
@@ -42,6 +42,30 @@ class UnderWay:
         self._count[caller] += 1
         try:
             yield
+        finally:
+            self._count[caller] -= 1
+            if not self._count[caller]:
+                del self._count[caller]
+
+
+class Holding:
+    """The calls that wait for people with their client connected; one caller may have a fourth of the places."""
+
+    def __init__(self, most: int) -> None:
+        """No call is held yet."""
+        self._most = most
+        self._most_of_caller = max(most // _CALLERS_PART, 1)
+        self._count: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def counted(self, caller: str) -> Iterator[bool]:
+        """Count one more held call while inside, if there is a place: whether there is."""
+        if self._count.total() >= self._most or self._count[caller] >= self._most_of_caller:
+            yield False
+            return
+        self._count[caller] += 1
+        try:
+            yield True
         finally:
             self._count[caller] -= 1
             if not self._count[caller]:
@@ -101,6 +125,7 @@ class Room(Struct, frozen=True):
     """The bounds of a proxy. The units of `bodies` are bytes."""
 
     under_way: UnderWay
+    holding: Holding
     bodies: FairUnits
     unread: Unread
 
@@ -110,6 +135,7 @@ class Room(Struct, frozen=True):
         held, largest = config.max_held_bytes, config.max_body_bytes
         return cls(
             UnderWay(config.max_under_way),
+            Holding(config.max_holding),
             FairUnits(
                 in_all=max(held, largest),
                 per_caller=max(held // _CALLERS_PART, largest),

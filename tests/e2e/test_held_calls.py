@@ -115,9 +115,10 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     ):
         servers = {
             "s": url, "closing": url, "broken": broken, "sdk": real,
+            "rounds": {"url": real, "hold_seconds": 1, "approval_rounds": 2},
             "brief": {"url": url, "hold_seconds": 1}, "never": {"url": url, "hold_seconds": 0},
         }  # fmt: skip
-        rules = {name: SDK_RULES if name == "sdk" else RULES for name in servers}
+        rules = {name: SDK_RULES if name in {"sdk", "rounds"} else RULES for name in servers}
         async with (
             gateway(folder, servers, rules, PEOPLE) as tipstaff,
             grpc.aio.insecure_channel(tipstaff.address) as channel,
@@ -257,6 +258,34 @@ async def test_a_real_client_gets_the_tool_s_answer(site: Site, number: int, mod
     assert not result.is_error
     assert result.content[0].text == "gone"  # type: ignore[union-attr]
     assert site.sdk.ran.count(f"/{number}") == 1
+
+
+async def test_a_real_client_waits_on_by_itself(site: Site, number: int) -> None:
+    """Over three requests, of which its model sees nothing; people are asked once, the tool runs once."""
+    async with Client(site.tipstaff.url("rounds"), mode="2026-07-28") as client:
+        waiting = asyncio.ensure_future(
+            client.call_tool("delete_everything", {"path": f"/{number}"})
+        )
+        held = await site.people.pending(number)
+        await asyncio.sleep(2.2)
+        assert not waiting.done()
+        later = await site.people.pending(number)
+        assert (later.id, later.joined) == (held.id, 3)
+        await site.people.grant(held)
+        result = await asyncio.wait_for(waiting, 5)
+    assert result.content[0].text == "gone"  # type: ignore[union-attr]
+    assert site.sdk.ran.count(f"/{number}") == 1
+
+
+async def test_rounds_that_nobody_answers_end_with_the_advice(site: Site, number: int) -> None:
+    """A legacy client gets it after the first."""
+    for mode, least in (("legacy", 1), ("2026-07-28", 3)):
+        async with Client(site.tipstaff.url("rounds"), mode=mode) as client:
+            began = asyncio.get_running_loop().time()
+            result = await client.call_tool("delete_everything", {"path": f"/{mode}-{number}"})
+            seconds = asyncio.get_running_loop().time() - began
+        assert result.content[0].text.startswith("Approval pending: ")  # type: ignore[union-attr]
+        assert least <= seconds < least + 2
 
 
 async def test_a_wrapped_server_s_call_waits_too(site: Site) -> None:

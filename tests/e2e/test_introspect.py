@@ -564,12 +564,14 @@ async def test_who_interrupts_leaves_nothing_behind(
     family = set(below(asking.pid))
     assert len(family) == 2
     for _ in range(times):
-        asking.send_signal(signal.SIGINT)
+        with contextlib.suppress(ProcessLookupError):  # it was quick
+            asking.send_signal(signal.SIGINT)
         await asyncio.sleep(0.5)
     began = time.monotonic()
     _, errors = await asyncio.wait_for(asking.communicate(), 10)
     assert b"KeyboardInterrupt" in errors
-    assert (time.monotonic() - began < 1) == (times == 2)
+    # With one Ctrl-C it has patience, unless the server had only just been started.
+    assert time.monotonic() - began < 1 or times == 1
     assert not family & {pid for pid, _, _ in processes()}
 
 

@@ -271,6 +271,7 @@ def _print_urls(config: Config) -> None:
         console.out.print(f"  {server.name:16} {config.pep.resource(server)}", markup=False)
     console.out.print(
         f"Records:  {config.pdp.journal.path}   (tipstaff log -f)\n"
+        "Answers:  tipstaff approvals list, or in a browser: tipstaff console serve\n"
         f"Rules:    {config.pdp.policy.dir}   (edits take effect at once)\n"
         f"Settings: {config.source}   (edits take effect with: kill -HUP {os.getpid()})\n"
         "Stop with Ctrl-C.",

@@ -82,11 +82,12 @@ def _place(config: Config, name: str, agent: str) -> Place:
     known = next((server for server in config.pep.servers if server.name == name), None)
     principal = Principal(f"local:{agent}", "local")
     session = Session(_new_id(), "stdio")
+    most = config.pep.max_holding
     if known is None:
         seconds = config.pep.hold_seconds_of.get(principal.id, config.pep.hold_seconds)
-        return Place(name, principal, session, hold_seconds=seconds)
+        return Place(name, principal, session, hold_seconds=seconds, max_holding=most)
     seconds = config.pep.held_for(known, principal.id)
-    return Place(name, principal, session, known.denial, known.tool_names, seconds)
+    return Place(name, principal, session, known.denial, known.tool_names, seconds, most)
 
 
 async def _relay(server: Child, parts: JudgeParts, place: Place) -> int:

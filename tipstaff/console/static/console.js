@@ -3,6 +3,7 @@
 "use strict";
 
 const SLOW_MS = 500;
+const POLL_MS = 2000;
 
 function logIn() {
   const form = document.getElementById("login");
@@ -44,20 +45,36 @@ function restore() {
   sessionStorage.removeItem("scroll");
 }
 
+// What the page shows, as one word; another word means that it is old.
+async function isOld(live) {
+  try {
+    const answer = await fetch(location.pathname);
+    const word = /data-live="([^"]*)"/.exec(await answer.text());
+    return answer.status !== 200 || !word || word[1] !== live;
+  } catch {
+    return false; // the console is away, and the page may stay as it is
+  }
+}
+
+async function look(live) {
+  if (!document.hidden && await isOld(live)) reload();
+}
+
 function listen(live) {
   let source = null;
   const open = () => {
     source = new EventSource("/events");
-    source.addEventListener("change", (event) => {
-      if (live === "list" || live.split(" ")[1] === event.data) reload();
-    });
+    // Also what has changed between this page and its stream.
+    source.addEventListener("open", () => look(live));
+    source.addEventListener("change", () => look(live));
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) setTimeout(reload, 2000);
+      // One stream too many: then the page looks by itself.
+      if (source && source.readyState === EventSource.CLOSED) setInterval(() => look(live), POLL_MS);
     });
   };
   document.addEventListener("visibilitychange", () => {
     if (document.hidden && source) { source.close(); source = null; }
-    else if (!document.hidden && !source) reload();
+    else if (!document.hidden && !source) { open(); }
   });
   if (!document.hidden) open();
 }

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from pdp.api.model import Effect, LimitResult, Obligation, Principal
+from pdp.api.model import Approval, ApprovalState, Effect, LimitResult, Obligation, Principal
 from pep.config import Server
+from pep.load.large_work import LARGE_BYTES
 from pep.ports import BusyError, LostError, NeverReachedError, NeverSentCancelledError
 from tests.exchange_rig import EVENTS_LINE, SERVER, ExchangeRig, Response, Service, decision
 
@@ -347,3 +348,132 @@ async def test_one_caller_has_so_many_requests_under_way() -> None:
     await until(lambda: len(rig.upstream.sent) == 2)
     rig.upstream.gate.set()
     assert [(await one).status for one in (first, second)] == [200, 200]
+
+
+PENDING = Approval("a-1", ApprovalState.PENDING, 900_000)
+HELD = decision(Effect.HOLD, "approval_required", approval=PENDING)
+
+
+@pytest.mark.parametrize("size", [10, LARGE_BYTES + 1])
+async def test_what_is_judged_in_a_slot_is_not_held(size: int) -> None:
+    """The large bodies of others would wait for its slot as long as people think."""
+    body = json.dumps({**CALL, "params": {"name": "t", "arguments": {"p": "x" * size}}}).encode()
+    packed = (gzip.compress(body), (b"content-encoding", b"gzip"))
+    for message, *lines in (packed, (body,)):
+        rig = ExchangeRig(Service(HELD), hold_seconds=1)
+        rig.service.approvals = [PENDING] * 3
+        shown = await rig.request(message, *lines)
+        is_small = message is body and size == 10
+        assert bool(rig.service.waits) is is_small
+        text = shown.body.decode()
+        assert "Approval pending: " in text
+        assert text.startswith(": held a-1\n\n") is is_small
+
+
+ROUNDS = Server("s", url="http://127.0.0.1:9/mcp", approval_rounds=2, hold_seconds=1)
+MODERN = (
+    (b"mcp-protocol-version", b"2026-07-28"),
+    (b"mcp-method", b"tools/call"),
+    (b"mcp-name", b"pay"),
+    (b"accept", b"application/json"),
+)
+
+
+def paying(amount: int = 1, **more: Any) -> dict[str, Any]:
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    params = {"name": "pay", "arguments": {"amount": amount}, "_meta": meta, **more}
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+
+
+class Patient(Service):
+    """Nobody answers while the client is connected: each wait takes its whole time, at once."""
+
+    async def await_approval(self, approval_id: str, seconds: float) -> Approval | None:
+        await super().await_approval(approval_id, seconds)
+        await asyncio.sleep(seconds)
+        return PENDING
+
+
+def waiting() -> ExchangeRig:
+    return ExchangeRig(Patient(structs.replace(HELD, approval=SHORT)), servers=(ROUNDS,))
+
+
+SHORT = structs.replace(PENDING, hold_ms=1)
+
+
+async def test_a_held_call_goes_on_over_several_requests_and_then_its_model_hears_of_it() -> None:
+    """Each request names the approval that was waited for, and none reaches the server."""
+    rig, state = waiting(), {}
+    for _ in range(2):
+        result = (await rig.request(paying(**state), *MODERN)).json()["result"]
+        assert (result["resultType"], result["inputRequests"]) == ("input_required", {})
+        state = {"requestState": result["requestState"], "inputResponses": {}}
+    result = (await rig.request(paying(**state), *MODERN)).json()["result"]
+    assert result["content"][0]["text"].startswith("Approval pending: ")
+    assert result["resultType"] == "complete"
+    assert [call.approval_id for call in rig.service.calls] == ["", "a-1", "a-1"]
+    assert not any(call.is_retry for call in rig.service.calls)
+    assert rig.upstream.sent == []
+
+
+async def test_what_goes_on_after_a_round_is_the_call_as_it_was_judged() -> None:
+    """Neither the state nor the answers are the server's, and a digest of the body would be wrong."""
+    rig = waiting()
+    shown = (await rig.request(paying(), *MODERN)).json()["result"]
+    rig.service.answer = decision()
+    body = json.dumps(paying(requestState=shown["requestState"])).encode()
+    answer = await rig.request(body, *MODERN, (b"content-digest", b"sha-256=:x:"))
+    assert answer.body == RESULT
+    (sent,) = rig.upstream.sent
+    assert sent.body is not None
+    assert json.loads(sent.body) == paying()
+    assert b"content-digest" not in dict(sent.lines)
+    first, last = rig.service.calls
+    assert (last.arguments, last.target) == (first.arguments, first.target)
+
+
+async def test_a_state_that_is_not_for_the_call_is_an_error() -> None:
+    """Never a new question to people, and never judged."""
+    rig = waiting()
+    state = (await rig.request(paying(), *MODERN)).json()["result"]["requestState"]
+    judged = len(rig.service.calls)
+    messages: list[Any] = [
+        paying(2, requestState=state),
+        paying(requestState=state + "A"),
+        paying(requestState="tipstaff.forged"),
+        paying(requestState=state, inputResponses={"q": {"action": "accept"}}),
+        paying("x" * LARGE_BYTES, requestState=state),  # type: ignore[arg-type]
+    ]
+    for message in messages:
+        shown = await rig.request(message, *MODERN)
+        assert shown.json()["error"]["code"] == -32602
+    packed = gzip.compress(json.dumps(paying(requestState=state)).encode())
+    shown = await rig.request(packed, *MODERN, (b"content-encoding", b"gzip"))
+    assert shown.json()["error"]["code"] == -32602
+    rig.peer = "10.0.0.2"
+    shown = await rig.request(paying(requestState=state), *MODERN)
+    assert shown.json()["error"]["code"] == -32602
+    assert (len(rig.service.calls), rig.upstream.sent) == (judged, [])
+
+
+async def test_the_server_s_own_state_goes_on_and_is_not_lost_over_an_approval() -> None:
+    """A call that answers the server's question is told as pending at once after its wait."""
+    rig = waiting()
+    message = paying(requestState="the-server-s", inputResponses={"q": {"action": "accept"}})
+    result = (await rig.request(message, *MODERN)).json()["result"]
+    assert result["content"][0]["text"].startswith("Approval pending: ")
+    rig.service.answer = decision()
+    body = json.dumps(message).encode()
+    await rig.request(body, *MODERN)
+    assert [sent.body for sent in rig.upstream.sent] == [body]
+
+
+async def test_without_rounds_every_state_is_the_server_s() -> None:
+    """Also one that another Tipstaff behind this one has given."""
+    rig = ExchangeRig()
+    body = json.dumps(paying(requestState="tipstaff.of-another")).encode()
+    await rig.request(body, *MODERN)
+    assert [sent.body for sent in rig.upstream.sent] == [body]

@@ -27,7 +27,7 @@ from pep.errors import (
     Refusal,
     VerbNotAllowed,
 )
-from pep.judge.enforce import Forward, Refuse, enforce, is_shown, refuse
+from pep.judge.enforce import Forward, Refuse, ask_again, enforce, is_shown, refuse
 from pep.mcp.jsonrpc import NO_REPLY, Request
 from pep.mcp.methods import LEGACY, MODERN
 
@@ -286,7 +286,7 @@ def test_a_call_that_waits_for_people_is_told_how_to_go_on_waiting(era: str) -> 
     assert text.startswith("Approval pending: Ask first. ")
     for part in ("finance, ops", "14 min", "exactly the same call again", "a-1", "d1"):
         assert part in text
-    assert facts["code"] == "approval_pending"
+    assert (facts["code"], facts["retry_after_ms"]) == ("approval_pending", 0)
     assert facts["approval"] == {"id": "a-1", "state": "pending", "expires_in_ms": 840_000}
     assert body["result"].get("resultType") == ("complete" if era == MODERN else None)
 
@@ -309,3 +309,19 @@ def test_a_refused_approval_is_a_violation_with_its_reason() -> None:
     text = body["result"]["content"][0]["text"]
     assert text.startswith("Policy violation: a person refused this call: not today.")
     assert "Retrying will not help." in text
+
+
+def test_a_client_is_asked_to_make_its_request_again() -> None:
+    """It is asked for nothing else."""
+    refusal = ask_again("r-1", "tipstaff.x")
+    assert refusal.status == 200
+    assert dict(refusal.headers)[b"content-type"] == b"application/json"
+    assert json.loads(refusal.body) == {
+        "jsonrpc": "2.0",
+        "id": "r-1",
+        "result": {
+            "resultType": "input_required",
+            "inputRequests": {},
+            "requestState": "tipstaff.x",
+        },
+    }

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from pdp.api.model import Approval, ApprovalState, Effect
-from pep.judge.hold import Hold, Listener, progress_token
+from pdp.api.model import Approval, ApprovalState, Effect, Protocol
+from pep.judge.hold import Hold, Listener, Outcome, progress_token
 from pep.judge.holding import Plan
+from pep.judge.rounds import Leg, Round, Rounds
+from pep.load.room import Holding
 from pep.mcp.jsonrpc import Request
+from pep.mcp.methods import MODERN
 from tests.exchange_rig import Service, decision
 from tests.unit.pep.judge.test_turn import CALL
 
@@ -33,10 +38,10 @@ class Heard:
         self.messages.append(message)
 
 
-def hold(service: Service, client: Heard, plan: Plan) -> Hold:
+def hold(service: Service, client: Heard, plan: Plan, places: Holding | None = None) -> Hold:
     numbers = iter(range(100))
     listener = Listener(client.comment, client.notify)
-    return Hold(service, lambda: f"new-{next(numbers)}", plan, listener)
+    return Hold(service, lambda: f"new-{next(numbers)}", plan, listener, places or Holding(4))
 
 
 async def test_the_same_call_is_judged_anew_under_another_id() -> None:
@@ -45,12 +50,40 @@ async def test_the_same_call_is_judged_anew_under_another_id() -> None:
     service.approvals = [PENDING, GRANTED]
     plan = Plan(5, takes_events=True, progress_token=7)
     result = await hold(service, client, plan).until_decided(CALL, HELD)
-    assert result.effect is Effect.ALLOW
+    assert result.decision.effect is Effect.ALLOW
     (again,) = service.calls
     assert (again.request_id, again.approval_id) == ("new-0", "a-1")
     assert (again.target, again.arguments) == (CALL.target, CALL.arguments)
     assert client.comments == ["held a-1"]
     assert b'"progressToken":7' in client.messages[0]
+
+
+async def test_a_call_without_a_place_is_not_held() -> None:
+    """It is answered at once as pending; a place that is free again holds the next one."""
+    service, client, places = Service(decision()), Heard(), Holding(4)
+    held = hold(service, client, Plan(5, takes_events=True), places)
+    with places.counted(CALL.principal.id):
+        assert await held.until_decided(CALL, HELD) == Outcome(HELD)
+    assert (service.waits, service.calls, client.comments) == ([], [], [])
+    service.approvals = [GRANTED]
+    assert (await held.until_decided(CALL, HELD)).decision.effect is Effect.ALLOW
+
+
+async def test_only_a_call_that_has_been_held_goes_on_in_another_request() -> None:
+    """Neither one that was decided, nor one for which there was no place: that would be asked again at once."""
+    rounds, modern = Rounds(b"k" * 32), structs.replace(CALL, protocol=Protocol(MODERN, "v"))
+    service, client, places = Service(decision()), Heard(), Holding(4)
+    plan = Plan(0.001, takes_events=False)
+    held = structs.replace(hold(service, client, plan, places), leg=Leg(rounds, 1))
+    service.approvals = [PENDING]
+    outcome = await held.until_decided(modern, HELD)
+    now = asyncio.get_running_loop().time()
+    assert outcome.decision is HELD
+    assert rounds.read(outcome.next_state, modern, now) == Round("a-1", 1)
+    with places.counted(CALL.principal.id):
+        assert await held.until_decided(modern, HELD) == Outcome(HELD)
+    service.approvals = [GRANTED]
+    assert (await held.until_decided(modern, HELD)).next_state == ""
 
 
 async def test_a_repeat_keeps_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +93,7 @@ async def test_a_repeat_keeps_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
     service, client = Service(lambda call: replies.pop(0)), Heard()
     service.approvals = [GRANTED]
     result = await hold(service, client, Plan(5, takes_events=False)).until_decided(CALL, HELD)
-    assert result.effect is Effect.ALLOW
+    assert result.decision.effect is Effect.ALLOW
     assert {call.request_id for call in service.calls} == {"new-0"}
     assert len(service.calls) == 3
 

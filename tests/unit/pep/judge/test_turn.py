@@ -25,6 +25,7 @@ from pep.judge.enforce import Forward, Refuse
 from pep.judge.hold import Hold, Listener
 from pep.judge.holding import Plan
 from pep.judge.turn import LIFE, Event, Report, State, Turn, settle_all
+from pep.load.room import Holding
 from pep.mcp.jsonrpc import Request
 from pep.mcp.methods import LEGACY
 from tests.exchange_rig import Service, decision
@@ -190,7 +191,7 @@ async def test_a_call_that_waits_is_held_before_it_is_enforced() -> None:
     service = Service(lambda call: replies.pop(0))
     service.approvals = [Approval("a-1", ApprovalState.GRANTED)]
     listener = Listener(nothing, nothing)
-    hold = Hold(service, lambda: "again", Plan(5, takes_events=False), listener)
+    hold = Hold(service, lambda: "again", Plan(5, takes_events=False), listener, Holding(4))
     turn = Turn(service, "result")
     assert await turn.decide(CALL, REQUEST, hold) == Forward()
     assert [call.request_id for call in service.calls] == ["r", "again"]

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from pep.errors import TooManyUnderWay
-from pep.load.room import UnderWay, Unread
+from pep.load.room import Holding, UnderWay, Unread
 from pep.ports import LostError
 
 
@@ -22,6 +22,28 @@ def test_a_caller_has_so_many_requests_under_way_and_no_more() -> None:
             pass
     with under_way.counted("flood"), under_way.counted("flood"):
         pass
+
+
+def test_so_many_calls_are_held_and_a_fourth_of_them_of_one_caller() -> None:
+    """Whoever finds no place is told so; places are free again afterwards, also after an error."""
+    holding = Holding(8)
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(holding.counted("flood")) for _ in range(3)]
+        assert held == [True, True, False]
+        calm = [stack.enter_context(holding.counted(f"c{n}")) for n in range(7)]
+        assert calm == [True] * 6 + [False]
+    with contextlib.suppress(RuntimeError), holding.counted("flood"):
+        raise RuntimeError
+    with holding.counted("flood") as first, holding.counted("flood") as second:
+        assert first
+        assert second
+
+
+def test_a_single_place_is_for_whoever_comes_first() -> None:
+    """A fourth of few is still one."""
+    holding = Holding(1)
+    with holding.counted("a") as first, holding.counted("b") as second:
+        assert (first, second) == (True, False)
 
 
 async def test_the_oldest_of_who_has_most_unread_gives_way() -> None:

@@ -121,3 +121,18 @@ def test_other_pages_say_what_to_do() -> None:
     assert "tipstaff console login" in text(pages.login("You are not logged in."))
     assert "Gone." in text(pages.failure(None, "No", "Gone."))
     assert "ana" in text(pages.failure(ANA, "No", "Gone."))
+
+
+def test_a_page_can_find_out_that_it_is_old() -> None:
+    """By a word that differs when people would see something else."""
+
+    def word(held: object) -> str:
+        match = re.search(r'data-live="([^"]+)"', pages.inbox(ANA, [held], 1).decode())
+        assert match
+        return match[1]
+
+    first = word(call())
+    assert word(call()) == first
+    assert word(call(waiting=0)) != first
+    assert word(call(state=approvals_pb2.APPROVAL_STATE_GRANTED)) != first
+    assert word(call(id="a-0123456780")) != first
