@@ -135,8 +135,11 @@ def signal_group(process: Process, number: signal.Signals) -> None:
 
 
 def _signal(process: Process, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        process.send_signal(number)
+    # `Process.send_signal` looks first whether the process has ended, and takes its exit code away from
+    # the event loop's own watcher if it just has: the code would be told as 255.
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(process.pid, number)
 
 
 async def _ended_within(process: Process, seconds: float) -> None:
