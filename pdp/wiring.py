@@ -31,6 +31,8 @@ from pdp.api.v1 import (
     limits_pb2_grpc,
     policy_pb2,
     policy_pb2_grpc,
+    records_pb2,
+    records_pb2_grpc,
 )
 from pdp.approvals.approvals import Approvals
 from pdp.clock import SystemClock
@@ -44,6 +46,7 @@ from pdp.grpc.idempotency import Idempotency
 from pdp.grpc.limits import LimitService
 from pdp.grpc.listening import bound_server
 from pdp.grpc.policy import PolicyService
+from pdp.grpc.records import RecordService
 from pdp.policy.bundle import library_folder
 from pdp.policy.bundle_server import BundleServer
 from pdp.policy.fault_log import LoggedEngine
@@ -53,6 +56,7 @@ from pdp.policy.sidecar import Sidecar, supervise
 from pdp.ports import StateStore
 from pdp.private_files import make_folder
 from pdp.records.journal import FileJournal
+from pdp.records.newest import NewestRecords
 from pdp.state_lock import Holder
 from pdp.stores import approval_store, limit_store
 from pdp.tools.catalogue import Catalogues
@@ -68,6 +72,7 @@ _SERVICES = (
     policy_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name,
     limits_pb2.DESCRIPTOR.services_by_name["LimitService"].full_name,
     approvals_pb2.DESCRIPTOR.services_by_name["ApprovalService"].full_name,
+    records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name,
 )
 
 TakeOver = Callable[[PdpConfig], None]
@@ -114,6 +119,9 @@ async def serve(
         work.start("the watch over the rules", reloader.watch(config.policy.poll_seconds))
         idempotency = Idempotency(batcher, kept.store)
         approvals = ApprovalService(kept.approvals, lambda: live.people)
+        records_pb2_grpc.add_RecordServiceServicer_to_server(
+            RecordService(kept.journal, secrets.token_hex(8)), server
+        )
         await _listen(server, config, idempotency, reloader, parts, approvals, callers, work)
         ready()
         await stop.wait()
@@ -143,7 +151,7 @@ class _Kept(Struct, frozen=True):
 
     store: StateStore
     drift: ChangesFile
-    journal: FileJournal
+    journal: NewestRecords
     approvals: Approvals
 
 
@@ -154,7 +162,8 @@ async def _kept(config: PdpConfig, clock: SystemClock, live: _Live, stack: Async
     stack.callback(journal.close)
     kept = approval_store(config, clock)
     stack.push_async_callback(kept.close)
-    return _Kept(store, drift, journal, Approvals(kept, journal, lambda: live.labels))
+    records = NewestRecords(journal)
+    return _Kept(store, drift, records, Approvals(kept, records, lambda: live.labels))
 
 
 def _start_webhook(
