@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
-from tipstaff.console import logins, pages, requests
+from tipstaff.console import logins, pages, requests, shell
 from tipstaff.console.forms import Frame
 from tipstaff.console.requests import Heads, RefusedError
 from tipstaff.console.service import Service, ServiceError
@@ -79,10 +79,10 @@ class Console:
                 return
             answer = await self._answer(scope, request, receive)
         except RefusedError as error:
-            answer = Answer(error.status, pages.failure(None, "Not taken", str(error)))
+            answer = Answer(error.status, shell.failure(None, "Not taken", str(error)))
         except Exception:
             log.exception("unexpected fault", path=scope["path"][:80])
-            answer = Answer(500, pages.failure(None, "Something went wrong", "The log says what."))
+            answer = Answer(500, shell.failure(None, "Something went wrong", "The log says what."))
         await _send(send, answer)
 
     async def _answer(self, scope: dict[str, Any], request: Heads, receive: Receive) -> Answer:
@@ -130,8 +130,8 @@ class Console:
                 reply = await self._parts.service.list()
                 return Answer(200, pages.inbox(frame, reply.calls, reply.pending))
         except ServiceError as error:
-            return Answer(error.status, pages.failure(frame, "No answer", str(error)))
-        return Answer(404, pages.failure(frame, "No such page", "Nothing is here."))
+            return Answer(error.status, shell.failure(frame, "No answer", str(error)))
+        return Answer(404, shell.failure(frame, "No such page", "Nothing is here."))
 
     def _log_in(self, fields: Mapping[str, str]) -> Answer:
         parts = self._parts
@@ -176,7 +176,7 @@ class Console:
         try:
             call = await self._parts.service.get(approval_id)
         except ServiceError:
-            return Answer(error.status, pages.failure(frame, "Not taken", str(error)))
+            return Answer(error.status, shell.failure(frame, "Not taken", str(error)))
         return Answer(error.status, pages.approval(frame, call, str(error), note))
 
     async def _events(self, request: Heads, receive: Receive, send: Send) -> None:

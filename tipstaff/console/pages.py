@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
-from tipstaff.console.forms import Frame, forms, hidden
+from tipstaff.console.forms import Frame, forms
 from tipstaff.console.markup import Element, Part, page, tag
+from tipstaff.console.shell import shell, table
 from tipstaff.console.tree import tree
 from tipstaff.console.words import PENDING, left, moment, state
 
@@ -36,7 +37,7 @@ def inbox(frame: Frame, calls: Sequence[Any], pending: int) -> bytes:
     waiting = [call for call in calls if state(call) == PENDING]
     others = [call for call in calls if state(call) != PENDING]
     count = f"{pending} waiting" if pending else "Nothing waits"
-    return _page(
+    return shell(
         frame,
         "Approvals",
         tag("h1", "Approvals ", tag("span", count, class_="badge", aria_live="polite")),
@@ -51,6 +52,7 @@ def inbox(frame: Frame, calls: Sequence[Any], pending: int) -> bytes:
         _table("What was asked before, the newest first", others, frame.now_ms)
         if others
         else tag("p", "Nothing has been asked yet."),
+        path="/",
         live=f"list {_digest(calls)}",
     )  # fmt: skip
 
@@ -58,7 +60,7 @@ def inbox(frame: Frame, calls: Sequence[Any], pending: int) -> bytes:
 def approval(frame: Frame, call: Any, error: str = "", note: str = "") -> bytes:
     """One approval, whole; `error` is why an answer was not taken, `note` what was written with it."""
     word = state(call)
-    return _page(
+    return shell(
         frame,
         f"{call.server} {call.target}",
         tag("p", tag("a", "← Approvals", href="/")),
@@ -119,40 +121,6 @@ def again(path: str) -> bytes:
     )
 
 
-def failure(frame: Frame | None, title: str, text: str) -> bytes:
-    """What went wrong, and what to do."""
-    body = (
-        tag("h1", title),
-        tag("p", text, role="alert"),
-        tag("p", tag("a", "Approvals", href="/")),
-    )
-    if frame is None:
-        return page(title, tag("main", *body))
-    return _page(frame, title, *body, live="")
-
-
-def _page(frame: Frame, title: str, *parts: Part, live: str) -> bytes:
-    role = "may answer" if frame.person.may_answer else "may look"
-    return page(
-        title,
-        tag("a", "Skip to content", href="#content", class_="skip"),
-        tag(
-            "header",
-            tag("nav", tag("a", "Approvals", href="/"), aria_label="Pages"),
-            tag(
-                "form",
-                tag("span", f"{frame.person.id}, {role} "),
-                hidden("token", frame.token),
-                tag("button", "Log out", type="submit"),
-                method="post",
-                action="/logout",
-            ),
-        ),
-        tag("main", *parts, id="content", data_live=live),
-        head=tag("script", src="/static/console.js", defer=True),
-    )
-
-
 def _digest(calls: Sequence[Any]) -> str:
     """A word for what people see of these calls, by which a page finds out that it is old."""
     shown = [(call.id, call.state, len(call.answers), bool(call.waiting)) for call in calls]
@@ -161,19 +129,7 @@ def _digest(calls: Sequence[Any]) -> str:
 
 def _table(caption: str, calls: Sequence[Any], now_ms: int) -> Element:
     heads = ("State", "Call", "Risk", "Asked by", "Rule", "Ends")
-    return tag(
-        "div",
-        tag(
-            "table",
-            tag("caption", caption),
-            tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
-            tag("tbody", [_row(call, now_ms) for call in calls]),
-        ),
-        class_="wide",
-        tabindex="0",
-        role="region",
-        aria_label=caption,
-    )
+    return table(caption, heads, [_row(call, now_ms) for call in calls])
 
 
 def _row(call: Any, now_ms: int) -> Element:
@@ -203,7 +159,7 @@ def _facts(call: Any) -> Element:
         ("Asked", moment(call.created_at_ms)),
         ("Takes from limits", [tag("div", _limit(limit)) for limit in call.limits] or "none"),
         ("Approval", tag("code", call.id)),
-        ("Decision", tag("code", call.decision_id)),
+        ("Decision", tag("a", tag("code", call.decision_id), href=f"/d/{call.decision_id}")),
     ]
     return tag("dl", [(tag("dt", name), tag("dd", value)) for name, value in rows])
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from pdp.api.v1 import approvals_pb2, types_pb2
-from tipstaff.console import pages
+from tipstaff.console import pages, shell
 from tipstaff.console.forms import Frame
 from tipstaff.console.sessions import Person
 
@@ -119,8 +119,8 @@ def test_a_visit_from_elsewhere_goes_on_by_itself() -> None:
 def test_other_pages_say_what_to_do() -> None:
     """Logged in or not."""
     assert "tipstaff console login" in text(pages.login("You are not logged in."))
-    assert "Gone." in text(pages.failure(None, "No", "Gone."))
-    assert "ana" in text(pages.failure(ANA, "No", "Gone."))
+    assert "Gone." in text(shell.failure(None, "No", "Gone."))
+    assert "ana" in text(shell.failure(ANA, "No", "Gone."))
 
 
 def test_a_page_can_find_out_that_it_is_old() -> None:
