@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from pdp.api.v1 import types_pb2
-from tests.gateway import Gateway, decisions, eventually, question
-from tests.proxy_rig import free_port
-from tipstaff.common.die_with_parent import bound_to_this_process
+from tests.console_rig import Browser, Site, console_before
+from tests.gateway import Gateway
 
 RULES = {
     "tools": {
@@ -30,90 +26,17 @@ RULES = {
 CATALOGUE = {"wipe": {"category": "Destructive", "risk": "critical"}, "pay": {}, "note": {}}
 PEOPLE = '[[approvals.people]]\nid = "ana"\n[[approvals.people]]\nid = "vi"\nrole = "viewer"\n'
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-_numbers = iter(range(1, 1000))
-
-
-class Site(NamedTuple):
-    """The gateway and the console before it."""
-
-    tipstaff: Gateway
-    url: str
-
-    async def hold(self, tool: str, arguments: bytes = b"") -> types_pb2.Decision:
-        number = next(_numbers)
-        request = question(
-            "bank", tool, f"r{number}", arguments_json=arguments or b'{"n": %d}' % number
-        )
-        async with decisions(self.tipstaff.address) as service:
-            return (await service.Decide(request, timeout=5)).decision
-
-    async def way_in(self, person: str = "ana") -> str:
-        """The secret of a new login."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tipstaff", "console", "login", "-c", str(self.tipstaff.config),
-            "--as", person, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        output = (await process.communicate())[0].decode()
-        return output.strip().partition("#t=")[2]
-
-    @contextlib.asynccontextmanager
-    async def browser(self, person: str = "ana") -> AsyncIterator[Browser]:
-        async with httpx.AsyncClient(base_url=self.url, timeout=10, verify=False) as client:
-            browser = Browser(client)
-            answer = await browser.post("/login", secret=await self.way_in(person))
-            assert answer.status_code == 303
-            yield browser
-
-
-class Browser:
-    """What a browser sends for a page of the console."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self.client = client
-
-    async def get(self, path: str) -> httpx.Response:
-        return await self.client.get(path)
-
-    async def post(
-        self, path: str, *, fetch_site: str = "same-origin", **fields: str
-    ) -> httpx.Response:
-        return await self.client.post(path, data=fields, headers={"Sec-Fetch-Site": fetch_site})
-
-    async def form(self, approval_id: str) -> dict[str, str]:
-        """The hidden fields of the forms on the approval's page."""
-        page = (await self.get(f"/a/{approval_id}")).text
-        return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    folder: Path = tmp_path_factory.mktemp("console")
-    gateway = Gateway(folder, {"bank": "http://127.0.0.1:9/mcp"}, PEOPLE)
+    gateway = Gateway(
+        tmp_path_factory.mktemp("console"), {"bank": "http://127.0.0.1:9/mcp"}, PEOPLE
+    )
     gateway.rules("bank", RULES)
     gateway.catalogue("bank", CATALOGUE)
-    await gateway.start()
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *bound_to_this_process(
-            [sys.executable, "-m", "tipstaff", "console", "serve", "--port", str(port),
-             "-c", str(gateway.config), "--as", "ana"]
-        ),
-        stdout=asyncio.subprocess.DEVNULL, env=dict(os.environ),
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-
-    async def answers() -> bool:
-        async with httpx.AsyncClient(verify=False) as client:
-            try:
-                return (await client.get(f"{url}/login")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-    await eventually(answers, 20)
-    yield Site(gateway, url)
-    process.terminate()
-    await asyncio.wait_for(process.wait(), 10)
-    await gateway.stop()
+    async with console_before(gateway) as served:
+        yield served
 
 
 async def test_a_person_sees_a_call_and_grants_it(site: Site) -> None:
@@ -243,7 +166,7 @@ async def test_a_way_in_is_used_once_and_only_by_those_who_may(site: Site) -> No
         assert (await browser.post("/login", secret=secret)).status_code == 401
         assert (await browser.post("/login", secret="a" * 43)).status_code == 401
         assert (await browser.get("/?again=1")).status_code == 401
-        assert (await browser.get("/events")).status_code == 401
+        assert (await browser.get("/events/approvals")).status_code == 401
         assert (await browser.post("/a/a-0123456789/grant", token="x")).status_code == 401
         assert await site.way_in("nobody") == ""
 
@@ -280,10 +203,11 @@ async def test_a_page_hears_of_changes_and_a_session_has_so_many_streams(site: S
     """One more is told to poll."""
     async with site.browser() as ana, contextlib.AsyncExitStack() as stack:
         streams: list[Any] = [
-            await stack.enter_async_context(ana.client.stream("GET", "/events")) for _ in range(4)
+            await stack.enter_async_context(ana.client.stream("GET", "/events/approvals"))
+            for _ in range(4)
         ]
         assert [stream.status_code for stream in streams] == [200] * 4
-        assert (await ana.get("/events")).status_code == 204
+        assert (await ana.get("/events/approvals")).status_code == 204
         lines = streams[0].aiter_lines()
         assert await anext(lines) == ": hello"
         held = await site.hold("pay")

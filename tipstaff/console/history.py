@@ -137,6 +137,7 @@ class Selection(Struct, frozen=True):
     session: str = ""
     code: str = ""
     rule: str = ""
+    phase: str = "call"
 
     def fits(self, decision: Decision) -> bool:
         """Whether the decision belongs to it."""
@@ -150,6 +151,7 @@ class Selection(Struct, frozen=True):
                 (decision.session.id, self.session),
                 (decision.reason.code, self.code),
                 (decision.rule, self.rule),
+                (decision.phase, self.phase),
             )
             if pattern
         )
@@ -202,7 +204,9 @@ class History:
         self, decision: Decision, most: int = 5
     ) -> tuple[list[Decision], list[Decision]]:
         """What the same caller did in the same session before, and after; each in order of time."""
-        mine = Selection(caller=_exact(decision.principal.id), session=_exact(decision.session.id))
+        mine = Selection(
+            caller=_exact(decision.principal.id), session=_exact(decision.session.id), phase=""
+        )
         others = [each for each in self.newest(mine) if each.decision_id != decision.decision_id]
         after = [each for each in others if each.decision_id > decision.decision_id]
         before = islice((each for each in others if each.decision_id < decision.decision_id), most)

@@ -18,10 +18,15 @@ from pep.judge.decision_channel import async_channel
 from tipstaff.cli import console
 from tipstaff.cli.configuration.config import Config, load
 from tipstaff.cli.errors import OptionError
+from tipstaff.cli.servers.definitions import SiteDefinitions
 from tipstaff.common.lifelong import Lifelong
 from tipstaff.console import logins
-from tipstaff.console.app import Console, Parts
-from tipstaff.console.service import Service
+from tipstaff.console.app import Console
+from tipstaff.console.approvals import Approvals
+from tipstaff.console.audit import Audit
+from tipstaff.console.news import News
+from tipstaff.console.operations import Operations
+from tipstaff.console.parts import Parts
 from tipstaff.console.sessions import LOGIN_SECONDS, Person, Sessions
 
 _HOST = "127.0.0.1"
@@ -77,11 +82,15 @@ def _listener(port: int) -> socket.socket:
 
 async def _serve(config: Config, listener: socket.socket, port: int) -> None:
     channel = async_channel(config.pdp.listen, config.pep.pdp_tls)
-    service = Service(channel)
+    news, state = News(), Path(config.state_dir)
     parts = Parts(
-        service=service,
+        approvals=Approvals(channel, news),
+        operations=Operations(channel, news),
+        definitions=SiteDefinitions(config.source),
+        news=news,
         sessions=Sessions(),
-        state=Path(config.state_dir),
+        audit=Audit(state, time.time),
+        state=state,
         port=port,
         people=_people(config),
         steady=time.monotonic,
@@ -98,7 +107,8 @@ async def _serve(config: Config, listener: socket.socket, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.end)
     async with Lifelong() as work:
-        work.start("the watch over approvals", service.watch())
+        work.start("the watch over approvals", parts.approvals.watch())
+        work.start("the watch over records", parts.operations.watch())
         await server.serve(sockets=[listener])
     await channel.close()
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec import Struct
 from rich.text import Text
 
 from pdp.errors import ConfigError
 from tipstaff.cli import console
 from tipstaff.cli.clients import user_file
+from tipstaff.cli.clients.user_file import UserFile
 from tipstaff.cli.servers import registry, sources
+from tipstaff.cli.servers.registry import Site
 from tipstaff.common.did_you_mean import nearest
 from tipstaff.common.visible_text import visible
 from tipstaff.survey import pins
@@ -26,22 +29,38 @@ from tipstaff.survey.report import Report, SurveyedTool, report
 from tipstaff.survey.showing import wording
 
 
-def command(arguments: argparse.Namespace) -> int:
-    """`tipstaff accept`."""
-    where = registry.site(arguments.config)
-    server = registry.registered(where, arguments.name)
+class Compared(Struct, frozen=True):
+    """The catalogue of a server, as it stands in its file, and what the server lists now."""
+
+    file: UserFile
+    before: Mapping[str, Any]
+    now: Report
+    difference: Difference
+
+
+def compare(where: Site, name: str, seconds: float) -> Compared:
+    """Ask a registered server for its tools; raises `ConfigError` or `TipstaffError`."""
+    server = registry.registered(where, name)
     file = user_file.find(where.catalogue_path(server.name))
     before = where.catalogue(server.name)
     if not before:
         raise ConfigError(
             f"{server.name} has no catalogue: `tipstaff register {server.name}` first"
         )
-    listing = registry.ask(server, arguments.seconds)
+    listing = registry.ask(server, seconds)
     now = report(
         server.name, sources.shown(server.url, server.command), listing, where.others(server.name)
     )
-    difference = pins.difference(before["tools"], now, where.closed(server.name, before["tools"]))
-    chosen = _chosen(difference, before["tools"], now, arguments)
+    closed = where.closed(server.name, before["tools"])
+    return Compared(file, before, now, pins.difference(before["tools"], now, closed))
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """`tipstaff accept`."""
+    where = registry.site(arguments.config)
+    compared = compare(where, arguments.name, arguments.seconds)
+    before, now = compared.before, compared.now
+    chosen = _chosen(compared.difference, before["tools"], now, arguments)
     if not chosen:
         console.out.print("nothing to accept: every tool is as it was accepted")
         return 0
@@ -51,14 +70,19 @@ def command(arguments: argparse.Namespace) -> int:
     names = {tool.name for tool in _agreed(chosen, arguments)}
     left = sorted(tool.name for tool in chosen if tool.name not in names)
     if names:
-        changed = pins.catalogue(before, now, names, time=registry.now())
-        registry.put(file, pins.text(changed))
+        write(compared, names)
     if arguments.json:
-        console.print_json({"server": server.name, "accepted": sorted(names), "left": left})
+        console.print_json({"server": now.server, "accepted": sorted(names), "left": left})
     elif names:
         console.tell("accepted", ", ".join(map(visible, sorted(names))), "green")
     _tell_left([tool for tool in chosen if tool.name in left], arguments, is_all=not names)
     return 1 if left else 0
+
+
+def write(compared: Compared, names: Collection[str]) -> None:
+    """Take the definitions of these tools, as they are listed now, into the catalogue's file; raises `ConfigError`."""
+    changed = pins.catalogue(compared.before, compared.now, names, time=registry.now())
+    registry.put(compared.file, pins.text(changed))
 
 
 def _agreed(

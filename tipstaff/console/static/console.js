@@ -1,5 +1,5 @@
-// What a page needs a script for: logging in by an address, hearing of changes, and a grant that cannot be
-// clicked by accident. Without it the pages work, and are loaded again by hand.
+// What a page needs a script for: logging in by an address, hearing of changes, keys, and a grant that cannot
+// be clicked by accident. Without it the pages work, and are loaded again by hand.
 "use strict";
 
 const SLOW_MS = 500;
@@ -60,16 +60,17 @@ async function look(live) {
   if (!document.hidden && await isOld(live)) reload();
 }
 
-function listen(live) {
+// Calls `heard` when something of this kind has changed, and once the stream is open; closed while nobody looks.
+function listen(kind, heard) {
   let source = null;
   const open = () => {
-    source = new EventSource("/events");
+    source = new EventSource(`/events/${kind}`);
     // Also what has changed between this page and its stream.
-    source.addEventListener("open", () => look(live));
-    source.addEventListener("change", () => look(live));
+    source.addEventListener("open", heard);
+    source.addEventListener(kind, heard);
     source.addEventListener("error", () => {
       // One stream too many: then the page looks by itself.
-      if (source && source.readyState === EventSource.CLOSED) setInterval(() => look(live), POLL_MS);
+      if (source && source.readyState === EventSource.CLOSED) setInterval(heard, POLL_MS);
     });
   };
   document.addEventListener("visibilitychange", () => {
@@ -79,8 +80,66 @@ function listen(live) {
   if (!document.hidden) open();
 }
 
+// A part of the page that is shown anew while people look on, unless they are at it. The browser itself reads the
+// new page as a document: no text becomes markup by this script.
+function follow(region) {
+  const pause = document.getElementById("pause");
+  let isPaused = false, isAsking = false, isDue = false, askedAt = 0;
+  if (pause) {
+    pause.hidden = false;
+    pause.addEventListener("click", () => {
+      isPaused = !isPaused;
+      pause.textContent = isPaused ? "Go on" : "Pause";
+      if (!isPaused) ask();
+    });
+  }
+  const isInUse = () => region.matches(":hover") || region.contains(document.activeElement)
+    || region.querySelector("details[open]") !== null || !getSelection().isCollapsed;
+  const ask = () => {
+    if (isPaused || document.hidden) return;
+    if (isAsking || isInUse()) { isDue = true; return; }
+    const wait = askedAt + Number(region.dataset.every) - Date.now();
+    if (wait > 0) {
+      if (!isDue) { isDue = true; setTimeout(() => { isDue = false; ask(); }, wait); }
+      return;
+    }
+    isAsking = true; isDue = false; askedAt = Date.now();
+    const request = new XMLHttpRequest();
+    request.open("GET", location.href);
+    request.responseType = "document";
+    request.addEventListener("loadend", () => {
+      isAsking = false;
+      const fresh = request.status === 200 && request.response && request.response.getElementById("live");
+      if (fresh && !isInUse() && !isPaused) {
+        region.replaceChildren(...document.importNode(fresh, true).childNodes);
+      }
+    });
+    request.send();
+  };
+  for (const event of ["mouseleave", "focusout", "toggle"]) {
+    region.addEventListener(event, () => { if (isDue) { isDue = false; setTimeout(ask, 100); } }, true);
+  }
+  listen("decisions", ask);
+}
+
+// g, then a letter, opens a page; not while somebody writes.
+function keys() {
+  const pages = { a: "/", d: "/decisions", s: "/servers", l: "/limits", p: "/policy", u: "/audit" };
+  let isLed = false;
+  document.addEventListener("keydown", (event) => {
+    const isText = event.target.closest("input, textarea, select");
+    if (isText || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isLed && pages[event.key]) location.assign(pages[event.key]);
+    isLed = event.key === "g";
+  });
+}
+
 logIn();
 slowDown();
 restore();
+keys();
 const content = document.getElementById("content");
-if (content && content.dataset.live) listen(content.dataset.live);
+const live = content && content.dataset.live;
+if (live) listen("approvals", () => look(live));
+const region = document.getElementById("live");
+if (region) follow(region);

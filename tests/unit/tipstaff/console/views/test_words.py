@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pdp.api.v1 import approvals_pb2
-from tipstaff.console.words import left, moment, state
+from tipstaff.console.views.words import left, moment, state
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from tipstaff.console.forms import Frame, hidden
-from tipstaff.console.markup import Element, Part, page, tag
+from tipstaff.console.views.forms import Frame, hidden
+from tipstaff.console.views.markup import Element, Part, page, tag
 
 PAGES = MappingProxyType(
     {

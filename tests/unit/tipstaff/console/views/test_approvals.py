@@ -8,9 +8,9 @@ import re
 import pytest
 
 from pdp.api.v1 import approvals_pb2, types_pb2
-from tipstaff.console import pages, shell
-from tipstaff.console.forms import Frame
 from tipstaff.console.sessions import Person
+from tipstaff.console.views import approvals, login, shell
+from tipstaff.console.views.forms import Frame
 
 NOW = 1_800_000_000_000
 ANA = Frame(Person("ana", may_answer=True), "form-token", NOW)
@@ -38,7 +38,7 @@ def text(body: bytes) -> str:
 def test_the_inbox_has_what_waits_and_what_was() -> None:
     """With a way to each."""
     used = call(id="a-99", state=approvals_pb2.APPROVAL_STATE_USED, ends_at_ms=0)
-    body = pages.inbox(ANA, [call(), used], 1)
+    body = approvals.inbox(ANA, [call(), used], 1)
     shown = text(body)
     for part in (
         "1 waiting",
@@ -55,14 +55,14 @@ def test_the_inbox_has_what_waits_and_what_was() -> None:
 
 def test_an_empty_inbox_says_how_calls_come_there() -> None:
     """Rather than nothing."""
-    shown = text(pages.inbox(ANA, [], 0))
+    shown = text(approvals.inbox(ANA, [], 0))
     assert "require_approval" in shown
     assert "Nothing has been asked yet." in shown
 
 
 def test_a_call_is_shown_whole_with_refuse_before_grant() -> None:
     """The form carries the digest of what is shown, and the session's token."""
-    body = pages.approval(ANA, call()).decode()
+    body = approvals.approval(ANA, call()).decode()
     shown = text(body.encode())
     for part in (
         "waits for an answer, for another 90 s", "amount", "5", "Money moves.", "2 people of finance",
@@ -78,7 +78,7 @@ def test_a_call_is_shown_whole_with_refuse_before_grant() -> None:
 
 def test_an_answer_that_was_not_taken_loses_no_note() -> None:
     """And says why."""
-    shown = pages.approval(ANA, call(), "It is another call now.", 'my "note"').decode()
+    shown = approvals.approval(ANA, call(), "It is another call now.", 'my "note"').decode()
     assert "It is another call now." in shown
     assert "my &quot;note&quot;</textarea>" in shown
 
@@ -89,7 +89,7 @@ def test_answers_limits_and_ends_are_told() -> None:
         by="bo", method="cli", is_grant=True, is_self=True, note="ok"
     )
     limit = types_pb2.LimitResult(name="bank/pay", max=5, window_seconds=60, cost=1)
-    shown = text(pages.approval(ANA, call(answers=[yes], limits=[limit])))
+    shown = text(approvals.approval(ANA, call(answers=[yes], limits=[limit])))
     assert "yes by bo (cli)" in shown
     assert "whose own agent it is: ok" in shown
     assert "bank/pay: 1 of 5 in 60 s" in shown
@@ -105,7 +105,7 @@ def test_no_text_of_a_caller_is_markup_or_hidden(attack: str) -> None:
         client=types_pb2.Client(name=attack), principal=types_pb2.Principal(id=attack),
         arguments_json=b'{"a": "' + attack.replace('"', "'").encode() + b'"}',
     )  # fmt: skip
-    for body in (pages.approval(ANA, held, attack), pages.inbox(ANA, [held], 1)):
+    for body in (approvals.approval(ANA, held, attack), approvals.inbox(ANA, [held], 1)):
         assert "<script>alert" not in body.decode()
         assert "<img" not in body.decode()
         assert "\u202e" not in body.decode()
@@ -113,12 +113,12 @@ def test_no_text_of_a_caller_is_markup_or_hidden(attack: str) -> None:
 
 def test_a_visit_from_elsewhere_goes_on_by_itself() -> None:
     """To the same page, once."""
-    assert b'content="0;url=/a/a-1?again=1"' in pages.again("/a/a-1")
+    assert b'content="0;url=/a/a-1?again=1"' in login.again("/a/a-1")
 
 
 def test_other_pages_say_what_to_do() -> None:
     """Logged in or not."""
-    assert "tipstaff console login" in text(pages.login("You are not logged in."))
+    assert "tipstaff console login" in text(login.login("You are not logged in."))
     assert "Gone." in text(shell.failure(None, "No", "Gone."))
     assert "ana" in text(shell.failure(ANA, "No", "Gone."))
 
@@ -127,7 +127,7 @@ def test_a_page_can_find_out_that_it_is_old() -> None:
     """By a word that differs when people would see something else."""
 
     def word(held: object) -> str:
-        match = re.search(r'data-live="([^"]+)"', pages.inbox(ANA, [held], 1).decode())
+        match = re.search(r'data-live="([^"]+)"', approvals.inbox(ANA, [held], 1).decode())
         assert match
         return match[1]
 

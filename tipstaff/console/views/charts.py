@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tipstaff.console.history import EFFECTS
-from tipstaff.console.markup import Element, tag
+from tipstaff.console.views.markup import Element, tag
 
 _HEIGHT = 40
 

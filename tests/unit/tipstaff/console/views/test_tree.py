@@ -6,8 +6,8 @@ import html
 import json
 import re
 
-from tipstaff.console.markup import render
-from tipstaff.console.tree import tree
+from tipstaff.console.views.markup import render
+from tipstaff.console.views.tree import tree
 
 
 def text(document: bytes) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from tipstaff.console.markup import Element, Part, tag
 from tipstaff.console.sessions import Person
-from tipstaff.console.words import PENDING, left, state
+from tipstaff.console.views.markup import Element, Part, tag
+from tipstaff.console.views.words import PENDING, left, state
 
 _OPEN = (PENDING, "granted")
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
-from tipstaff.console.forms import Frame, forms
-from tipstaff.console.markup import Element, Part, page, tag
-from tipstaff.console.shell import shell, table
-from tipstaff.console.tree import tree
-from tipstaff.console.words import PENDING, left, moment, state
+from tipstaff.console.views.forms import Frame, forms
+from tipstaff.console.views.markup import Element, Part, tag
+from tipstaff.console.views.shell import shell, table
+from tipstaff.console.views.tree import tree
+from tipstaff.console.views.words import PENDING, left, moment, state
 
 _MEANS = MappingProxyType(
     {
@@ -84,40 +84,6 @@ def approval(frame: Frame, call: Any, error: str = "", note: str = "") -> bytes:
         else tag("p", "Nobody has answered yet."),
         forms(frame, call, note),
         live=f"one {_digest([call])}",
-    )
-
-
-def login(error: str = "") -> bytes:
-    """How to get in. The script sends what stands behind `#` in the address, which no server gets to see."""
-    return page(
-        "Log in",
-        tag(
-            "main",
-            tag("h1", "Tipstaff"),
-            tag("p", error, class_="error", role="alert") if error else None,
-            tag("p", "Run this where Tipstaff runs, and open the address that it prints:"),
-            tag("pre", "tipstaff console login"),
-            tag(
-                "form",
-                tag("input", type="hidden", name="secret", value="", id="secret"),
-                tag("button", "Log in", type="submit", id="enter", hidden=True),
-                method="post",
-                action="/login",
-                id="login",
-            ),
-            tag("p", "An address works once, for ten minutes."),
-        ),
-        head=tag("script", src="/static/console.js", defer=True),
-    )
-
-
-def again(path: str) -> bytes:
-    """A page that opens `path` once more: the first visit from another site comes without our cookie."""
-    target = f"{path}{'&' if '?' in path else '?'}again=1"
-    return page(
-        "One moment",
-        tag("main", tag("p", tag("a", "Go on", href=target))),
-        head=tag("meta", http_equiv="refresh", content=f"0;url={target}"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tipstaff.console.markup import Element, tag
+from tipstaff.console.views.markup import Element, tag
 
 _LONG = 400
 """A text of more characters is folded: it is all there, and opens at a click."""

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tipstaff.console.markup import page, render, tag
+from tipstaff.console.views.markup import page, render, tag
 
 
 class Reader(HTMLParser):

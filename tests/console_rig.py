@@ -1,0 +1,105 @@
+"""The console before a real gateway, and what a browser sends to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import httpx
+
+from pdp.api.v1 import types_pb2
+from tests.gateway import Gateway, decisions, eventually, question
+from tests.proxy_rig import free_port
+from tipstaff.common.die_with_parent import bound_to_this_process
+
+_numbers = iter(range(1, 1000))
+
+
+class Site(NamedTuple):
+    """The gateway and the console before it."""
+
+    tipstaff: Gateway
+    url: str
+
+    async def hold(
+        self, tool: str, arguments: bytes = b"", server: str = "bank"
+    ) -> types_pb2.Decision:
+        """The decision about a call."""
+        number = next(_numbers)
+        request = question(
+            server, tool, f"r{number}", arguments_json=arguments or b'{"n": %d}' % number
+        )
+        async with decisions(self.tipstaff.address) as service:
+            return (await service.Decide(request, timeout=5)).decision
+
+    async def way_in(self, person: str = "ana") -> str:
+        """The secret of a new login."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tipstaff", "console", "login", "-c", str(self.tipstaff.config),
+            "--as", person, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output = (await process.communicate())[0].decode()
+        return output.strip().partition("#t=")[2]
+
+    @contextlib.asynccontextmanager
+    async def browser(self, person: str = "ana") -> AsyncIterator[Browser]:
+        async with httpx.AsyncClient(base_url=self.url, timeout=10, verify=False) as client:
+            browser = Browser(client)
+            answer = await browser.post("/login", secret=await self.way_in(person))
+            assert answer.status_code == 303
+            yield browser
+
+
+class Browser:
+    """What a browser sends for a page of the console."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+
+    async def get(self, path: str) -> httpx.Response:
+        return await self.client.get(path)
+
+    async def post(
+        self, path: str, *, fetch_site: str = "same-origin", **fields: str
+    ) -> httpx.Response:
+        return await self.client.post(path, data=fields, headers={"Sec-Fetch-Site": fetch_site})
+
+    async def form(self, approval_id: str) -> dict[str, str]:
+        """The hidden fields of the forms on the approval's page."""
+        page = (await self.get(f"/a/{approval_id}")).text
+        return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+
+
+@contextlib.asynccontextmanager
+async def console_before(gateway: Gateway) -> AsyncIterator[Site]:
+    """Start both, and end both."""
+    await gateway.start()
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *bound_to_this_process(
+            [sys.executable, "-m", "tipstaff", "console", "serve", "--port", str(port),
+             "-c", str(gateway.config), "--as", "ana"]
+        ),
+        stdout=asyncio.subprocess.DEVNULL, env=dict(os.environ),
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+
+    async def answers() -> bool:
+        async with httpx.AsyncClient(verify=False) as client:
+            try:
+                return (await client.get(f"{url}/login")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+    try:
+        await eventually(answers, 20)
+        yield Site(gateway, url)
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 10)
+        await gateway.stop()

@@ -1,0 +1,31 @@
+"""What the console is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from tipstaff.console.approvals import Approvals
+from tipstaff.console.audit import Audit
+from tipstaff.console.definitions import Definitions
+from tipstaff.console.news import News
+from tipstaff.console.operations import Operations
+from tipstaff.console.sessions import Person, Sessions
+
+
+class Parts(Struct, frozen=True):
+    """Who may come in, where logins are, what is asked of the decision service, the clocks."""
+
+    approvals: Approvals
+    operations: Operations
+    definitions: Definitions
+    news: News
+    sessions: Sessions
+    audit: Audit
+    state: Path
+    port: int
+    people: Callable[[str], Person | None]
+    steady: Callable[[], float]
+    wall: Callable[[], float]
