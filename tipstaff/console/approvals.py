@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import Any
 
 import grpc
@@ -14,6 +15,7 @@ from tipstaff.console.news import APPROVALS, Event, News
 from tipstaff.console.sessions import Person
 
 _MOST = 200
+_EARLIER = 5
 _PAUSE_SECONDS = 1.0
 METHOD = "console"
 
@@ -37,6 +39,18 @@ class Approvals:
         """One approval; raises `ServiceError`."""
         request = approvals_pb2.ApprovalServiceGetRequest(id=approval_id)
         return (await answered(self._stub.Get(request, timeout=SECONDS))).call
+
+    async def earlier(self, call: Any) -> Any:
+        """What became of other calls of the same tool, the newest first, a few; raises `ServiceError`."""
+        request = approvals_pb2.ApprovalServiceListRequest(server=call.server, page_size=_MOST)
+        reply = await answered(self._stub.List(request, timeout=SECONDS))
+        pending = approvals_pb2.APPROVAL_STATE_PENDING
+        others = (
+            other
+            for other in reply.calls
+            if other.target == call.target and other.id != call.id and other.state != pending
+        )
+        return list(islice(others, _EARLIER))
 
     async def answer(
         self, what: str, approval_id: str, person: Person, *, digest: str, note: str, standing: int

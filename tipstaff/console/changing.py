@@ -9,8 +9,9 @@ import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-from tipstaff.console import asgi, logins
+from tipstaff.console import asgi, logins, reading
 from tipstaff.console.asgi import Reply
 from tipstaff.console.asking import ServiceError
 from tipstaff.console.definitions import DefinitionError
@@ -79,7 +80,7 @@ class Changes:
             is_typed = fields.get("confirm", "").strip() == call.target
             if what == "grant" and call.risk == "critical" and not is_typed:
                 message = "Type the name of the tool to grant it."
-                return Reply(400, approvals.approval(frame, call, message, note))
+                return await self._shown(400, frame, call, message, note)
             await service.answer(
                 what, approval_id, frame.person,
                 digest=fields.get("digest") or "none", note=note, standing=int(standing),
@@ -98,7 +99,11 @@ class Changes:
             call = await self._parts.approvals.get(approval_id)
         except ServiceError:
             return Reply(error.status, shell.failure(frame, "Not taken", str(error)))
-        return Reply(error.status, approvals.approval(frame, call, str(error), note))
+        return await self._shown(error.status, frame, call, str(error), note)
+
+    async def _shown(self, status: int, frame: Frame, call: Any, error: str, note: str) -> Reply:
+        context = await reading.context(self._parts, call)
+        return Reply(status, approvals.approval(frame, call, context, error, note))
 
     async def _reset(self, session: Session, frame: Frame, fields: Fields) -> Reply:
         name = fields.get("name", "")

@@ -43,10 +43,15 @@ class Operations:
             self._policy.GetStatus(policy_pb2.GetStatusRequest(), timeout=SECONDS)
         )
 
-    async def catalogue(self) -> Any:
-        """The tools that are known; raises `ServiceError`."""
-        request = policy_pb2.CatalogRequest()
+    async def catalogue(self, server: str = "") -> Any:
+        """The tools that are known, of one server or of all; raises `ServiceError`."""
+        request = policy_pb2.CatalogRequest(server=server)
         return (await answered(self._policy.Catalog(request, timeout=SECONDS))).tools
+
+    async def marks(self, server: str, tool: str) -> tuple[str, ...]:
+        """What else is known of a tool; raises `ServiceError`."""
+        known = await self.catalogue(server)
+        return next((tuple(each.marks) for each in known if each.tool == tool), ())
 
     async def counters(self) -> Any:
         """The counters in use; raises `ServiceError`."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qsl
 
 from tipstaff.console.asgi import Reply
@@ -24,6 +25,7 @@ from tipstaff.console.views import (
     servers,
     shell,
 )
+from tipstaff.console.views.approvals import Context
 from tipstaff.console.views.forms import Frame
 
 _APPROVAL = re.compile(r"/a/(a-[0-9a-f]{8,64})")
@@ -42,6 +44,17 @@ def returns_to(path: str, query: bytes) -> str:
     if path not in shell.PAGES:
         return "/"
     return f"{path}?{query.decode('ascii', 'replace')}" if query else path
+
+
+async def context(parts: Parts, call: Any) -> Context:
+    """What else is known of a held call; a service that does not tell keeps nobody from answering."""
+    try:
+        marks, earlier = await asyncio.gather(
+            parts.operations.marks(call.server, call.target), parts.approvals.earlier(call)
+        )
+    except ServiceError:
+        return Context()
+    return Context(marks, earlier)
 
 
 class Pages:
@@ -65,7 +78,7 @@ class Pages:
         try:
             if match := _APPROVAL.fullmatch(path):
                 call = await self._parts.approvals.get(match[1])
-                return Reply(200, approvals.approval(frame, call))
+                return Reply(200, approvals.approval(frame, call, await context(self._parts, call)))
             if match := _DECISION.fullmatch(path):
                 return self._decision(frame, match[1])
             if path in self._pages:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
+
 from tipstaff.console.views.forms import Frame, forms
 from tipstaff.console.views.markup import Element, Part, tag
 from tipstaff.console.views.shell import shell, table
@@ -51,13 +53,20 @@ def inbox(frame: Frame, calls: Sequence[Any], pending: int) -> bytes:
         tag("h2", "History"),
         _table("What was asked before, the newest first", others, frame.now_ms)
         if others
-        else tag("p", "Nothing has been asked yet."),
+        else tag("p", "Nothing has ended yet."),
         path="/",
         live=f"list {_digest(calls)}",
     )  # fmt: skip
 
 
-def approval(frame: Frame, call: Any, error: str = "", note: str = "") -> bytes:
+class Context(Struct, frozen=True):
+    """What else is known of a held call: the marks of its tool, what became of others of the same tool."""
+
+    marks: Sequence[str] = ()
+    earlier: Sequence[Any] = ()
+
+
+def approval(frame: Frame, call: Any, context: Context, error: str = "", note: str = "") -> bytes:
     """One approval, whole; `error` is why an answer was not taken, `note` what was written with it."""
     word = state(call)
     return shell(
@@ -67,7 +76,7 @@ def approval(frame: Frame, call: Any, error: str = "", note: str = "") -> bytes:
         tag("p", error, class_="error", role="alert") if error else None,
         tag("h1", f"{call.server} {call.target} ", _badge(word)),
         tag("p", f"{_MEANS.get(word, '')}{_until(call, frame.now_ms)}"),
-        _facts(call),
+        _facts(call, context.marks),
         tag("h2", "Arguments"),
         tag("div", tree(call.arguments_json), class_="arguments"),
         tag(
@@ -82,6 +91,7 @@ def approval(frame: Frame, call: Any, error: str = "", note: str = "") -> bytes:
         tag("ul", [_answer(answer) for answer in call.answers])
         if call.answers
         else tag("p", "Nobody has answered yet."),
+        _earlier(context.earlier, frame.now_ms),
         forms(frame, call, note),
         live=f"one {_digest([call])}",
     )
@@ -112,10 +122,20 @@ def _row(call: Any, now_ms: int) -> Element:
     )
 
 
-def _facts(call: Any) -> Element:
+def _earlier(calls: Sequence[Any], now_ms: int) -> Part:
+    if not calls:
+        return None
+    return tag(
+        "details",
+        tag("summary", f"Other calls of this tool: {', '.join(state(call) for call in calls)}"),
+        _table("Other calls of this tool, the newest first", calls, now_ms),
+    )
+
+
+def _facts(call: Any, marks: Sequence[str]) -> Element:
     client = f"{call.client.name} {call.client.version}".strip()
     rows: list[tuple[str, Part]] = [
-        ("Risk", _risk(call)),
+        ("Risk", [_risk(call), f" {', '.join(marks)}" if marks else None]),
         ("Asked by", call.principal.id),
         ("Person behind", call.human or "nobody knows"),
         ("Client, by its own account", client or "it does not say"),

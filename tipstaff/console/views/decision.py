@@ -82,7 +82,7 @@ def _request(made: Decision) -> list[tuple[str, Part]]:
         ("Session", session or "none"),
         ("Client, by its own account", _pairs(made.client) or "it does not say"),
         ("Method", made.method),
-        ("Tool in the catalogue", _pairs(made.tool) or "not in the catalogue"),
+        ("What the tool can do", _ability(made.tool)),
         ("Came by", made.transport or "unknown"),
     ]
     if made.request_id:
@@ -90,6 +90,16 @@ def _request(made: Decision) -> list[tuple[str, Part]]:
     if made.trace_id:
         rows.append(("Trace", tag("code", made.trace_id)))
     return rows
+
+
+def _ability(tool: dict[str, Any]) -> Part:
+    known = " ".join(str(tool[name]) for name in ("risk", "category") if tool.get(name))
+    marks = _plain(tool.get("marks", ()))
+    changed = badge("changed since it was accepted", "bad") if tool.get("changed") else None
+    if not (known or marks or changed):
+        return "not in the catalogue"
+    bad = "bad" if tool.get("risk") in {"high", "critical"} else ""
+    return [badge(known, bad) if known else None, f" {marks} " if marks else None, changed]
 
 
 def _masked(made: Decision) -> Part:

@@ -114,7 +114,7 @@ def _rows(caption: str, found_: Found) -> Part:
 
 def decision_table(caption: str, decisions_: Sequence[Decision]) -> Element:
     """Decisions, a row each."""
-    heads = ("Time", "Effect", "Call", "Caller", "Why", "Rule")
+    heads = ("Time (UTC)", "Effect", "Call", "Caller", "Why", "Rule")
     return table(caption, heads, [_row(decision) for decision in decisions_])
 
 

@@ -12,6 +12,7 @@ from tipstaff.console.sessions import Person
 from tipstaff.console.views import approvals, login, shell
 from tipstaff.console.views.forms import Frame
 
+NOTHING = approvals.Context()
 NOW = 1_800_000_000_000
 ANA = Frame(Person("ana", may_answer=True), "form-token", NOW)
 VIEWER = Frame(Person("vi", may_answer=False), "form-token", NOW)
@@ -57,12 +58,12 @@ def test_an_empty_inbox_says_how_calls_come_there() -> None:
     """Rather than nothing."""
     shown = text(approvals.inbox(ANA, [], 0))
     assert "require_approval" in shown
-    assert "Nothing has been asked yet." in shown
+    assert "Nothing has ended yet." in shown
 
 
 def test_a_call_is_shown_whole_with_refuse_before_grant() -> None:
     """The form carries the digest of what is shown, and the session's token."""
-    body = approvals.approval(ANA, call()).decode()
+    body = approvals.approval(ANA, call(), NOTHING).decode()
     shown = text(body.encode())
     for part in (
         "waits for an answer, for another 90 s", "amount", "5", "Money moves.", "2 people of finance",
@@ -78,7 +79,9 @@ def test_a_call_is_shown_whole_with_refuse_before_grant() -> None:
 
 def test_an_answer_that_was_not_taken_loses_no_note() -> None:
     """And says why."""
-    shown = approvals.approval(ANA, call(), "It is another call now.", 'my "note"').decode()
+    shown = approvals.approval(
+        ANA, call(), NOTHING, "It is another call now.", 'my "note"'
+    ).decode()
     assert "It is another call now." in shown
     assert "my &quot;note&quot;</textarea>" in shown
 
@@ -89,7 +92,7 @@ def test_answers_limits_and_ends_are_told() -> None:
         by="bo", method="cli", is_grant=True, is_self=True, note="ok"
     )
     limit = types_pb2.LimitResult(name="bank/pay", max=5, window_seconds=60, cost=1)
-    shown = text(approvals.approval(ANA, call(answers=[yes], limits=[limit])))
+    shown = text(approvals.approval(ANA, call(answers=[yes], limits=[limit]), NOTHING))
     assert "yes by bo (cli)" in shown
     assert "whose own agent it is: ok" in shown
     assert "bank/pay: 1 of 5 in 60 s" in shown
@@ -105,7 +108,7 @@ def test_no_text_of_a_caller_is_markup_or_hidden(attack: str) -> None:
         client=types_pb2.Client(name=attack), principal=types_pb2.Principal(id=attack),
         arguments_json=b'{"a": "' + attack.replace('"', "'").encode() + b'"}',
     )  # fmt: skip
-    for body in (approvals.approval(ANA, held, attack), approvals.inbox(ANA, [held], 1)):
+    for body in (approvals.approval(ANA, held, NOTHING, attack), approvals.inbox(ANA, [held], 1)):
         assert "<script>alert" not in body.decode()
         assert "<img" not in body.decode()
         assert "\u202e" not in body.decode()
