@@ -229,7 +229,7 @@ class History:
             age = last - _seconds(decision) // 60
             if age >= count:
                 break
-            if age >= 0 and decision.effect in EFFECTS:
+            if age >= 0 and decision.phase == "call" and decision.effect in EFFECTS:
                 minutes[count - 1 - age][EFFECTS.index(decision.effect)] += 1
         return [(deny, hold, allow) for deny, hold, allow in minutes]
 

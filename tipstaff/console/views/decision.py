@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from tipstaff.console.history import Decision, Finding, Limit
 from tipstaff.console.views.charts import shares
@@ -63,7 +64,7 @@ def _outcome(made: Decision) -> list[tuple[str, Part]]:
         ("When", made.timestamp),
     ]
     if made.approval:
-        name = tag("a", tag("code", made.approval.id), href=f"/a/{made.approval.id}")
+        name = tag("a", tag("code", made.approval.id), href=f"/a/{quote(made.approval.id)}")
         rows.append(
             ("Approval", [name, " ", badge(made.approval.state, f"state-{made.approval.state}")])
         )

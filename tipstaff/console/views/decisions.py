@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -130,7 +131,7 @@ def clock(timestamp: str) -> str:
 
 def _row(decision: Decision) -> Element:
     call = f"{decision.server} {decision.target or decision.method}"
-    link = tag("a", call, href=f"/d/{decision.decision_id}", id=decision.decision_id)
+    link = tag("a", call, href=f"/d/{quote(decision.decision_id)}", id=decision.decision_id)
     shadow = badge("shadow") if decision.shadow else None
     return tag(
         "tr",

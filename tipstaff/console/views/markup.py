@@ -13,6 +13,7 @@ from typing import TypeAlias
 from tipstaff.common.visible_text import exact
 
 _VOID = frozenset({"br", "hr", "input", "link", "meta"})
+_KEPT = frozenset({"action", "content", "href", "value"})
 Part: TypeAlias = "Element | str | Iterable[Part] | None"
 
 
@@ -32,7 +33,7 @@ def tag(name: str, /, *parts: Part, **attributes: str | bool | None) -> Element:
     `class_` and the like stand for names that Python has taken, `aria_label` for `aria-label`.
     """
     shown = "".join(
-        f" {_name(key)}" if value is True else f' {_name(key)}="{html.escape(str(value))}"'
+        f" {_name(key)}" if value is True else f' {_name(key)}="{_value(key, str(value))}"'
         for key, value in attributes.items()
         if value is not None and value is not False
     )
@@ -68,6 +69,11 @@ def page(title: str, *parts: Part, head: Part = None) -> bytes:
         lang="en",
     )
     return f"<!doctype html>{document.markup}".encode()
+
+
+def _value(key: str, value: str) -> str:
+    """What is sent back or followed stays as it is; what people hear or see is shown like any text."""
+    return html.escape(value if key in _KEPT else exact(value))
 
 
 def _name(key: str) -> str:

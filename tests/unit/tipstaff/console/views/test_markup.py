@@ -53,3 +53,10 @@ def test_a_page_is_a_document_in_a_language() -> None:
     assert document.startswith('<!doctype html><html lang="en">')
     assert "<title>A &amp; B · Tipstaff</title>" in document
     assert "http" not in document
+
+
+def test_an_attribute_that_people_hear_hides_nothing() -> None:
+    """One that is sent back stays as it is."""
+    heard = tag("p", aria_label="a\u202eb").markup
+    assert "\u202e" not in heard
+    assert 'value="a\u202eb"' in tag("input", value="a\u202eb").markup
