@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import sys
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Any
 
 import httpx
 
@@ -20,19 +19,46 @@ from tipstaff.common.die_with_parent import bound_to_this_process
 _numbers = iter(range(1, 1000))
 
 
-class Site(NamedTuple):
+class Site:
     """The gateway and the console before it."""
 
-    tipstaff: Gateway
-    url: str
+    def __init__(self, tipstaff: Gateway, port: int) -> None:
+        self.tipstaff = tipstaff
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start the console alone."""
+        self._process = await asyncio.create_subprocess_exec(
+            *bound_to_this_process(
+                [sys.executable, "-m", "tipstaff", "console", "serve", "--port", str(self.port),
+                 "-c", str(self.tipstaff.config), "--as", "ana"]
+            ),
+            stdout=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        await eventually(self._answers, 20)
+
+    async def stop(self) -> None:
+        """End the console alone."""
+        assert self._process is not None
+        self._process.terminate()
+        await asyncio.wait_for(self._process.wait(), 10)
+
+    async def _answers(self) -> bool:
+        async with httpx.AsyncClient(verify=False) as client:
+            try:
+                return (await client.get(f"{self.url}/login")).status_code == 200
+            except httpx.TransportError:
+                return False
 
     async def hold(
-        self, tool: str, arguments: bytes = b"", server: str = "bank"
+        self, tool: str, arguments: bytes = b"", server: str = "bank", **more: Any
     ) -> types_pb2.Decision:
         """The decision about a call."""
         number = next(_numbers)
         request = question(
-            server, tool, f"r{number}", arguments_json=arguments or b'{"n": %d}' % number
+            server, tool, f"r{number}", arguments_json=arguments or b'{"n": %d}' % number, **more
         )
         async with decisions(self.tipstaff.address) as service:
             return (await service.Decide(request, timeout=5)).decision
@@ -79,27 +105,10 @@ class Browser:
 async def console_before(gateway: Gateway) -> AsyncIterator[Site]:
     """Start both, and end both."""
     await gateway.start()
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *bound_to_this_process(
-            [sys.executable, "-m", "tipstaff", "console", "serve", "--port", str(port),
-             "-c", str(gateway.config), "--as", "ana"]
-        ),
-        stdout=asyncio.subprocess.DEVNULL, env=dict(os.environ),
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-
-    async def answers() -> bool:
-        async with httpx.AsyncClient(verify=False) as client:
-            try:
-                return (await client.get(f"{url}/login")).status_code == 200
-            except httpx.TransportError:
-                return False
-
+    site = Site(gateway, free_port())
     try:
-        await eventually(answers, 20)
-        yield Site(gateway, url)
+        await site.start()
+        yield site
     finally:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), 10)
+        await site.stop()
         await gateway.stop()

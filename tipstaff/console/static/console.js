@@ -27,9 +27,14 @@ function isWriting() {
   return fields.some((field) => field.value !== field.defaultValue);
 }
 
+// A page that somebody is leaving by a click must not be loaded again, which would undo the click.
+let isLeaving = false;
+addEventListener("beforeunload", () => { isLeaving = true; });
+addEventListener("pageshow", () => { isLeaving = false; });
+
 // The page is loaded again as a whole: nothing that a caller wrote is ever made into markup here.
 function reload() {
-  if (isWriting()) return;
+  if (isLeaving || isWriting()) return;
   if (document.activeElement && document.activeElement.id) {
     sessionStorage.setItem("focus", document.activeElement.id);
   }
