@@ -12,7 +12,8 @@ export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
-	redis-server chromium conformance interop held-clients fuzz hostile bench bench-limits bench-survey bench-register clean
+	redis-server chromium conformance interop held-clients fuzz hostile bench bench-limits bench-console \
+	bench-survey bench-register screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -113,6 +114,12 @@ bench: dev ## CPU per call and added latency, beside a plain reverse proxy
 
 bench-limits: dev ## what a decision pays for its limits, by algorithm and store
 	$(BIN)/python -m bench.limits
+
+bench-console: dev .tools/node/.made chromium ## what an open console costs, with 1,000 pending approvals and 500 decisions a second
+	$(BIN)/python -m bench.console
+
+screenshots: dev .tools/node/.made chromium ## pictures of the console, into docs/images
+	$(BIN)/python -m tests.screenshots docs/images
 
 bench-survey: dev ## how well tools are classified, on labelled tools (DATA=folder)
 	$(BIN)/python -m bench.survey $(if $(DATA),--data $(DATA))
