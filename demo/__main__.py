@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.caller import LEGACY, MODERN
-from demo.parts import CHECKOUT, PartFailed, Stage, running
+from demo.parts import CHECKOUT, PartFailed, Stage, running, way_in
 from demo.story import Fact, Row, brokers, generations
 
 SCENES = (
@@ -37,7 +37,7 @@ def main() -> int:
     began = time.perf_counter()
     console.print("Starting AWS (moto), two real MCP servers, OPA and Tipstaff …")
     try:
-        with running(arguments.folder.resolve()) as stage:
+        with running(arguments.folder.resolve(), with_console=arguments.keep) as stage:
             told = asyncio.run(_play(stage))
             wrong = [one for one in told if not one.is_right]
             _show(told, time.perf_counter() - began)
@@ -114,7 +114,7 @@ def _say_where(stage: Stage, *, keep: bool) -> None:
         console.print(
             f"See what waits for a person: tipstaff approvals list --config {config}", markup=False
         )
-        console.print(f"  or in a browser: tipstaff console serve --config {config}", markup=False)
+        console.print(f"  or in a browser, once, within ten minutes: {way_in(stage)}", markup=False)
         console.print(
             f"Edit {stage.rules('amazon_mq')} and call again. Ctrl-C ends it.", markup=False
         )

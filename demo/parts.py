@@ -20,6 +20,7 @@ from tipstaff.common.die_with_parent import bound_to_this_process
 CHECKOUT = Path(__file__).parent.parent
 SERVERS_PYTHON = CHECKOUT / ".venv-demo" / "bin" / "python"
 PROXY_PORT = 8700
+CONSOLE_PORT = 8701
 # moto takes any credentials.
 _AWS_PROFILE = """\
 [default]
@@ -40,6 +41,8 @@ class Stage(Struct, frozen=True):
     folder: Path
     proxy: str
     aws: str
+    console: int = 0
+    """The port of the console, 0 where there is none."""
 
     @property
     def records(self) -> Path:
@@ -65,13 +68,14 @@ class Stage(Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Stage]:
+def running(folder: Path, *, with_console: bool) -> Iterator[Stage]:
     """Start every part in `folder`, which is made anew; end them all on the way out."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(CHECKOUT / "demo" / "policy", folder / "policy")
     (folder / "aws.ini").write_text(_AWS_PROFILE, encoding="utf-8")
-    moto, stub, mq, agentcore, proxy = (*(free_port() for _ in range(4)), _proxy_port())
-    stage = Stage(folder, f"127.0.0.1:{proxy}", f"http://127.0.0.1:{moto}")
+    moto, stub, mq, agentcore = (free_port() for _ in range(4))
+    proxy, console = _port(PROXY_PORT), _port(CONSOLE_PORT) if with_console else 0
+    stage = Stage(folder, f"127.0.0.1:{proxy}", f"http://127.0.0.1:{moto}", console)
     write_config(stage, {"amazon_mq": mq, "agentcore": agentcore})
     serve = [str(SERVERS_PYTHON), str(CHECKOUT / "demo" / "serve.py")]
     moto_server = str(SERVERS_PYTHON.parent / "moto_server")
@@ -101,9 +105,17 @@ def write_config(stage: Stage, ports: Mapping[str, int]) -> None:
     servers = "".join(
         f'\n[servers.{name}]\nurl = "http://127.0.0.1:{port}/mcp"\n' for name, port in ports.items()
     )
+    console = f"\n[console]\nport = {stage.console}\n" if stage.console else ""
     stage.config.write_text(
-        f'state_dir = "state"\n\n[pep]\nlisten = "{stage.proxy}"\n{servers}', encoding="utf-8"
+        f'state_dir = "state"\n\n[pep]\nlisten = "{stage.proxy}"\n{console}{servers}',
+        encoding="utf-8",
     )
+
+
+def way_in(stage: Stage) -> str:
+    """An address that logs a person in to the console, once."""
+    command = [sys.executable, "-m", "tipstaff", "console", "login", "--config", str(stage.config)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def free_port() -> int:
@@ -114,10 +126,10 @@ def free_port() -> int:
         return port
 
 
-def _proxy_port() -> int:
-    """The default port, so that the printed URLs are those of the manual; else any."""
-    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", PROXY_PORT)):
-        return PROXY_PORT
+def _port(usual: int) -> int:
+    """The usual port, so that the printed URLs are those of the manual; else any."""
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", usual)):
+        return usual
     return free_port()
 
 

@@ -47,6 +47,7 @@ class Gateway:
         text = (folder / "tipstaff.toml").read_text()
         one = cls(folder, {})
         moved = text.replace("127.0.0.1:8700", f"127.0.0.1:{one.port}")
+        moved = moved.replace("port = 8701", "port = 0")
         # What a starter rule holds is answered at once, as no person is here.
         moved = moved.replace("[pep]", "[pep]\nhold_seconds = 0", 1)
         one.config.write_text(moved.replace('state_dir = ".tipstaff"', 'state_dir = "state"'))

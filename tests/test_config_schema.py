@@ -26,7 +26,8 @@ ONLY_THE_LOADER = (
     "belong together", "has no effect without", "url must", "cannot be a header", "write HOST:PORT",
     "cannot be accepted", "unix:PATH or HOST:PORT", "keys come over https", "other machines can reach",
     "others can reach", "[jwt] needs", "[tls] needs", "hands the caller", "a command gets no header",
-    "certificates have no effect", "url is not a URL",
+    "certificates have no effect", "url is not a URL", "must have openid in it", "must be an https URL",
+    "everybody whom this provider knows",
 )  # fmt: skip
 VALUES = st.recursive(
     st.booleans() | st.integers(-2, 400) | st.sampled_from([0.5, -1.5, 1e9 + 0.5]) | st.text("ab:/", max_size=4),

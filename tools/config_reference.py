@@ -27,6 +27,7 @@ from pdp.config import (
 from pep.config import SERVER_NAME, Jwt, PdpTls, PepConfig, Server, Tls
 from tipstaff.cli.configuration.config_changes import LIVE_PDP, LIVE_PEP
 from tipstaff.cli.configuration.toml_value import toml_value
+from tipstaff.console.config import ConsoleConfig, OpenId
 
 _STATE_DIR = "The folder of what must survive: records, limits, sockets, tokens. It is made if it is not there."
 _PARTS: Mapping[str, type[Struct]] = {
@@ -38,6 +39,7 @@ _PARTS: Mapping[str, type[Struct]] = {
     "batching": Batching,
     "jwt": Jwt,
     "tls": Tls,
+    "console": ConsoleConfig,
 }
 # Fields that stand in sections of their own, and what is no setting.
 _NOT_HERE = {
@@ -53,6 +55,8 @@ _ORDER: tuple[tuple[str, type[Struct]], ...] = (
     ("approvals", ApprovalsConfig),
     ("approvals.people", ConfiguredPerson),
     ("approvals.webhook", Webhook),
+    ("console", ConsoleConfig),
+    ("console.openid", OpenId),
     ("journal", Journal),
     ("jwt", Jwt),
     ("tls", Tls),
@@ -79,7 +83,7 @@ where it is; where Tipstaff has moved, or the file is older, write the line anew
 
     #:schema PATH/tipstaff.schema.json
 
-Generated from `pep/config.py` and `pdp/config.py` by `make docs`.
+Generated from `pep/config.py`, `pdp/config.py` and `tipstaff/console/config.py` by `make docs`.
 
 ## Before every section
 

@@ -120,6 +120,7 @@ def add_console(commands: Commands) -> None:
         "It prints an address that logs you in, once. `tipstaff console login` prints another one.\n"
         "It answers nobody but this machine, and asks the decision service that `tipstaff up` runs."
     )
+    serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     login = add(
         actions,
         "login",
@@ -128,7 +129,7 @@ def add_console(commands: Commands) -> None:
     )
     for parser in (serve, login):
         add_config(parser)
-        parser.add_argument("--port", type=int, default=8701, help="the port (default: 8701)")
+        parser.add_argument("--port", type=int, help="the port (default: [console] port, or 8701)")
         parser.add_argument(
             "--as",
             dest="person",

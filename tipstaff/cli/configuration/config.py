@@ -25,6 +25,7 @@ from tipstaff.cli.configuration.setting_faults import faults_of, key_in, unknown
 from tipstaff.cli.configuration.toml_lines import TomlLines
 from tipstaff.cli.configuration.toml_value import toml_value
 from tipstaff.cli.run.run_folder import run_folder_of
+from tipstaff.console.config import ConsoleConfig
 
 _PARTS: dict[str, type[Struct]] = {
     "opa": Opa,
@@ -44,11 +45,12 @@ _SECTIONS_OF = {"state_dir": ["at the top, before every section"]}
 for _section, _keys in (
     *_OWN_KEYS.items(),
     *((name, kind.__struct_fields__) for name, kind in {**_PARTS, **_PEP_PARTS}.items()),
+    ("console", ConsoleConfig.__struct_fields__),
     ("servers.NAME", Server.__struct_fields__),
 ):
     for _key in _keys:
         _SECTIONS_OF.setdefault(_key, []).append(f"in [{_section}]")
-_SECTIONS = ("state_dir", "pdp", "pep", "servers", *_PARTS, *_PEP_PARTS)
+_SECTIONS = ("state_dir", "pdp", "pep", "servers", "console", *_PARTS, *_PEP_PARTS)
 
 
 class Config(Struct, frozen=True):
@@ -59,6 +61,7 @@ class Config(Struct, frozen=True):
     run_folder: Path
     pdp: PdpConfig
     pep: PepConfig
+    console: ConsoleConfig
     lines: TomlLines
     """Where in the file each key stands."""
     digest: str
@@ -94,7 +97,8 @@ def as_json(config: Config) -> dict[str, Any]:
     pep: dict[str, Any] = msgspec.to_builtins(config.pep)
     servers = {server.pop("name"): server for server in pep.pop("servers")}
     parts |= {name: pep.pop(name) for name in _PEP_PARTS}
-    sections = {"pdp": plain, "pep": pep, **parts, "servers": servers}
+    page = msgspec.to_builtins(config.console)
+    sections = {"pdp": plain, "pep": pep, "console": page, **parts, "servers": servers}
     return {"state_dir": str(config.state_dir), **shown(sections)}
 
 
@@ -132,6 +136,7 @@ class _Reader:
         servers = tuple(self._servers(data.get("servers", {})))
         pep = self._section(data, "pep", PepConfig, allowed=_OWN_KEYS["pep"])
         pep_parts = {name: self._section(data, name, kind) for name, kind in _PEP_PARTS.items()}
+        console = self._section(data, "console", ConsoleConfig)
         if self._problems:  # what follows holds one section against another
             raise ConfigError("\n".join(text for _, text in sorted(self._problems)))
         pdp = structs.replace(
@@ -144,8 +149,9 @@ class _Reader:
         self._check_listen(pdp, pep_tls)
         pep = structs.replace(pep, pdp_tls=pep_tls)
         pep = self._rebuilt(pep, servers, self._pep_parts(**pep_parts, pep=pep, state=state))
+        console = self._console(console, pdp)
         source, lines = self._source.resolve(), self._lines
-        return Config(source, state, run_folder, pdp, pep, lines, self._digest)
+        return Config(source, state, run_folder, pdp, pep, console, lines, self._digest)
 
     def _resolved(self, parts: dict[str, Any], state: Path) -> dict[str, Any]:
         limits, journal, policy = parts["limits"], parts["journal"], parts["policy"]
@@ -167,6 +173,19 @@ class _Reader:
                 policy, dir=str(self._folder / policy.dir), changes=str(changes)
             ),
         }
+
+    def _console(self, console: ConsoleConfig, pdp: PdpConfig) -> ConsoleConfig:
+        """The console's section with absolute paths; whoever a provider knows is not yet one of ours."""
+        openid = console.openid
+        if openid.issuer and not pdp.approvals.people:
+            raise self._error(
+                "console.openid",
+                "issuer",
+                "everybody whom this provider knows could answer: "
+                "write [[approvals.people]] with those who may",
+            )
+        secret = self._reference(openid.client_secret)
+        return structs.replace(console, openid=structs.replace(openid, client_secret=secret))
 
     def _section(
         self, data: dict[str, Any], name: str, kind: type[Any], allowed: set[str] | None = None

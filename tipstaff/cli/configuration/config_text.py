@@ -27,6 +27,9 @@ state_dir = ".tipstaff"            # records, limits, sockets
 [pep]
 listen = "127.0.0.1:8700"          # MCP clients connect to http://127.0.0.1:8700/NAME/mcp
 
+[console]
+port = 8701                        # the page where people watch and decide; tipstaff console login
+
 [policy]
 dir = "policy"                     # servers/NAME/data.yaml and site/NAME/NAME.rego
 

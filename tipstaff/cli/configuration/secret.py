@@ -15,6 +15,7 @@ from pdp.config import PdpConfig
 from pdp.errors import ConfigError
 from pep.config import PepConfig, Server
 from tipstaff.common.masking import MASK, masked, masked_text
+from tipstaff.console.config import ConsoleConfig
 from tipstaff.survey.asking import failures
 
 
@@ -52,6 +53,13 @@ def resolved_server(server: Server) -> Server:
     return structs.replace(server, bearer=bearer, headers=headers, environment=environment)
 
 
+def resolved_console(config: ConsoleConfig) -> ConsoleConfig:
+    """The settings of the console with every reference replaced; raises `ConfigError`."""
+    openid, key = config.openid, "console.openid.client_secret"
+    secret_text = openid.client_secret and _only_secret(openid.client_secret, key)
+    return structs.replace(config, openid=structs.replace(openid, client_secret=secret_text))
+
+
 def secrets_of(config: PdpConfig | PepConfig) -> Iterator[str]:
     """Every secret that settings hold once their references are replaced."""
     if isinstance(config, PdpConfig):
@@ -69,9 +77,14 @@ def secrets_of(config: PdpConfig | PepConfig) -> Iterator[str]:
 def shown(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings, by section, as they may be shown: references as they stand, but no secret beside them."""
     limits, jwt, approvals = settings["limits"], settings["jwt"], settings["approvals"]
-    webhook = approvals["webhook"]
+    webhook, console = approvals["webhook"], settings["console"]
+    openid = console["openid"]
     return {
         **settings,
+        "console": {
+            **console,
+            "openid": {**openid, "client_secret": _shown_reference(openid["client_secret"])},
+        },
         "approvals": {
             **approvals,
             "webhook": {

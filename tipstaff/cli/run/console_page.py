@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import getpass
+import os
 import signal
 import socket
 import time
@@ -24,6 +25,7 @@ from tipstaff.console import logins
 from tipstaff.console.app import Console
 from tipstaff.console.approvals import Approvals
 from tipstaff.console.audit import Audit
+from tipstaff.console.config import DEFAULT_PORT
 from tipstaff.console.news import News
 from tipstaff.console.operations import Operations
 from tipstaff.console.parts import Parts
@@ -35,21 +37,30 @@ _HOST = "127.0.0.1"
 def serve_command(arguments: argparse.Namespace) -> int:
     """`tipstaff console serve`."""
     config = load(arguments.config)
-    listener = _listener(arguments.port)
+    listener = _listener(_port(arguments, config))
     port: int = listener.getsockname()[1]
-    url = _way_in(config, arguments.person, port)
-    console.out.print(f"The console is at http://{_HOST}:{port}/", markup=False)
-    console.out.print(f"Log in, once, within {LOGIN_SECONDS // 60} minutes: {url}", markup=False)
+    if arguments.ready_fd is None:
+        _print_way_in(config, arguments.person, port)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(config, listener, port))
+        asyncio.run(_serve(config, listener, port, arguments.ready_fd))
     return 0
 
 
 def login_command(arguments: argparse.Namespace) -> int:
     """`tipstaff console login`."""
-    url = _way_in(load(arguments.config), arguments.person, arguments.port)
-    console.out.print(url, markup=False)
+    config = load(arguments.config)
+    console.out.print(_way_in(config, arguments.person, _port(arguments, config)), markup=False)
     return 0
+
+
+def _port(arguments: argparse.Namespace, config: Config) -> int:
+    return next(filter(None, (arguments.port, config.console.port)), DEFAULT_PORT)
+
+
+def _print_way_in(config: Config, person: str, port: int) -> None:
+    url = _way_in(config, person, port)
+    console.out.print(f"The console is at http://{_HOST}:{port}/", markup=False)
+    console.out.print(f"Log in, once, within {LOGIN_SECONDS // 60} minutes: {url}", markup=False)
 
 
 def person_of(config: Config, name: str) -> Person | None:
@@ -80,7 +91,7 @@ def _listener(port: int) -> socket.socket:
         ) from error
 
 
-async def _serve(config: Config, listener: socket.socket, port: int) -> None:
+async def _serve(config: Config, listener: socket.socket, port: int, ready_fd: int | None) -> None:
     channel = async_channel(config.pdp.listen, config.pep.pdp_tls)
     news, state = News(), Path(config.state_dir)
     parts = Parts(
@@ -106,9 +117,13 @@ async def _serve(config: Config, listener: socket.socket, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.end)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # people are read anew at each login
     async with Lifelong() as work:
         work.start("the watch over approvals", parts.approvals.watch())
         work.start("the watch over records", parts.operations.watch())
+        if ready_fd is not None:
+            os.write(ready_fd, b"ready\n")  # it listens already, and answers as soon as it is asked
+            os.close(ready_fd)
         await server.serve(sockets=[listener])
     await channel.close()
 

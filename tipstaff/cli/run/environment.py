@@ -13,7 +13,7 @@ from typing import Literal
 from pep.upstreams.stdio_pool import INHERITED
 from tipstaff.cli.configuration.config import Config
 
-Service = Literal["pdp", "pep"]
+Service = Literal["pdp", "pep", "console"]
 _PLAIN = frozenset(
     (
         *INHERITED,
@@ -28,7 +28,8 @@ _PLAIN_BEGINNINGS = ("LC_", "PYTHON", "LD_", "DYLD_", "GRPC_", "MALLOC_")
 
 def environment(service: Service, config: Config, around: Mapping[str, str]) -> dict[str, str]:
     """The variables of `around` for a service as a child process."""
-    own, others = set(_named(service, config)), set(_named(_OTHER[service], config))
+    own = set(_named(service, config))
+    others = {name for other in _SERVICES if other != service for name in _named(other, config)}
     given = {
         name: value
         for name, value in around.items()
@@ -37,7 +38,7 @@ def environment(service: Service, config: Config, around: Mapping[str, str]) -> 
     return {**_FEW_ARENAS, **given}
 
 
-_OTHER: Mapping[Service, Service] = {"pdp": "pep", "pep": "pdp"}
+_SERVICES: tuple[Service, ...] = ("pdp", "pep", "console")
 
 
 def _is_plain(name: str) -> bool:
@@ -48,6 +49,8 @@ def _named(service: Service, config: Config) -> Iterator[str]:
     """The variables that the settings of a service refer to."""
     webhook = config.pdp.approvals.webhook
     settings = [config.pdp.limits.url, webhook.url, webhook.secret]
+    if service == "console":
+        settings = [config.console.openid.client_secret]
     if service == "pep":
         settings = [
             value

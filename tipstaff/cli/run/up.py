@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 import structlog
@@ -21,7 +22,7 @@ from pdp.state_lock import Holder, StateLock
 from tipstaff.cli import console
 from tipstaff.cli.configuration import config_checks
 from tipstaff.cli.configuration.config import Config, load
-from tipstaff.cli.configuration.secret import resolved_pdp, resolved_pep
+from tipstaff.cli.configuration.secret import resolved_console, resolved_pdp, resolved_pep
 from tipstaff.cli.run import running
 from tipstaff.cli.run.environment import Service, environment
 from tipstaff.cli.run.reload import watch
@@ -32,6 +33,7 @@ from tipstaff.common.lifelong import Lifelong
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 8.0
+_COMMANDS = MappingProxyType({"pdp": ["pdp"], "pep": ["pep"], "console": ["console", "serve"]})
 _FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER = 0.1, 5.0, 10.0
 
 log = structlog.get_logger("tipstaff.up")
@@ -86,6 +88,8 @@ async def _run(config: Config, opa: Path, lock: StateLock) -> None:
             await _first(started, stop)
             if stop.is_set():
                 return
+        if config.console.port:
+            children.append(await _console(config, opa))
         _print_urls(config)
         async with Lifelong() as work:
             for child in children:
@@ -96,6 +100,13 @@ async def _run(config: Config, opa: Path, lock: StateLock) -> None:
         running.forget("up", config)
         for child in reversed(children):
             await child.end()
+
+
+async def _console(config: Config, opa: Path) -> Child:
+    """The console, which is tried again later where it cannot be started: calls are judged without it."""
+    child = Child("console", config, opa)
+    await child.start_again()
+    return child
 
 
 class Reloading:
@@ -125,6 +136,7 @@ class Reloading:
             raise ConfigError("another state_dir needs a restart")
         resolved_pdp(config.pdp)
         resolved_pep(config.pep)
+        resolved_console(config.console)
         lacking = sorted({name for child in self._children for name in child.lacking(config)})
         if lacking:
             raise ConfigError(
@@ -159,8 +171,9 @@ class Child:
         With `lock`, which is ours, it has the state folder, and so has every one that follows it.
         """
         self.name = name
-        self._command = [sys.executable, "-m", "tipstaff", name]
-        self._command += ["--config", str(config.source), "--opa", str(opa)]
+        self._command = [sys.executable, "-m", "tipstaff", *_COMMANDS[name]]
+        self._command += ["--config", str(config.source)]
+        self._command += ["--opa", str(opa)] if name != "console" else []
         self._command += ["--lock-fd", str(lock.descriptor)] if lock else []
         self._descriptors = (lock.descriptor,) if lock else ()
         self._environment = environment(name, config, os.environ)
@@ -265,13 +278,23 @@ async def _says_ready(descriptor: int) -> bool:
             transport.close()
 
 
+def _answers(config: Config) -> str:
+    """How people answer for held calls."""
+    if not config.console.port:
+        return "tipstaff approvals list, or in a browser: tipstaff console serve"
+    return (
+        f"tipstaff approvals list, or http://127.0.0.1:{config.console.port}/"
+        "   (tipstaff console login)"
+    )
+
+
 def _print_urls(config: Config) -> None:
     console.out.print("[bold]Tipstaff is up.[/] Point MCP clients at:")
     for server in config.pep.servers:
         console.out.print(f"  {server.name:16} {config.pep.resource(server)}", markup=False)
     console.out.print(
         f"Records:  {config.pdp.journal.path}   (tipstaff log -f)\n"
-        "Answers:  tipstaff approvals list, or in a browser: tipstaff console serve\n"
+        f"Answers:  {_answers(config)}\n"
         f"Rules:    {config.pdp.policy.dir}   (edits take effect at once)\n"
         f"Settings: {config.source}   (edits take effect with: kill -HUP {os.getpid()})\n"
         "Stop with Ctrl-C.",

@@ -107,6 +107,7 @@ def test_settings_are_shown_without_secrets_that_stand_in_them() -> None:
                 "path": "a.db",
                 "webhook": {"url": "https://h/x?token=planted", "secret": "planted"},
             },
+            "console": {"port": 1, "openid": {"client_id": "c", "client_secret": "planted"}},
             "servers": {"files": told},
         }
     )
