@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct, field
 
 from pdp.api.private import Private, PrivateBytes
-from pep.choices import JWT_ALGORITHMS, DenialStyle, ToolNames
+from pep.choices import DenialStyle, ToolNames
+from tipstaff.common.jwt_algorithms import JWT_ALGORITHMS
 
 Positive = Annotated[int, Meta(ge=1)]
 HoldSeconds = Annotated[int, Meta(ge=0, le=3600)]

@@ -22,9 +22,10 @@ _numbers = iter(range(1, 1000))
 class Site:
     """The gateway and the console before it."""
 
-    def __init__(self, tipstaff: Gateway, port: int) -> None:
+    def __init__(self, tipstaff: Gateway, port: int, person: str = "ana") -> None:
         self.tipstaff = tipstaff
         self.port = port
+        self.person = person
         self.url = f"http://127.0.0.1:{port}"
         self._process: asyncio.subprocess.Process | None = None
 
@@ -33,7 +34,7 @@ class Site:
         self._process = await asyncio.create_subprocess_exec(
             *bound_to_this_process(
                 [sys.executable, "-m", "tipstaff", "console", "serve", "--port", str(self.port),
-                 "-c", str(self.tipstaff.config), "--as", "ana"]
+                 "-c", str(self.tipstaff.config), "--as", self.person]
             ),
             stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
@@ -102,10 +103,10 @@ class Browser:
 
 
 @contextlib.asynccontextmanager
-async def console_before(gateway: Gateway) -> AsyncIterator[Site]:
+async def console_before(gateway: Gateway, person: str = "ana") -> AsyncIterator[Site]:
     """Start both, and end both."""
     await gateway.start()
-    site = Site(gateway, free_port())
+    site = Site(gateway, free_port(), person)
     try:
         await site.start()
         yield site

@@ -100,6 +100,7 @@ class Callers:
         """Verify a JWT, unless it was verified before with the same keys."""
         # Loads cryptography, which most proxies never need.
         from pep.callers import jwt_bearer  # noqa: PLC0415
+        from tipstaff.common.signed_token import Expected  # noqa: PLC0415
 
         digest, now = hashlib.sha256(token.encode()).digest(), self._wall()
         keys = await self._keys.current()
@@ -114,9 +115,7 @@ class Callers:
         if key is None:
             raise CredentialInvalid("the token is signed with a key that is not known")
         rules = self._config.jwt
-        expected = jwt_bearer.Expected(
-            rules.issuer, audience, rules.algorithms, rules.leeway_seconds
-        )
+        expected = Expected(rules.issuer, audience, rules.algorithms, rules.leeway_seconds)
         proven = jwt_bearer.verify(token, key, expected, now)
         self._known[digest] = _Known(self._keys.version, audience, proven)
         if len(self._known) > _MAX_PROVEN:

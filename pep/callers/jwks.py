@@ -22,13 +22,12 @@ import structlog
 from pep.errors import KeysAway
 
 if TYPE_CHECKING:
-    from pep.callers.jwt_bearer import KeysById
+    from tipstaff.common.signed_token import KeysById
 
 DEADLINE_SECONDS = 5.0
 _REFRESH_SECONDS = 600.0
 _COOL_SECONDS = 30.0
 _STALE_SECONDS = 3600.0
-_MAX_BYTES = 1024 * 1024
 
 log = structlog.get_logger("pep.keys")
 
@@ -50,7 +49,7 @@ class IssuerKeys:
         self._source = source
         self._algorithms = algorithms
         self._clock = clock
-        self._fetch = fetch or fetch_over_http
+        self._fetch = fetch or _fetched
         self._keys: KeysById = {}
         self._passed_over: tuple[str, ...] = ()
         self._version = 0
@@ -141,7 +140,7 @@ class IssuerKeys:
 
     def _accept(self, data: bytes) -> None:
         """Replace the keys by those in `data`; raises `ValueError`, and then the old keys stay."""
-        from pep.callers.jwt_bearer import read_keys  # noqa: PLC0415 - loads cryptography
+        from tipstaff.common.signed_token import read_keys  # noqa: PLC0415 - loads cryptography
 
         key_set = read_keys(data, self._algorithms)
         self._keys = key_set.keys
@@ -151,21 +150,7 @@ class IssuerKeys:
         self._passed_over = key_set.passed_over
 
 
-async def fetch_over_http(url: str) -> bytes:
-    """Fetch `url`: the body of a 200, unencoded, a megabyte at most. Redirects are not followed."""
-    import httpx  # noqa: PLC0415 - only for an issuer's keys by URL
+async def _fetched(url: str) -> bytes:
+    from tipstaff.common.fetching import get  # noqa: PLC0415 - only for an issuer's keys by URL
 
-    async with (
-        httpx.AsyncClient(timeout=DEADLINE_SECONDS, trust_env=False) as client,
-        client.stream("GET", url, headers={"accept-encoding": "identity"}) as answer,
-    ):
-        if answer.status_code != 200:
-            raise ValueError(f"answered {answer.status_code}")
-        if answer.headers.get("content-encoding", "identity").lower() != "identity":
-            raise ValueError("is packed, which was not asked for")
-        body = bytearray()
-        async for chunk in answer.aiter_raw():
-            body += chunk
-            if len(body) > _MAX_BYTES:
-                raise ValueError("is too large")
-        return bytes(body)
+    return await get(url, DEADLINE_SECONDS)

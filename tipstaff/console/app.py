@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from tipstaff.console import asgi, events, reading, requests
 from tipstaff.console.asgi import COOKIE, Receive, Reply, Send
 from tipstaff.console.changing import Changes
+from tipstaff.console.login import openid, openid_login
 from tipstaff.console.parts import Parts
 from tipstaff.console.reading import Pages
 from tipstaff.console.requests import Heads, RefusedError
@@ -67,30 +69,49 @@ class Console:
         fields = requests.form(request, await asgi.body(receive))
         if path == "/login":
             return self._changes.log_in(fields)
-        secret = requests.cookie(request, COOKIE)
-        session = self._parts.sessions.get(secret, self._parts.steady())
+        session = self._session(request)
         if session is None:
             raise RefusedError(401, "you are not logged in any more: run `tipstaff console login`")
         requests.check_token(fields, session.token)
         if path == "/logout":
-            return self._changes.log_out(secret, session)
+            return self._changes.log_out(requests.cookie(request, COOKIE), session)
         return await self._changes.change(path, session, self._frame(session), fields)
 
     async def _page(self, path: str, request: Heads, query: bytes) -> Reply:
+        if open_page := await self._open_page(path, request, query):
+            return open_page
+        session = self._session(request)
+        if session is not None:
+            return await self._pages.page(path, requests.fields(query), self._frame(session))
+        if b"again=1" in query:
+            return self._changes.login_page("You are not logged in.")
+        return Reply(200, login.again(reading.returns_to(path, query)))
+
+    async def _open_page(self, path: str, request: Heads, query: bytes) -> Reply | None:
+        """What everybody gets: files, and the ways in."""
         if path in self._static:
             body, media = self._static[path]
             return Reply(200, body, ((b"content-type", media),))
         if path == "/login":
-            return Reply(200, login.login())
-        session = self._session(request)
-        if session is not None:
-            return await self._pages.page(path, query, self._frame(session))
-        if b"again=1" in query:
-            return Reply(401, login.login("You are not logged in."))
-        return Reply(200, login.again(reading.returns_to(path, query)))
+            return self._changes.login_page(status=200)
+        if path == openid_login.START_PATH:
+            return await self._changes.to_provider()
+        if path == openid.RETURN_PATH:
+            return await self._changes.log_in_by_provider(request, requests.fields(query))
+        return None
 
     def _session(self, request: Heads) -> Session | None:
-        return self._parts.sessions.get(requests.cookie(request, COOKIE), self._parts.steady())
+        """The session of a request, of a person who is still one of those who may come in."""
+        secret, parts = requests.cookie(request, COOKIE), self._parts
+        session = parts.sessions.get(secret, parts.steady())
+        if session is None:
+            return None
+        person = parts.people(session.person.id)
+        if person is None:
+            parts.sessions.end(secret)
+            return None
+        session.person = structs.replace(person, method=session.person.method)
+        return session
 
     def _frame(self, session: Session) -> Frame:
         return Frame(session.person, session.token, int(self._parts.wall() * 1000))

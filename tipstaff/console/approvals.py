@@ -17,7 +17,6 @@ from tipstaff.console.sessions import Person
 _MOST = 200
 _EARLIER = 5
 _PAUSE_SECONDS = 1.0
-METHOD = "console"
 
 log = structlog.get_logger("tipstaff.console")
 
@@ -56,7 +55,7 @@ class Approvals:
         self, what: str, approval_id: str, person: Person, *, digest: str, note: str, standing: int
     ) -> Any:
         """Grant, refuse or withdraw; raises `ServiceError`."""
-        who = approvals_pb2.Approver(id=person.id, method=METHOD)
+        who = approvals_pb2.Approver(id=person.id, method=person.method)
         if what == "grant":
             request: Any = approvals_pb2.ApprovalServiceGrantRequest(
                 id=approval_id, digest=digest, approver=who, note=note, standing_seconds=standing

@@ -18,7 +18,8 @@ COOKIE = "tipstaff-console"
 TYPES = MappingProxyType(
     {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf-8"}
 )
-_HTML = (b"content-type", b"text/html; charset=utf-8")
+HTML = (b"content-type", b"text/html; charset=utf-8")
+"""The header line of a page."""
 
 
 class Reply(Struct, frozen=True):
@@ -26,7 +27,7 @@ class Reply(Struct, frozen=True):
 
     status: int
     body: bytes = b""
-    lines: tuple[tuple[bytes, bytes], ...] = (_HTML,)
+    lines: tuple[tuple[bytes, bytes], ...] = (HTML,)
 
 
 def see(path: str, *lines: tuple[bytes, bytes]) -> Reply:

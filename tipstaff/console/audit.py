@@ -46,14 +46,13 @@ class Audit:
             Action(self._moment(), action, _cut(person), _cut(object_), _cut(note), _cut(refused))
         )
 
-    def login_refused(self) -> None:
+    def login_refused(self, why: str) -> None:
         """Write down a refused login; many within a minute become one line, so that nobody can fill the disk."""
         self._refused += 1
         if self._wall() - self._refused_at < _REFUSED_SECONDS:
             return
         self._refused_at = self._wall()
-        refused = "used, too old, or unknown"
-        self._write(Action(self._moment(), "login", refused=refused, times=self._refused))
+        self._write(Action(self._moment(), "login", refused=_cut(why), times=self._refused))
         self._refused = 0
 
     def newest(self) -> list[Action]:

@@ -11,13 +11,17 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from tipstaff.console import asgi, logins, reading
+from msgspec import structs
+
+from tipstaff.console import asgi, reading
 from tipstaff.console.asgi import Reply
 from tipstaff.console.asking import ServiceError
 from tipstaff.console.definitions import DefinitionError
+from tipstaff.console.login import addresses, openid_login
+from tipstaff.console.login.openid import LoginError
 from tipstaff.console.parts import Parts
-from tipstaff.console.requests import RefusedError
-from tipstaff.console.sessions import Session
+from tipstaff.console.requests import Heads, RefusedError
+from tipstaff.console.sessions import Person, Session
 from tipstaff.console.views import approvals, change, limits, login, servers, shell
 from tipstaff.console.views.forms import Frame
 
@@ -41,15 +45,53 @@ class Changes:
     def log_in(self, fields: Fields) -> Reply:
         """Let a person in by a secret that works once."""
         parts = self._parts
-        name = logins.use(parts.state, fields.get("secret", ""), parts.wall())
+        name = addresses.use(parts.state, fields.get("secret", ""), parts.wall())
         person = parts.people(name) if name else None
         if person is None:
-            parts.audit.login_refused()
-            return Reply(401, login.login("This address has been used, or is too old."))
+            parts.audit.login_refused("an address that is used, too old, or unknown")
+            return self.login_page("This address has been used, or is too old.")
+        return asgi.see("/", self._begun(person))
+
+    async def log_in_by_provider(self, request: Heads, fields: Fields) -> Reply:
+        """Let a person in whom the identity provider has sent back."""
+        parts = self._parts
+        if parts.openid is None:
+            raise RefusedError(404, "there is no such page")
+        try:
+            person = parts.people(await parts.openid.finish(request, fields))
+        except LoginError as error:
+            parts.audit.login_refused(str(error))
+            return self.login_page(str(error))
+        if person is None:
+            parts.audit.login_refused("a person of the provider who may not come in")
+            return self.login_page(
+                "You are logged in there, and are none of those who may come in."
+            )
+        proven = structs.replace(person, method="oidc")
+        # Not by a redirect: the browser comes from another site, and would keep the cookie back.
+        lines = (asgi.HTML, self._begun(proven), openid_login.cookie("", 0))
+        return Reply(200, login.again("/"), lines)
+
+    async def to_provider(self) -> Reply:
+        """Send the browser to the identity provider."""
+        if self._parts.openid is None:
+            raise RefusedError(404, "there is no such page")
+        try:
+            return await self._parts.openid.start()
+        except LoginError as error:
+            return self.login_page(str(error), 503)
+
+    def login_page(self, error: str = "", status: int = 401) -> Reply:
+        """The page that says how to log in."""
+        has_provider = self._parts.openid is not None
+        return Reply(status, login.login(error, has_provider=has_provider))
+
+    def _begun(self, person: Person) -> tuple[bytes, bytes]:
+        """The cookie of a new session."""
         secret = secrets.token_urlsafe(32)
-        parts.sessions.begin(secret, secrets.token_urlsafe(32), person, parts.steady())
-        parts.audit.add("login", person.id)
-        return asgi.see("/", asgi.cookie(secret))
+        self._parts.sessions.begin(secret, secrets.token_urlsafe(32), person, self._parts.steady())
+        self._parts.audit.add("login", person.id, note=person.method)
+        return asgi.cookie(secret)
 
     def log_out(self, secret: str, session: Session) -> Reply:
         """End a session."""

@@ -10,6 +10,7 @@ from msgspec import Struct
 from tipstaff.console.approvals import Approvals
 from tipstaff.console.audit import Audit
 from tipstaff.console.definitions import Definitions
+from tipstaff.console.login.openid_login import OpenIdLogin
 from tipstaff.console.news import News
 from tipstaff.console.operations import Operations
 from tipstaff.console.sessions import Person, Sessions
@@ -21,6 +22,7 @@ class Parts(Struct, frozen=True):
     approvals: Approvals
     operations: Operations
     definitions: Definitions
+    openid: OpenIdLogin | None
     news: News
     sessions: Sessions
     audit: Audit

@@ -7,7 +7,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 from tipstaff.console.asgi import Reply
 from tipstaff.console.asking import ServiceError
@@ -30,8 +29,6 @@ from tipstaff.console.views.forms import Frame
 
 _APPROVAL = re.compile(r"/a/(a-[0-9a-f]{8,64})")
 _DECISION = re.compile(r"/d/([0-9A-Za-z-]{8,64})")
-_MOST_FIELDS = 16
-_LONGEST = 200
 
 Query = Mapping[str, str]
 _Page = Callable[[Frame, Query], Awaitable[bytes]]
@@ -73,7 +70,7 @@ class Pages:
             audit.PATH: self._audit,
         }
 
-    async def page(self, path: str, query: bytes, frame: Frame) -> Reply:
+    async def page(self, path: str, query: Query, frame: Frame) -> Reply:
         """The page of an address, or one that says why there is none."""
         try:
             if match := _APPROVAL.fullmatch(path):
@@ -82,7 +79,7 @@ class Pages:
             if match := _DECISION.fullmatch(path):
                 return self._decision(frame, match[1])
             if path in self._pages:
-                return Reply(200, await self._pages[path](frame, _fields(query)))
+                return Reply(200, await self._pages[path](frame, query))
         except ServiceError as error:
             return Reply(error.status, shell.failure(frame, "No answer", str(error)))
         except DefinitionError as error:
@@ -136,12 +133,3 @@ class Pages:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._parts.wall(), UTC)
-
-
-def _fields(query: bytes) -> Query:
-    """The fields of an address; what cannot be read is left out."""
-    try:
-        pairs = parse_qsl(query.decode("ascii"), max_num_fields=_MOST_FIELDS)
-    except ValueError:
-        return {}
-    return {name: value for name, value in pairs if len(value) <= _LONGEST}

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl
 from msgspec import Struct
 
 MAX_FORM = 16 * 1024
+_MOST_FIELDS = 16
+_LONGEST = 4096
 _FORM = b"application/x-www-form-urlencoded"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -98,19 +100,28 @@ def form(request: Heads, body: bytes) -> Mapping[str, str]:
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body),
-            errors="strict", max_num_fields=16,
+            errors="strict", max_num_fields=_MOST_FIELDS,
         )  # fmt: skip
     except ValueError as error:
         raise RefusedError(400, "the form cannot be read") from error
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
+    read = dict(pairs)
+    if len(read) != len(pairs):
         raise RefusedError(400, "a field stands twice")
-    return fields
+    return read
 
 
-def check_token(fields: Mapping[str, str], token: str) -> None:
+def fields(query: bytes) -> Mapping[str, str]:
+    """The fields of an address; those that cannot be read, or are too long, are left out."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
+    return {name: value for name, value in pairs if len(value) <= _LONGEST}
+
+
+def check_token(sent: Mapping[str, str], token: str) -> None:
     """Refuse a form without the session's token; raises `RefusedError`."""
-    if not hmac.compare_digest(fields.get("token", "").encode(), token.encode()):
+    if not hmac.compare_digest(sent.get("token", "").encode(), token.encode()):
         raise RefusedError(403, "this form belongs to another session: load the page again")
 
 

@@ -19,10 +19,11 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Person(Struct, frozen=True):
-    """Who is logged in, and whether they may answer."""
+    """Who is logged in, whether they may answer, and how it was proven who they are."""
 
     id: str
     may_answer: bool
+    method: str = "console"
 
 
 class Login(Struct, frozen=True):

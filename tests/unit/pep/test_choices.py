@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
-from pep.choices import JWT_ALGORITHMS, DenialStyle, ToolNames
+from pep.choices import DenialStyle, ToolNames
+from tipstaff.common.jwt_algorithms import JWT_ALGORITHMS
 
 
 def test_tokens_are_signed_with_keys_that_a_verifier_cannot_sign_with() -> None:

@@ -10,22 +10,25 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
 
+from pdp.errors import ConfigError
 from pep.judge.decision_channel import async_channel
-from tipstaff.cli import console
+from tipstaff.cli import console, known_secrets
 from tipstaff.cli.configuration.config import Config, load
+from tipstaff.cli.configuration.secret import resolved_console
 from tipstaff.cli.errors import OptionError
 from tipstaff.cli.servers.definitions import SiteDefinitions
 from tipstaff.common.lifelong import Lifelong
-from tipstaff.console import logins
 from tipstaff.console.app import Console
 from tipstaff.console.approvals import Approvals
 from tipstaff.console.audit import Audit
 from tipstaff.console.config import DEFAULT_PORT
+from tipstaff.console.login import addresses
+from tipstaff.console.login.openid_login import OpenIdLogin
 from tipstaff.console.news import News
 from tipstaff.console.operations import Operations
 from tipstaff.console.parts import Parts
@@ -78,7 +81,7 @@ def _way_in(config: Config, name: str, port: int) -> str:
     if person_of(config, name) is None:
         known = ", ".join(person.id for person in config.pdp.approvals.people)
         raise OptionError(f"{name!r} is none of [[approvals.people]]: --as one of {known}")
-    secret = logins.issue(Path(config.state_dir), name, time.time())
+    secret = addresses.issue(Path(config.state_dir), name, time.time())
     return f"http://{_HOST}:{port}/login#t={secret}"
 
 
@@ -98,12 +101,13 @@ async def _serve(config: Config, listener: socket.socket, port: int, ready_fd: i
         approvals=Approvals(channel, news),
         operations=Operations(channel, news),
         definitions=SiteDefinitions(config.source),
+        openid=_openid(config, port),
         news=news,
         sessions=Sessions(),
         audit=Audit(state, time.time),
         state=state,
         port=port,
-        people=_people(config),
+        people=_People(config),
         steady=time.monotonic,
         wall=time.time,
     )
@@ -128,14 +132,31 @@ async def _serve(config: Config, listener: socket.socket, port: int, ready_fd: i
     await channel.close()
 
 
-def _people(config: Config) -> Callable[[str], Person | None]:
-    """Who may come in, by the configuration as it is at each login."""
-    source = config.source
+def _openid(config: Config, port: int) -> OpenIdLogin | None:
+    """Logins by the configured provider, if there is one; raises `ConfigError`."""
+    openid = resolved_console(config.console).openid
+    if not openid.issuer:
+        return None
+    known_secrets.hide([openid.client_secret])
+    return OpenIdLogin(openid, port, time.monotonic, time.time)
 
-    def people(name: str) -> Person | None:
-        return person_of(load(source), name)
 
-    return people
+class _People:
+    """Who may come in, by the configuration as it is now; one that cannot be used leaves the last."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._stamp: tuple[int, int] | None = None
+
+    def __call__(self, name: str) -> Person | None:
+        source = self._config.source
+        with contextlib.suppress(OSError, ConfigError):
+            status = source.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._config = load(source)
+        return person_of(self._config, name)
 
 
 class _Server(uvicorn.Server):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tipstaff.console.views.markup import page, tag
 
 
-def login(error: str = "") -> bytes:
+def login(error: str = "", *, has_provider: bool = False) -> bytes:
     """How to get in. The script sends what stands behind `#` in the address, which no server gets to see."""
     return page(
         "Log in",
@@ -13,6 +13,9 @@ def login(error: str = "") -> bytes:
             "main",
             tag("h1", "Tipstaff"),
             tag("p", error, class_="error", role="alert") if error else None,
+            tag("p", tag("a", "Log in with your identity provider", href="/login/openid"))
+            if has_provider
+            else None,
             tag("p", "Run this where Tipstaff runs, and open the address that it prints:"),
             tag("pre", "tipstaff console login"),
             tag(

@@ -14,10 +14,11 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from pep.callers.jwks import IssuerKeys, fetch_over_http
+from pep.callers.jwks import DEADLINE_SECONDS, IssuerKeys
 from pep.errors import KeysAway
 from tests.jwts import Issuer
 from tests.proxy_rig import asgi_upstream, free_port
+from tipstaff.common.fetching import get
 
 ALGORITHMS = ("ES256",)
 
@@ -331,4 +332,4 @@ async def test_an_answer_that_is_packed_is_not_unpacked() -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 9\r\n\r\n"
     async with dripping(head, b"123456789") as url:
         with pytest.raises(ValueError, match="packed"):
-            await fetch_over_http(url)
+            await get(url, DEADLINE_SECONDS)

@@ -35,9 +35,9 @@ def test_refused_logins_of_a_minute_are_one_line(tmp_path: Path) -> None:
     wall = Wall()
     audit = Audit(tmp_path, wall)
     for _ in range(1000):
-        audit.login_refused()
+        audit.login_refused("unknown")
     wall.now += 61
-    audit.login_refused()
+    audit.login_refused("unknown")
     assert [action.times for action in audit.newest()] == [1000, 1]
 
 

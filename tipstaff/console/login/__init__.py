@@ -1,0 +1,1 @@
+"""How people log in: by an address that works once, or by an identity provider."""
