@@ -67,12 +67,11 @@ from tipstaff.common.lifelong import Lifelong
 _START_SECONDS = 20.0
 _HEALTH_EVERY_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
-_SERVICES = (
-    decision_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name,
-    policy_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name,
-    limits_pb2.DESCRIPTOR.services_by_name["LimitService"].full_name,
-    approvals_pb2.DESCRIPTOR.services_by_name["ApprovalService"].full_name,
-    records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name,
+_CONTRACTS = (decision_pb2, policy_pb2, limits_pb2, approvals_pb2, records_pb2)
+_SERVICES = tuple(
+    service.full_name
+    for contract in _CONTRACTS
+    for service in contract.DESCRIPTOR.services_by_name.values()
 )
 
 TakeOver = Callable[[PdpConfig], None]

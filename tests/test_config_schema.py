@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pdp.errors import ConfigError
 from tests.test_docs import PAGES, ROOT, blocks
 from tipstaff import schemas
-from tipstaff.cli.configuration.config import as_json, load, parse
+from tipstaff.cli.configuration.config import load, parse
+from tipstaff.cli.configuration.config_shown import as_json
 from tipstaff.cli.configuration.config_text import starter
 
 SCHEMA = json.loads(schemas.TIPSTAFF_TOML.read_text(encoding="utf-8"))

@@ -72,16 +72,16 @@ def test_a_service_that_hangs_while_it_starts_is_not_waited_for_for_ever(
 ) -> None:
     """It is ended, which is a failed start; one that cannot be made leaves no descriptor open."""
     from tipstaff.cli.configuration.config import load
-    from tipstaff.cli.run import up
+    from tipstaff.cli.run import child
 
-    monkeypatch.setattr(up, "_READY_SECONDS", 0.3)
-    monkeypatch.setattr(up, "_STOP_SECONDS", 0.3)
+    monkeypatch.setattr(child, "_READY_SECONDS", 0.3)
+    monkeypatch.setattr(child, "_STOP_SECONDS", 0.3)
     source = tmp_path / "tipstaff.toml"
     source.write_text("")
-    one = up.Child("pdp", load(source), tmp_path / "opa")
+    one = child.Child("pdp", load(source), tmp_path / "opa")
     one._command = [sys.executable, "-c", "import time; time.sleep(60)"]
     descriptors = open_descriptors()
-    with pytest.raises(up.ChildFailed):
+    with pytest.raises(child.ChildFailed):
         asyncio.run(asyncio.wait_for(one.start(), 30))
     monkeypatch.setattr(asyncio, "create_subprocess_exec", _no_process)
     with pytest.raises(OSError, match="unavailable"):

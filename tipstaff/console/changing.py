@@ -1,6 +1,6 @@
 """What a form changes: logins, answers, limits, definitions. Edge.
 
-Every form has been found to come from a page of ours before it comes here; each of these is written down.
+Every form has been listed to come from a page of ours before it comes here; each of these is written down.
 """
 
 from __future__ import annotations
@@ -166,14 +166,14 @@ class Changes:
         digest = fields.get("digest", "")
         definitions, what = self._parts.definitions, f"{server} {tool}"
         try:
-            found = await asyncio.to_thread(definitions.change, server, tool)
-            if found.signs and fields.get("confirm", "").strip() != tool:
+            listed = await asyncio.to_thread(definitions.change, server, tool)
+            if listed.signs and fields.get("confirm", "").strip() != tool:
                 message = "Type the name of the tool to accept it."
-                return Reply(400, change.change(frame, found, message))
-            if found.digest != digest:
+                return Reply(400, change.change(frame, listed, message))
+            if listed.digest != digest:
                 message = "The server lists another definition by now: this is the newest."
                 self._parts.audit.add("accept", session.person.id, what, refused=message)
-                return Reply(409, change.change(frame, found, message))
+                return Reply(409, change.change(frame, listed, message))
             await asyncio.to_thread(definitions.accept, server, tool, digest)
         except DefinitionError as error:
             self._parts.audit.add("accept", session.person.id, what, refused=str(error))

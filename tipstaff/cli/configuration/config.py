@@ -20,14 +20,12 @@ from pdp.api.address import is_local
 from pdp.config import ApprovalsConfig, Batching, Journal, Limits, Opa, PdpConfig, Policy
 from pdp.errors import ConfigError
 from pep.config import Jwt, PdpTls, PepConfig, Server, Tls
-from tipstaff.cli.configuration.secret import shown
 from tipstaff.cli.configuration.setting_faults import faults_of, key_in, unknown_key
 from tipstaff.cli.configuration.toml_lines import TomlLines
-from tipstaff.cli.configuration.toml_value import toml_value
 from tipstaff.cli.run.run_folder import run_folder_of
 from tipstaff.console.config import ConsoleConfig
 
-_PARTS: dict[str, type[Struct]] = {
+PARTS: dict[str, type[Struct]] = {
     "opa": Opa,
     "policy": Policy,
     "limits": Limits,
@@ -35,22 +33,22 @@ _PARTS: dict[str, type[Struct]] = {
     "journal": Journal,
     "batching": Batching,
 }
-_PEP_PARTS: dict[str, type[Struct]] = {"jwt": Jwt, "tls": Tls}
+PEP_PARTS: dict[str, type[Struct]] = {"jwt": Jwt, "tls": Tls}
 # The keys of a section whose other fields are sections of their own.
 _OWN_KEYS = {
-    "pdp": set(PdpConfig.__struct_fields__) - set(_PARTS),
-    "pep": set(PepConfig.__struct_fields__) - {"servers", *_PEP_PARTS},
+    "pdp": set(PdpConfig.__struct_fields__) - set(PARTS),
+    "pep": set(PepConfig.__struct_fields__) - {"servers", *PEP_PARTS},
 }
 _SECTIONS_OF = {"state_dir": ["at the top, before every section"]}
 for _section, _keys in (
     *_OWN_KEYS.items(),
-    *((name, kind.__struct_fields__) for name, kind in {**_PARTS, **_PEP_PARTS}.items()),
+    *((name, kind.__struct_fields__) for name, kind in {**PARTS, **PEP_PARTS}.items()),
     ("console", ConsoleConfig.__struct_fields__),
     ("servers.NAME", Server.__struct_fields__),
 ):
     for _key in _keys:
         _SECTIONS_OF.setdefault(_key, []).append(f"in [{_section}]")
-_SECTIONS = ("state_dir", "pdp", "pep", "servers", "console", *_PARTS, *_PEP_PARTS)
+_SECTIONS = ("state_dir", "pdp", "pep", "servers", "console", *PARTS, *PEP_PARTS)
 
 
 class Config(Struct, frozen=True):
@@ -90,33 +88,6 @@ def parse(text: str, source: Path) -> Config:
     return _Reader(source, text).read(data)
 
 
-def as_json(config: Config) -> dict[str, Any]:
-    """The configuration as plain data, in the sections of the file; secrets in it are masked."""
-    plain: dict[str, Any] = msgspec.to_builtins(config.pdp)
-    parts = {name: plain.pop(name) for name in _PARTS}
-    pep: dict[str, Any] = msgspec.to_builtins(config.pep)
-    servers = {server.pop("name"): server for server in pep.pop("servers")}
-    parts |= {name: pep.pop(name) for name in _PEP_PARTS}
-    page = msgspec.to_builtins(config.console)
-    sections = {"pdp": plain, "pep": pep, "console": page, **parts, "servers": servers}
-    return {"state_dir": str(config.state_dir), **shown(sections)}
-
-
-def show(config: Config) -> str:
-    """The configuration as TOML."""
-    data = as_json(config)
-    lines = [f"state_dir = {toml_value(data.pop('state_dir'))}"]
-    servers = data.pop("servers")
-    sections = {**data, **{f"servers.{name}": server for name, server in servers.items()}}
-    for name, section in sections.items():
-        lines += [
-            "",
-            f"[{name}]",
-            *(f"{key} = {toml_value(value)}" for key, value in section.items()),
-        ]
-    return "\n".join(lines) + "\n"
-
-
 class _Reader:
     """Turns the data of one file into a `Config`, knowing where it came from."""
 
@@ -131,11 +102,11 @@ class _Reader:
         self._known(data, "", _SECTIONS)
         state = self._path(data.get("state_dir", ".tipstaff"), "state_dir")
         run_folder = run_folder_of(state)
-        parts = {name: self._section(data, name, kind) for name, kind in _PARTS.items()}
+        parts = {name: self._section(data, name, kind) for name, kind in PARTS.items()}
         pdp = self._section(data, "pdp", PdpConfig, allowed=_OWN_KEYS["pdp"])
         servers = tuple(self._servers(data.get("servers", {})))
         pep = self._section(data, "pep", PepConfig, allowed=_OWN_KEYS["pep"])
-        pep_parts = {name: self._section(data, name, kind) for name, kind in _PEP_PARTS.items()}
+        pep_parts = {name: self._section(data, name, kind) for name, kind in PEP_PARTS.items()}
         console = self._section(data, "console", ConsoleConfig)
         if self._problems:  # what follows holds one section against another
             raise ConfigError("\n".join(text for _, text in sorted(self._problems)))

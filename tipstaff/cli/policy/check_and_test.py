@@ -15,7 +15,8 @@ from rich.text import Text
 from pdp.policy.bundle import PolicyText, check, library_folder, read_policy
 from tipstaff.cli import console
 from tipstaff.cli.configuration import config_checks
-from tipstaff.cli.configuration.config import Config, as_json, load, show
+from tipstaff.cli.configuration.config import Config, load
+from tipstaff.cli.configuration.config_shown import as_json, show
 from tipstaff.cli.policy import opa_tests
 from tipstaff.cli.run import running
 from tipstaff.cli.run.services import opa_binary

@@ -15,7 +15,7 @@ from pdp.errors import ConfigError
 from pdp.state_lock import Holder, StateInUse, StateLock
 from pep.judge.decision_client import DecisionClient
 from tipstaff.cli.configuration.config import Config
-from tipstaff.cli.run import up
+from tipstaff.cli.run import child
 from tipstaff.cli.run.services import opa_binary
 from tipstaff.common.back_off import BackOff
 
@@ -38,7 +38,7 @@ class SharedService:
         self._decisions = decisions
         self._holder = holder
         self._lock: StateLock | None = None
-        self._ours: up.Child | None = None
+        self._ours: child.Child | None = None
         self._pauses = BackOff(_FIRST_PAUSE, _LONGEST_PAUSE)
 
     async def find(self) -> None:
@@ -81,12 +81,12 @@ class SharedService:
             return
         self._lock = lock
         log_file = self._config.state_dir / "wrap.log"
-        self._ours = up.Child(
+        self._ours = child.Child(
             "pdp", self._config, opa_binary(self._config, self._opa), lock, log_file
         )
         try:
             await self._ours.start()
-        except up.ChildFailed:
+        except child.ChildFailed:
             log.error("no decision service started; calls are denied", log=str(log_file))
             await self.end()
             await asyncio.sleep(self._pauses.after(0))

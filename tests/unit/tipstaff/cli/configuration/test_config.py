@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pdp.errors import ConfigError
-from tipstaff.cli.configuration.config import as_json, load, show
+from tipstaff.cli.configuration.config import load
+from tipstaff.cli.configuration.config_shown import as_json, show
 from tipstaff.cli.configuration.config_text import starter
 
 

@@ -8,7 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tipstaff.cli.configuration.config import Config, load
-from tipstaff.cli.run.up import Child, Reloading
+from tipstaff.cli.run.child import Child
+from tipstaff.cli.run.up import Reloading
 
 SERVER = '[servers.a]\nurl = "http://127.0.0.1:9/mcp"\n'
 
