@@ -67,10 +67,9 @@ from tipstaff.common.lifelong import Lifelong
 _START_SECONDS = 20.0
 _HEALTH_EVERY_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
-_CONTRACTS = (decision_pb2, policy_pb2, limits_pb2, approvals_pb2, records_pb2)
 _SERVICES = tuple(
     service.full_name
-    for contract in _CONTRACTS
+    for contract in (decision_pb2, policy_pb2, limits_pb2, approvals_pb2, records_pb2)
     for service in contract.DESCRIPTOR.services_by_name.values()
 )
 

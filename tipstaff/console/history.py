@@ -293,6 +293,6 @@ def _exact(text: str) -> str:
 def summed(hours: Iterable[tuple[int, int, int]]) -> tuple[int, int, int]:
     """The sums of counts."""
     deny, hold, allow = 0, 0, 0
-    for one in hours:
-        deny, hold, allow = deny + one[0], hold + one[1], allow + one[2]
+    for counts in hours:
+        deny, hold, allow = deny + counts[0], hold + counts[1], allow + counts[2]
     return deny, hold, allow

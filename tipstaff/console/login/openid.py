@@ -126,10 +126,10 @@ def code(known: Provider, fields: Mapping[str, str]) -> str:
         raise LoginError("This answer is of another issuer.")
     if "error" in fields:
         raise LoginError("The provider has not logged you in.")
-    found = fields.get("code", "")
-    if not found or len(found) > 4096:
+    value = fields.get("code", "")
+    if not value or len(value) > 4096:
         raise LoginError("The provider's answer has no code in it.")
-    return found
+    return value
 
 
 def id_token(data: bytes) -> str:
@@ -142,8 +142,8 @@ def id_token(data: bytes) -> str:
 
 def person(claims: Mapping[str, Any], config: OpenId, nonce: str) -> str:
     """Whom the claims of an ID token name, which has been verified; raises `LoginError`."""
-    said = claims.get("nonce")
-    if not isinstance(said, str) or not hmac.compare_digest(said.encode(), nonce.encode()):
+    named = claims.get("nonce")
+    if not isinstance(named, str) or not hmac.compare_digest(named.encode(), nonce.encode()):
         raise LoginError("The ID token belongs to another login.")
     audience = claims.get("aud")
     is_shared = isinstance(audience, list) and len(audience) > 1

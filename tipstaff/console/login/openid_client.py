@@ -79,7 +79,7 @@ class OpenIdClient:
                 data: bytes = await asking
                 return data
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, TimeoutError) as error:
-            log.warning("identity provider away", asked=what, error=_kind(error))
+            log.warning("identity provider away", question=what, error=_kind(error))
             raise LoginError(_AWAY) from error
 
 

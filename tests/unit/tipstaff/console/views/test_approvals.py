@@ -9,7 +9,7 @@ import pytest
 
 from pdp.api.v1 import approvals_pb2, types_pb2
 from tipstaff.console.sessions import Person
-from tipstaff.console.views import approvals, login, shell
+from tipstaff.console.views import approvals
 from tipstaff.console.views.forms import Frame
 
 NOTHING = approvals.Context()
@@ -112,18 +112,6 @@ def test_no_text_of_a_caller_is_markup_or_hidden(attack: str) -> None:
         assert "<script>alert" not in body.decode()
         assert "<img" not in body.decode()
         assert "\u202e" not in body.decode()
-
-
-def test_a_visit_from_elsewhere_goes_on_by_itself() -> None:
-    """To the same page, once."""
-    assert b'content="0;url=/a/a-1?again=1"' in login.again("/a/a-1")
-
-
-def test_other_pages_say_what_to_do() -> None:
-    """Logged in or not."""
-    assert "tipstaff console login" in text(login.login("You are not logged in."))
-    assert "Gone." in text(shell.failure(None, "No", "Gone."))
-    assert "ana" in text(shell.failure(ANA, "No", "Gone."))
 
 
 def test_a_page_can_find_out_that_it_is_old() -> None:
