@@ -37,7 +37,7 @@ class OpenIdClient:
         """What the provider says of itself, at most ten minutes ago; raises `LoginError`."""
         if self._provider is None or self._steady() - self._known_at > _KNOWN_SECONDS:
             url = f"{self._config.issuer.rstrip('/')}/.well-known/openid-configuration"
-            data = await self._asked("discovery", fetching.get(url, _SECONDS))
+            data = await self._reply("discovery", fetching.get(url, _SECONDS))
             self._provider = openid.provider(data, self._config.issuer)
             self._known_at = self._steady()
         return self._provider
@@ -59,9 +59,9 @@ class OpenIdClient:
         elif secret:
             form["client_secret"] = secret
         asking = fetching.post(known.token_endpoint, _SECONDS, form, auth)
-        token = openid.id_token(await self._asked("token", asking))
+        token = openid.id_token(await self._reply("token", asking))
         # Keys are asked for at each login: nobody comes here without a code that the provider has taken.
-        data = await self._asked("keys", fetching.get(known.jwks_uri, _SECONDS))
+        data = await self._reply("keys", fetching.get(known.jwks_uri, _SECONDS))
         expected = Expected(known.issuer, self._config.client_id, known.algorithms, _LEEWAY_SECONDS)
         try:
             keys = signed_token.read_keys(data, known.algorithms).keys
@@ -73,7 +73,7 @@ class OpenIdClient:
             log.warning("id token refused", error=str(error))
             raise LoginError("The provider's ID token cannot be believed.") from error
 
-    async def _asked(self, what: str, asking: Any) -> bytes:
+    async def _reply(self, what: str, asking: Any) -> bytes:
         try:
             async with asyncio.timeout(_SECONDS):
                 data: bytes = await asking
