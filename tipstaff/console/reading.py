@@ -112,8 +112,8 @@ class Pages:
 
     async def _change(self, frame: Frame, query: Query) -> bytes:
         server, tool = query.get("server", ""), query.get("tool", "")
-        found = await asyncio.to_thread(self._parts.definitions.change, server, tool)
-        return change.change(frame, found)
+        listed = await asyncio.to_thread(self._parts.definitions.change, server, tool)
+        return change.change(frame, listed)
 
     async def _limits(self, frame: Frame, query: Query) -> bytes:
         operations = self._parts.operations
