@@ -19,14 +19,13 @@ from pdp.api.model import Approval
 from pdp.api.model import ApprovalState as State
 from pdp.approvals import life
 from pdp.approvals.life import Event, HeldCall
-from pdp.approvals.port import ApprovalStore, Filter, Step
+from pdp.approvals.port import MAX_KEPT, ApprovalStore, Filter, Step
 from pdp.errors import AnswerError, JournalError, StoreError
 from pdp.ports import Journal
 from pdp.records import approval_record
 
 _LOOK_SECONDS = 0.5
 _MOST_DUE = 100
-_MOST_CHANGES = 500
 _MOST_UNREAD = 1000
 _OVERLAP = 2 * life.SECOND  # changes are looked for this much earlier, since transactions overlap
 
@@ -180,11 +179,11 @@ class Approvals:
         for approval_id in await self._store.due(_MOST_DUE):
             await self._try(approval_id, life.at)
         now = await self._store.now()
-        for held in await self._store.changed_since(since or now - _OVERLAP, _MOST_CHANGES):
+        for held in await self._store.changed_since(since or now - _OVERLAP):
             is_on_record = life.on_record(held) is held
             if is_on_record and self._versions.get(held.id, -1) < held.version:
                 self._publish(held)
-        if len(self._versions) > _MOST_CHANGES:
+        if len(self._versions) > MAX_KEPT:
             self._versions.clear()
         return now - _OVERLAP
 

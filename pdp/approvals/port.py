@@ -79,8 +79,8 @@ class ApprovalStore(Protocol):
     async def due(self, most: int) -> Sequence[str]:
         """Identifiers of open approvals whose time is over."""
 
-    async def changed_since(self, since: int, most: int) -> Sequence[HeldCall]:
-        """What other services have changed since the time `since`, the earliest first."""
+    async def changed_since(self, since: int) -> Sequence[HeldCall]:
+        """All that other services have changed since the time `since`, the earliest first."""
 
     async def close(self) -> None:
         """Let go of the file or the connection."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -137,15 +137,15 @@ class RedisApprovals:
         """See `ApprovalStore.find`."""
 
         async def look() -> list[HeldCall]:
-            newest = _texts(await self._client.zrevrange(self._name("created"), 0, MAX_KEPT))
-            pending = set(_texts(await self._client.smembers(self._name("pending"))))
-            names = sorted(newest, key=lambda name: name not in pending)
+            names = await self._pending_by_age()
+            sources = [self._pages(names)] if selected.state in {"", State.PENDING} else []
+            sources += [] if selected.state == State.PENDING else [self._newest(set(names))]
             fitting: list[HeldCall] = []
-            for first in range(0, len(names), _PAGE):
-                page = await self._load(names[first : first + _PAGE])
-                fitting += [held for held in page if selected.fits(held)]
-                if len(fitting) >= most:
-                    break
+            for source in sources:
+                async for page in source:
+                    fitting += [held for held in page if selected.fits(held)]
+                    if len(fitting) >= most:
+                        break
             return sorted(fitting, key=lambda held: held.state is not State.PENDING)[:most]
 
         return await _answered(look)
@@ -166,13 +166,12 @@ class RedisApprovals:
 
         return await _answered(look)
 
-    async def changed_since(self, since: int, most: int) -> Sequence[HeldCall]:
+    async def changed_since(self, since: int) -> Sequence[HeldCall]:
         """See `ApprovalStore.changed_since`."""
 
         async def look() -> list[HeldCall]:
-            name = self._name("changed")
-            names = await self._client.zrangebyscore(name, f"({since}", "+inf", start=0, num=most)
-            return await self._load(_texts(names))
+            names = await self._client.zrangebyscore(self._name("changed"), f"({since}", "+inf")
+            return [held async for page in self._pages(_texts(names)) for held in page]
 
         return await _answered(look)
 
@@ -235,6 +234,29 @@ class RedisApprovals:
             return []
         rows = await self._client.mget([self._name("a", each) for each in ids])
         return [_decode(row) for row in rows if row is not None]
+
+    async def _pending_by_age(self) -> list[str]:
+        """The identifiers of what is pending, the newest first."""
+        names = _texts(await self._client.smembers(self._name("pending")))
+        if not names:
+            return []
+        created = await self._client.zmscore(self._name("created"), names)
+        by_name = {name: score or 0.0 for name, score in zip(names, created, strict=True)}
+        return sorted(names, key=lambda name: (by_name[name], name), reverse=True)
+
+    async def _pages(self, names: Sequence[str]) -> AsyncIterator[list[HeldCall]]:
+        """The approvals of these names, a page at a time."""
+        for first in range(0, len(names), _PAGE):
+            yield await self._load(names[first : first + _PAGE])
+
+    async def _newest(self, without: Collection[str]) -> AsyncIterator[list[HeldCall]]:
+        """All approvals but these, a page at a time, the newest first."""
+        for first in range(0, MAX_KEPT + 1, _PAGE):
+            name, last = self._name("created"), first + _PAGE - 1
+            names = _texts(await self._client.zrevrange(name, first, last))
+            yield await self._load([each for each in names if each not in without])
+            if len(names) < _PAGE:
+                return
 
     def _write(self, pipe: Pipeline, held: HeldCall, now: int) -> None:
         kept = life.KEPT // _MILLISECOND if held.state not in life.OPEN else 0

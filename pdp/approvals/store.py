@@ -109,9 +109,9 @@ class SqliteApprovals:
         )
         return [row[0] for row in rows]
 
-    async def changed_since(self, since: int, most: int) -> Sequence[HeldCall]:
+    async def changed_since(self, since: int) -> Sequence[HeldCall]:
         """See `ApprovalStore.changed_since`; the only service over this file knows its own changes."""
-        del since, most
+        del since
         return ()
 
     async def close(self) -> None:

@@ -335,7 +335,7 @@ async def test_a_store_that_is_away_is_an_error_of_the_store(tmp_path: Path) -> 
     store = RedisApprovals(f"unix://{tmp_path / 'nobody.sock'}", 200)
     for asking in (
         store.begin(held_call()), store.change("a", lambda held, now: held), store.get(["a"]),
-        store.find(Filter(), 1), store.pending(), store.due(1), store.changed_since(0, 1), store.now(),
+        store.find(Filter(), 1), store.pending(), store.due(1), store.changed_since(0), store.now(),
     ):  # fmt: skip
         with pytest.raises(StoreError):
             await asking

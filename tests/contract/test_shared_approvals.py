@@ -125,6 +125,20 @@ async def test_a_long_list_is_read_piece_by_piece(
         assert await store.find(Filter(server="none"), 9) == []
 
 
+async def test_every_change_of_another_service_is_heard_of(
+    shared: redis_server.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many come between two looks."""
+    monkeypatch.setattr("pdp.approvals.redis._PAGE", 7)
+    async with stores(shared.url, 2) as (here, there):
+        before = await here.now()
+        calls = [call_number(number, before) for number in range(60)]
+        await asyncio.gather(*(there.begin(each) for each in calls))
+        heard = await here.changed_since(before - 1)
+        assert sorted(each.id for each in heard) == sorted(each.id for each in calls)
+        assert await here.changed_since(await here.now()) == []
+
+
 @contextlib.asynccontextmanager
 async def breaking(url: str, folder: Path, *, is_done: bool) -> AsyncIterator[str]:
     """The URL of a way to the server that breaks at EXEC: after the server has done it, or before it hears of it."""
