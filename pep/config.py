@@ -171,8 +171,10 @@ class PdpTls(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("pdp_tls: server_ca, certificate and key belong together")
 
 
-class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
+class PepConfig(Private, frozen=True, forbid_unknown_fields=True):
     """The section `[pep]`."""
+
+    SECRET = frozenset({"rounds_key"})
 
     listen: str = "127.0.0.1:8700"
     """Host and port that MCP clients connect to."""
@@ -204,6 +206,9 @@ class PepConfig(Struct, frozen=True, forbid_unknown_fields=True):
     give up after 60. 0: it is answered at once, and the client has to make it again."""
     hold_seconds_of: dict[str, HoldSeconds] = field(default_factory=dict)
     """The same by the caller's id, for clients that are known to wait longer or shorter."""
+    rounds_key: str = ""
+    """A secret of at least 32 characters by which several proxies know each other's `approval_rounds`:
+    `env:NAME` or `file:PATH`. Empty: each makes its own at its start."""
     list_ttl_ms: NotNegative = 60_000
     """Milliseconds for which a client may keep a list at most (`ttlMs`): rules may change."""
     shutdown_grace_ms: Positive = 2000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import hashlib
 import secrets
 import socket
 import ssl
@@ -112,8 +113,15 @@ def _parts(config: PepConfig, decisions: DecisionClient, upstream: Dispatch) -> 
         room=Room.of(config),
         refusals=Refusals(decisions.report_soon, time.monotonic),
         new_id=_new_id,
-        rounds=Rounds(secrets.token_bytes(32)),
+        rounds=Rounds(_rounds_key(config), time.time),  # noqa: TID251 - an edge's clock
     )
+
+
+def _rounds_key(config: PepConfig) -> bytes:
+    """The key of the rounds: what the configured secret makes of it, or one that only this process has."""
+    if config.rounds_key:
+        return hashlib.sha256(b"tipstaff rounds\0" + config.rounds_key.encode()).digest()
+    return secrets.token_bytes(32)
 
 
 def _new_id() -> str:

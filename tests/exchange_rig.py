@@ -154,7 +154,7 @@ class ExchangeRig:
             room=Room.of(settings),
             refusals=Refusals(self.service.report_soon, lambda: 0.0),
             new_id=lambda: f"r{next(numbers)}",
-            rounds=Rounds(b"k" * 32),
+            rounds=Rounds(b"k" * 32, lambda: 0.0),
         )
         self.app = App(self.parts, health=lambda: (200, b"{}"))
 

@@ -5,7 +5,6 @@ It reads headers and the books of sessions, but forwards nothing and answers not
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -132,8 +131,7 @@ class RequestCaller:
 
     def resume(self, call: Call, state: str) -> Call:
         """The call that goes on in this request, by the state of the round before; raises `InvalidParams`."""
-        now = asyncio.get_running_loop().time()
-        self._round = self._parts.rounds.read(state, call, now)
+        self._round = self._parts.rounds.read(state, call)
         return structs.replace(call, approval_id=self._round.approval_id)
 
     def learn(self, answer: Answer, admitted: Admitted) -> str:

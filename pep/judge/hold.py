@@ -69,8 +69,7 @@ class Hold(Struct, frozen=True):
     def _next_state(self, call: Call, decision: Decision) -> str:
         if self.leg is None or decision.approval is None or not is_held(decision):
             return ""
-        now = asyncio.get_running_loop().time()
-        return self.leg.next_state(call, decision.approval.id, now)
+        return self.leg.next_state(call, decision.approval.id)
 
     async def _held(self, call: Call, decision: Decision) -> Decision:
         loop = asyncio.get_running_loop()

@@ -6,12 +6,12 @@ same call. The state is only a hint: it names the approval that was waited for a
 they end. It is no grant, and whoever loses it may make the call without it.
 
 The client could have made up the state, or taken that of another call or caller. So it is signed together with
-the call; one that does not belong to the call is refused, since else the count could be begun anew. The key
-is this process' own: after a restart, or at another proxy, a state is refused as well, and its client makes
-the call from the beginning. State and answers are the proxy's and not the server's, so they are taken out
+the call; one that does not belong to the call is refused, since else the count could be begun anew. Proxies
+that share their key (`[pep] rounds_key`) take each other's states; else the key is this process' own: after a
+restart, or at another proxy, a state is refused, and its client makes the call from the beginning. State and answers are the proxy's and not the server's, so they are taken out
 before the call is judged: what is judged and goes on is the call as it was made at first.
 
-Times are in whole seconds of any clock that never goes back.
+Times are in whole seconds since the epoch, since several machines must agree about them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -50,31 +51,32 @@ class Round(Struct, frozen=True):
 class Rounds:
     """Signs states and reads them. The key is in no text of it."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_key", "_wall")
 
-    def __init__(self, key: bytes) -> None:
-        """`key` is random and secret, of at least 32 bytes."""
+    def __init__(self, key: bytes, wall: Callable[[], float]) -> None:
+        """`key` is random and secret, of at least 32 bytes; `wall` tells the time."""
         self._key = key
+        self._wall = wall
 
-    def state(self, call: Call, this: Round, now: float) -> str:
+    def state(self, call: Call, this: Round) -> str:
         """The state of `call` after `this` round."""
         facts = {
             "v": _VERSION,
             "a": this.approval_id,
             "n": this.number,
-            "exp": int(now) + STATE_SECONDS,
+            "exp": int(self._wall()) + STATE_SECONDS,
         }
         payload = _base64(json.dumps(facts, separators=(",", ":")).encode())
         return f"{_OWN}{payload}.{self._mac(payload, call)}"
 
-    def read(self, state: str, call: Call, now: float) -> Round:
+    def read(self, state: str, call: Call) -> Round:
         """The round that `state` says; raises `InvalidParams` if it was not given for `call`, or too long ago."""
         payload, _, mac = state.removeprefix(_OWN).partition(".")
         is_ours = len(state) <= _LONGEST_STATE and state.isascii()
         if not is_ours or not hmac.compare_digest(mac, self._mac(payload, call)):
             raise InvalidParams("requestState was not given for this call: make it again without")
         facts = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        if now > facts["exp"]:
+        if self._wall() > facts["exp"]:
             raise InvalidParams("requestState is too old: make the call again without")
         return Round(facts["a"], facts["n"])
 
@@ -93,7 +95,7 @@ class Leg(Struct, frozen=True):
     most: int
     last: Round = Round()
 
-    def next_state(self, call: Call, approval_id: str, now: float) -> str:
+    def next_state(self, call: Call, approval_id: str) -> str:
         """The state with which the client is to make `call` again; "" when this was the last time.
 
         A call that belongs to an exchange of the server's own ends here: its state must not be lost.
@@ -101,7 +103,7 @@ class Leg(Struct, frozen=True):
         is_possible = call.protocol.era == MODERN and call.method in METHODS and not call.is_retry
         if not is_possible or self.last.number >= self.most:
             return ""
-        return self.rounds.state(call, Round(approval_id, self.last.number + 1), now)
+        return self.rounds.state(call, Round(approval_id, self.last.number + 1))
 
 
 def own_state(message: Message, era: str) -> str:

@@ -118,7 +118,8 @@ class _Reader:
         pdp = structs.replace(pdp, tls=self._absolute(pdp.tls, "certificate key client_ca"))
         pep_tls = self._absolute(pep.pdp_tls, "server_ca certificate key")
         self._check_listen(pdp, pep_tls)
-        pep = structs.replace(pep, pdp_tls=pep_tls)
+        key = self._reference(pep.rounds_key)
+        pep = structs.replace(pep, pdp_tls=pep_tls, rounds_key=key)
         pep = self._rebuilt(pep, servers, self._pep_parts(**pep_parts, pep=pep, state=state))
         console = self._console(console, pdp)
         source, lines = self._source.resolve(), self._lines

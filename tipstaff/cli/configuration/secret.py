@@ -18,6 +18,8 @@ from tipstaff.common.masking import MASK, masked, masked_text
 from tipstaff.console.config import ConsoleConfig
 from tipstaff.survey.asking import failures
 
+_LEAST_KEY = 32
+
 
 def resolved_pdp(config: PdpConfig) -> PdpConfig:
     """The settings of the decision service with every reference replaced; raises `ConfigError`."""
@@ -35,7 +37,11 @@ def resolved_pdp(config: PdpConfig) -> PdpConfig:
 
 def resolved_pep(config: PepConfig) -> PepConfig:
     """The settings of the proxy with every reference replaced; raises `ConfigError`."""
-    return structs.replace(config, servers=tuple(map(resolved_server, config.servers)))
+    key = config.rounds_key and _only_secret(config.rounds_key, "pep.rounds_key")
+    if key and len(key) < _LEAST_KEY:
+        raise ConfigError(f"pep.rounds_key: write at least {_LEAST_KEY} characters")
+    servers = tuple(map(resolved_server, config.servers))
+    return structs.replace(config, servers=servers, rounds_key=key)
 
 
 def resolved_server(server: Server) -> Server:
@@ -69,6 +75,7 @@ def secrets_of(config: PdpConfig | PepConfig) -> Iterator[str]:
         with contextlib.suppress(ValueError):
             yield unquote(urlsplit(config.limits.url).password or "")
         return
+    yield config.rounds_key
     yield config.jwt.jwks if "@" in config.jwt.jwks else ""
     for server in config.servers:
         yield from failures.secrets_of(server)
@@ -93,6 +100,7 @@ def shown(settings: dict[str, Any]) -> dict[str, Any]:
                 "secret": _shown_reference(webhook["secret"]),
             },
         },
+        "pep": {**settings["pep"], "rounds_key": _shown_reference(settings["pep"]["rounds_key"])},
         "limits": {**limits, "url": _shown_store(limits["url"])},
         "jwt": {**jwt, "jwks": masked_text(jwt["jwks"])},
         "servers": {name: _shown_server(section) for name, section in settings["servers"].items()},

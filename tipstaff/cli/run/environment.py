@@ -52,7 +52,7 @@ def _named(service: Service, config: Config) -> Iterator[str]:
     if service == "console":
         settings = [config.console.openid.client_secret]
     if service == "pep":
-        settings = [
+        settings = [config.pep.rounds_key] + [
             value
             for server in config.pep.servers
             for value in (server.bearer, *server.headers.values(), *server.environment.values())

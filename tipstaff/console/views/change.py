@@ -12,25 +12,25 @@ PATH = "/servers/change"
 _KINDS = {"+": "line-new", "-": "line-old", "@": "line-place"}
 
 
-def change(frame: Frame, found: Change, error: str = "") -> bytes:
+def change(frame: Frame, listed: Change, error: str = "") -> bytes:
     """The page; `error` is why it was not accepted."""
     rows: list[tuple[str, Part]] = [
-        ("Classified as, when it was accepted", found.was or "not known"),
-        ("Classified as, now", found.now or "not known"),
-        ("Definition", tag("code", found.digest)),
+        ("Classified as, when it was accepted", listed.was or "not known"),
+        ("Classified as, now", listed.now or "not known"),
+        ("Definition", tag("code", listed.digest)),
     ]
     return shell(
         frame,
-        f"{found.server} {found.tool}",
+        f"{listed.server} {listed.tool}",
         tag("p", tag("a", "← Servers and tools", href=SERVERS)),
         tag("p", error, class_="error", role="alert") if error else None,
-        tag("h1", f"{found.server} {found.tool}"),
+        tag("h1", f"{listed.server} {listed.tool}"),
         tag("p", "The server was asked just now. Until its definition is accepted, the tool cannot be called."),
         fields(rows),
-        _signs(found.signs),
+        _signs(listed.signs),
         tag("h2", "What has changed"),
-        tag("div", [_line(line) for line in found.diff.splitlines()], class_="diff"),
-        _form(frame, found),
+        tag("div", [_line(line) for line in listed.diff.splitlines()], class_="diff"),
+        _form(frame, listed),
     )  # fmt: skip
 
 
@@ -49,21 +49,21 @@ def _line(line: str) -> Element:
     return tag("code", line, class_=f"line {_KINDS.get(line[:1], '')}".strip())
 
 
-def _form(frame: Frame, found: Change) -> Part:
+def _form(frame: Frame, listed: Change) -> Part:
     if not frame.person.may_answer:
         return tag("p", "You may look, and not accept.")
     confirmation = tag(
         "label",
-        f"Type the tool's name, {found.tool}, to accept it in spite of the signs:",
+        f"Type the tool's name, {listed.tool}, to accept it in spite of the signs:",
         tag("input", name="confirm", autocomplete="off", required=True),
     )
     return tag(
         "form",
         hidden("token", frame.token),
-        hidden("server", found.server),
-        hidden("tool", found.tool),
-        hidden("digest", found.digest),
-        confirmation if found.signs else None,
+        hidden("server", listed.server),
+        hidden("tool", listed.tool),
+        hidden("digest", listed.digest),
+        confirmation if listed.signs else None,
         tag("button", "Accept this definition", type="submit", class_="grant", data_slow=True),
         method="post", action="/servers/accept", class_="single",
     )  # fmt: skip

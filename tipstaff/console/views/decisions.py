@@ -32,25 +32,25 @@ _EFFECTS = (("", "all"), ("deny", "denied"), ("hold", "held"), ("allow", "allowe
 _PHASES = (("call", "calls"), ("list", "entries kept from lists"), ("*", "both"))
 
 
-class Found(Struct, frozen=True):
+class Group(Struct, frozen=True):
     """Decisions of one kind: the newest, and how many more there are."""
 
     decisions: Sequence[Decision]
     more: int
 
 
-def found(history: History, selection: Selection) -> tuple[Found, Found]:
+def parted(history: History, selection: Selection) -> tuple[Group, Group]:
     """What was not allowed, and what was, of a selection."""
     closed: list[Decision] = []
     allowed: list[Decision] = []
     for decision in history.newest(selection):
         (allowed if decision.effect == "allow" else closed).append(decision)
-    return _found(closed), _found(allowed)
+    return _part(closed), _part(allowed)
 
 
 def decisions(frame: Frame, history: History, selection: Selection, now: datetime) -> bytes:
     """The page."""
-    closed, allowed = found(history, selection)
+    closed, allowed = parted(history, selection)
     return shell(
         frame,
         "Decisions",
@@ -75,9 +75,9 @@ def decisions(frame: Frame, history: History, selection: Selection, now: datetim
     )
 
 
-def _found(decisions_: Sequence[Decision]) -> Found:
+def _part(decisions_: Sequence[Decision]) -> Group:
     shown = list(islice(decisions_, MOST_ROWS))
-    return Found(shown, len(decisions_) - len(shown))
+    return Group(shown, len(decisions_) - len(shown))
 
 
 def _summary(history: History, now: datetime) -> Part:
@@ -104,12 +104,12 @@ def _minute(ago: int, three: tuple[int, int, int]) -> Element:
     return tag("tr", tag("th", str(ago), scope="row"), [tag("td", str(count)) for count in three])
 
 
-def _rows(caption: str, found_: Found) -> Part:
-    if not found_.decisions:
+def _rows(caption: str, part: Group) -> Part:
+    if not part.decisions:
         return tag("p", "None that is remembered. `tipstaff log` reads the whole journal.")
     return (
-        decision_table(caption, found_.decisions),
-        tag("p", f"And {found_.more} more: narrow the selection.") if found_.more else None,
+        decision_table(caption, part.decisions),
+        tag("p", f"And {part.more} more: narrow the selection.") if part.more else None,
     )
 
 

@@ -20,7 +20,7 @@ from tests.exchange_rig import Service
 SERVER = Server("s", url="http://127.0.0.1:9/mcp")
 PATIENT = Server("t", url="http://127.0.0.1:9/mcp", hold_seconds=240)
 BOTH = [(b"accept", b"application/json, TEXT/event-stream")]
-LEG = Leg(Rounds(b"k" * 32), 2)
+LEG = Leg(Rounds(b"k" * 32, lambda: 0.0), 2)
 REQUEST = Request(b"", 1, "tools/call", {"_meta": {"progressToken": "p"}})
 
 

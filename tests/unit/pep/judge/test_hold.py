@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -71,15 +70,17 @@ async def test_a_call_without_a_place_is_not_held() -> None:
 
 async def test_only_a_call_that_has_been_held_goes_on_in_another_request() -> None:
     """Neither one that was decided, nor one for which there was no place: that would be asked again at once."""
-    rounds, modern = Rounds(b"k" * 32), structs.replace(CALL, protocol=Protocol(MODERN, "v"))
+    rounds, modern = (
+        Rounds(b"k" * 32, lambda: 0.0),
+        structs.replace(CALL, protocol=Protocol(MODERN, "v")),
+    )
     service, client, places = Service(decision()), Heard(), Holding(4)
     plan = Plan(0.001, takes_events=False)
     held = structs.replace(hold(service, client, plan, places), leg=Leg(rounds, 1))
     service.approvals = [PENDING]
     outcome = await held.until_decided(modern, HELD)
-    now = asyncio.get_running_loop().time()
     assert outcome.decision is HELD
-    assert rounds.read(outcome.next_state, modern, now) == Round("a-1", 1)
+    assert rounds.read(outcome.next_state, modern) == Round("a-1", 1)
     with places.counted(CALL.principal.id):
         assert await held.until_decided(modern, HELD) == Outcome(HELD)
     service.approvals = [GRANTED]

@@ -107,6 +107,7 @@ def test_settings_are_shown_without_secrets_that_stand_in_them() -> None:
                 "path": "a.db",
                 "webhook": {"url": "https://h/x?token=planted", "secret": "planted"},
             },
+            "pep": {"rounds_key": "planted", "listen": "127.0.0.1:1"},
             "console": {"port": 1, "openid": {"client_id": "c", "client_secret": "planted"}},
             "servers": {"files": told},
         }
@@ -122,3 +123,14 @@ def test_settings_are_shown_without_secrets_that_stand_in_them() -> None:
         "TOKEN": "env:NAME",
     }
     assert found["servers"]["files"]["auth"] == "strip"
+
+
+def test_the_key_of_rounds_is_a_secret_of_some_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short one could be guessed from a state, which every client sees."""
+    monkeypatch.setenv("ROUNDS", "k" * 32)
+    assert resolved_pep(PepConfig(rounds_key="env:ROUNDS")).rounds_key == "k" * 32
+    monkeypatch.setenv("ROUNDS", "k" * 31)
+    with pytest.raises(ConfigError, match="at least 32"):
+        resolved_pep(PepConfig(rounds_key="env:ROUNDS"))
+    with pytest.raises(ConfigError, match="no configuration"):
+        resolved_pep(PepConfig(rounds_key="k" * 32))

@@ -5,20 +5,20 @@ from __future__ import annotations
 from tests.unit.tipstaff.console.test_history import NOW, history, record
 from tests.unit.tipstaff.console.views.test_approvals import ANA, text
 from tipstaff.console.history import History, Selection
-from tipstaff.console.views.decisions import MOST_ROWS, decisions, found
+from tipstaff.console.views.decisions import MOST_ROWS, decisions, parted
 
 
 def test_what_was_not_allowed_comes_first() -> None:
     """Denied and held together, the newest first."""
     seen = history(record(1, effect="deny"), record(2), record(3, effect="hold"))
-    closed, allowed = found(seen, Selection())
+    closed, allowed = parted(seen, Selection())
     assert [each.decision_id for each in closed.decisions] == ["d000000003", "d000000001"]
     assert [each.decision_id for each in allowed.decisions] == ["d000000002"]
 
 
 def test_more_than_fit_are_counted() -> None:
     """And not shown."""
-    closed, _ = found(history(*(record(n, effect="deny") for n in range(70))), Selection())
+    closed, _ = parted(history(*(record(n, effect="deny") for n in range(70))), Selection())
     assert (len(closed.decisions), closed.more) == (MOST_ROWS, 70 - MOST_ROWS)
     body = decisions(ANA, history(*map(record, range(70))), Selection(), NOW)
     assert "And 20 more" in text(body)
