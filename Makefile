@@ -22,7 +22,7 @@ dev: $(VENV)/.made $(OPA) ## make .venv with the tipstaff command in it, and get
 
 $(VENV)/.made: requirements-dev.lock pyproject.toml
 	@tools/python-venv $(PYTHON) $(VENV) $<
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@tools/python-packages $(PYTHON) $(VENV) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv-demo/.made: requirements-demo.lock
@@ -39,7 +39,7 @@ test: check .venv-demo/.made .tools/node/.made redis-server chromium $(INTEROP:%
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal --durations 20 $(T)
 
 .tools/node/.made: tests/node/package.json tests/node/requirements.lock | $(VENV)/.made
-	@tools/node-packages $(BIN)/python
+	@tools/node-packages $(PYTHON)
 	@touch $@
 
 conformance: dev .tools/node/.made ## the MCP conformance suite, direct against through the gateway

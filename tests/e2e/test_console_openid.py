@@ -202,6 +202,28 @@ async def test_who_is_taken_off_the_list_is_out(desk: Desk) -> None:
     assert not await is_in(browser)
 
 
+async def test_nobody_of_the_provider_comes_in_when_nobody_is_named_any_more(desk: Desk) -> None:
+    """Then those may come in who can make an address here, and not everybody whom the provider knows."""
+    browser = desk.browser()
+    fields = await desk.begin(browser)
+    config = desk.site.tipstaff.config
+    text = config.read_text()
+    try:
+        config.write_text(text.replace(PEOPLE, "").partition("[console.openid]")[0])
+        assert (await desk.finish(browser, fields)).status_code == 401
+        assert not await is_in(browser)
+    finally:
+        config.write_text(text)
+
+
+async def test_who_came_by_another_name_begins_at_the_one_to_come_back_to(desk: Desk) -> None:
+    """The cookie of the way belongs to that name."""
+    host = desk.site.url.replace("127.0.0.1", "localhost").removeprefix("http://")
+    answer = await desk.browser().client.get("/login/openid", headers={"Host": host})
+    assert answer.headers["location"] == f"{desk.site.url}/login/openid"
+    assert "set-cookie" not in answer.headers
+
+
 async def test_no_secret_is_in_a_page_or_a_log(desk: Desk) -> None:
     """Of the provider, of codes, of states."""
     browser = desk.browser()

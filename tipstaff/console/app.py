@@ -95,7 +95,7 @@ class Console:
         if path == "/login":
             return self._changes.login_page(status=200)
         if path == openid_login.START_PATH:
-            return await self._changes.to_provider()
+            return await self._changes.to_provider(request)
         if path == openid.RETURN_PATH:
             return await self._changes.log_in_by_provider(request, requests.fields(query))
         return None

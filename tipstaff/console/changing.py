@@ -62,7 +62,7 @@ class Changes:
         except LoginError as error:
             parts.audit.login_refused(str(error))
             return self.login_page(str(error))
-        if person is None:
+        if person is None or not parts.people.are_named():
             parts.audit.login_refused("a person of the provider who may not come in")
             return self.login_page(
                 "You are logged in there, and are none of those who may come in."
@@ -72,10 +72,13 @@ class Changes:
         lines = (asgi.HTML, self._begun(proven), openid_login.cookie("", 0))
         return Reply(200, login.again("/"), lines)
 
-    async def to_provider(self) -> Reply:
-        """Send the browser to the identity provider."""
+    async def to_provider(self, request: Heads) -> Reply:
+        """Send the browser to the identity provider, from the address that it will come back to."""
         if self._parts.openid is None:
             raise RefusedError(404, "there is no such page")
+        own = f"127.0.0.1:{self._parts.port}"
+        if request.host != own:
+            return asgi.see(f"http://{own}{openid_login.START_PATH}")
         try:
             return await self._parts.openid.start()
         except LoginError as error:

@@ -13,7 +13,7 @@ from tipstaff.console.definitions import Definitions
 from tipstaff.console.login.openid_login import OpenIdLogin
 from tipstaff.console.news import News
 from tipstaff.console.operations import Operations
-from tipstaff.console.sessions import Person, Sessions
+from tipstaff.console.sessions import People, Sessions
 
 
 class Parts(Struct, frozen=True):
@@ -28,6 +28,6 @@ class Parts(Struct, frozen=True):
     audit: Audit
     state: Path
     port: int
-    people: Callable[[str], Person | None]
+    people: People
     steady: Callable[[], float]
     wall: Callable[[], float]

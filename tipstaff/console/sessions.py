@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -24,6 +25,16 @@ class Person(Struct, frozen=True):
     id: str
     may_answer: bool
     method: str = "console"
+
+
+class People(Protocol):
+    """Who may come in, as it is configured now."""
+
+    def __call__(self, name: str) -> Person | None:
+        """The person of that name, `None` for one who may not come in."""
+
+    def are_named(self) -> bool:
+        """Whether they are named one by one; else everybody may come in who can make an address here."""
 
 
 class Login(Struct, frozen=True):

@@ -149,6 +149,12 @@ class _People:
         self._stamp: tuple[int, int] | None = None
 
     def __call__(self, name: str) -> Person | None:
+        return person_of(self._current(), name)
+
+    def are_named(self) -> bool:
+        return bool(self._current().pdp.approvals.people)
+
+    def _current(self) -> Config:
         source = self._config.source
         with contextlib.suppress(OSError, ConfigError):
             status = source.stat()
@@ -156,7 +162,7 @@ class _People:
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._config = load(source)
-        return person_of(self._config, name)
+        return self._config
 
 
 class _Server(uvicorn.Server):
