@@ -36,6 +36,7 @@ _PARSERS = 4
 _PARSE = ("parse", "--format=json", "--json-include=locations,-comments")
 # A line of a file that may begin a rule with the name of a set.
 _SET_NAME = re.compile(rf"^\s*(default\s+)?({'|'.join(SETS)})\b".encode(), re.MULTILINE)
+_SITE = "site/"
 _NOT_RULES = (".md", ".txt")
 _RULES = (".yaml", ".json", ".rego")
 _OPA_SECONDS = 60.0
@@ -186,8 +187,9 @@ async def _checked(text: PolicyText, temporary: Path, *, opa: Path, library: Pat
     _write(tests, text.tests)
     manifest = {"revision": text.revision, "roots": list(ROOTS), "rego_version": 1}
     (staged / ".manifest").write_text(json.dumps(manifest), encoding="utf-8")
-    await _check(opa, staged, library)
-    site = [name for name in text.files if name.startswith("site/")]
+    site = [name for name in text.files if name.startswith(_SITE)]
+    if site:  # the library is checked when it is made, and what stands in YAML is checked by now
+        await _check(opa, staged, library)
     suspects = [name for name, content in text.tests.items() if _SET_NAME.search(content)]
     try:
         problems = await _problems(opa, staged, site) if site else []
@@ -209,15 +211,14 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 async def _check(opa: Path, staged: Path, library: Path) -> None:
-    """Check the bundle with OPA against the capabilities, and the site's rules against the schema of the input."""
+    """Check a bundle that has rules of the site with OPA: against the capabilities, and the schema of the input."""
     capabilities = f"--capabilities={library / 'capabilities.json'}"
     schemas = library / "schemas"
     await _run(
         opa, "check", "--strict", "--bundle", capabilities, f"--schema={schemas}", ".", cwd=staged
     )
-    if (staged / "site").is_dir():
-        schema = f"--schema={schemas / 'input.json'}"
-        await _run(opa, "check", "--strict", capabilities, schema, "site", cwd=staged)
+    schema = f"--schema={schemas / 'input.json'}"
+    await _run(opa, "check", "--strict", capabilities, schema, "site", cwd=staged)
 
 
 async def _problems(opa: Path, staged: Path, site: Sequence[str]) -> list[str]:
@@ -240,10 +241,12 @@ async def _parse(opa: Path, folder: Path, names: Sequence[str]) -> dict[str, Mod
 
 
 async def _claims_read(text: PolicyText, opa: Path, folder: Path) -> ClaimsRead:
-    """The claims that the rules of the library and of the site read, by OPA's own parser."""
+    """The claims that the rules of the site read, by OPA's own parser; those of the library read none."""
     modules = {
-        name: content.decode() for name, content in text.files.items() if name.endswith(".rego")
+        name: content.decode() for name, content in text.files.items() if name.startswith(_SITE)
     }
+    if not modules:
+        return frozenset()
     (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
     options = ("--strict-builtin-errors", "--format=json", "--input=modules.json")
     printed = json.loads(await _run(opa, "eval", *options, SYNTAX_QUERY, cwd=folder))

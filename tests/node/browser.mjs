@@ -49,7 +49,8 @@ const steps = {
   post: (page, { url, body }) => page.evaluate(([where, what]) => fetch(where, {
     method: "POST", body: what, headers: { "Content-Type": "application/x-www-form-urlencoded" }, redirect: "manual",
   }).then((answer) => answer.status), [url, body]),
-  close: (page) => page.close(),
+  // A page that does not close in time keeps nobody waiting.
+  close: (page) => Promise.race([page.close(), new Promise((done) => setTimeout(done, 5000))]),
   check,
   complaints: () => complaints.splice(0).filter((each) => !/40[0-9]|503|net::ERR_/.test(each)),
 };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from pdp.errors import PolicyTextError
 from pdp.policy.bundle import PolicyText, build, check, library_folder, read_policy
+from pdp.rules.claims import SYNTAX_QUERY, claims_read
 from tipstaff.cli.run.install import find_opa
 
 LIBRARY = library_folder()
@@ -171,3 +173,16 @@ async def test_rego_that_must_not_decide_is_refused_by_opa(
 async def test_proper_rego_of_the_site_passes(tmp_path: Path, opa: Path) -> None:
     """It may use the library."""
     await check(read(tmp_path, site__hours__hours_DOT_rego=SITE), opa=opa, library=LIBRARY)
+
+
+def test_the_library_reads_no_claim(tmp_path: Path, opa: Path) -> None:
+    """So that a site without Rego of its own needs no look at it."""
+    modules = {str(path): path.read_text() for path in (LIBRARY / "mcp").rglob("*.rego")}
+    (tmp_path / "modules.json").write_text(json.dumps(modules))
+    done = subprocess.run(
+        [opa, "eval", "--format=json", f"--input={tmp_path / 'modules.json'}", SYNTAX_QUERY],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    trees = json.loads(done.stdout)["result"][0]["expressions"][0]["value"]
+    assert len(trees) > 20
+    assert claims_read(trees.values()) == frozenset()
