@@ -119,7 +119,7 @@ bench-console: dev .tools/node/.made chromium ## what an open console costs, wit
 	$(BIN)/python -m bench.console
 
 screenshots: dev .tools/node/.made chromium ## pictures of the console, into docs/images
-	$(BIN)/python -m tests.screenshots docs/images
+	$(BIN)/python -m tests.screenshots docs/images inbox decision
 
 bench-survey: dev ## how well tools are classified, on labelled tools (DATA=folder)
 	$(BIN)/python -m bench.survey $(if $(DATA),--data $(DATA))

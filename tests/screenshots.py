@@ -1,4 +1,4 @@
-"""`python -m tests.screenshots FOLDER`: pictures of the console at work, taken by a real browser."""
+"""`python -m tests.screenshots FOLDER [NAME…]`: pictures of the console at work, taken by a real browser."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from pdp.api.v1 import types_pb2
@@ -70,14 +71,14 @@ async def fill(site: Site) -> None:
 
 def _question(server: str, tool: str, arguments: bytes, number: int, agent: str) -> object:
     return question(
-        server, tool, f"r{number}", session=f"s-{agent}", arguments_json=arguments,
+        server, tool, f"r{number}", session=f"session-{agent.partition(':')[2]}", arguments_json=arguments,
         principal=types_pb2.Principal(id=agent, kind=agent.partition(":")[0]),
         client=types_pb2.Client(name="claude-code", version="2.1"),
     )  # fmt: skip
 
 
-async def main(folder: Path) -> int:
-    """Take the pictures; returns the exit code of the browser."""
+async def main(folder: Path, names: Sequence[str]) -> int:
+    """Take the pictures of these names, or all; returns the exit code of the browser."""
     folder.mkdir(parents=True, exist_ok=True)
     script = NODE / SCRIPT.name
     shutil.copyfile(SCRIPT, script)
@@ -91,10 +92,10 @@ async def main(folder: Path) -> int:
             await fill(site)
             login = f"{site.url}/login#t={await site.way_in()}"
             browser = await asyncio.create_subprocess_exec(
-                str(NODE / "bin" / "node"), str(script), login, str(folder.resolve())
+                str(NODE / "bin" / "node"), str(script), login, str(folder.resolve()), *names
             )
             return await browser.wait()
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(Path(sys.argv[1]))))
+    sys.exit(asyncio.run(main(Path(sys.argv[1]), sys.argv[2:])))

@@ -1,7 +1,7 @@
-// Pictures of the console: `node screenshots.mjs LOGIN_URL FOLDER`.
+// Pictures of the console: `node screenshots.mjs LOGIN_URL FOLDER [NAME…]`.
 import { chromium } from "playwright-core";
 
-const [login, folder] = process.argv.slice(2);
+const [login, folder, ...names] = process.argv.slice(2);
 const base = new URL(login).origin;
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 const page = await (await browser.newContext({ deviceScaleFactor: 1 })).newPage();
@@ -11,6 +11,7 @@ await page.waitForURL(`${base}/`);
 
 async function picture(name, path) {
   if (path) await page.goto(base + path);
+  if (names.length && !names.includes(name)) return;
   await page.waitForTimeout(800);
   await page.screenshot({ path: `${folder}/${name}.png`, fullPage: name !== "decisions" });
 }
