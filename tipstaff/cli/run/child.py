@@ -24,7 +24,9 @@ from tipstaff.common.back_off import BackOff
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 8.0
 _COMMANDS = MappingProxyType({"pdp": ["pdp"], "pep": ["pep"], "console": ["console", "serve"]})
-_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER = 0.1, 5.0, 10.0
+_FIRST_PAUSE, _STEADY_AFTER = 0.1, 10.0
+# Nothing is judged without the services; a console whose port is taken need not be tried all the time.
+_LONGEST_PAUSE = MappingProxyType({"pdp": 5.0, "pep": 5.0, "console": 60.0})
 
 log = structlog.get_logger("tipstaff.up")
 
@@ -107,7 +109,7 @@ class Child:
 
     async def keep_running(self) -> None:
         """Start it again, with growing pauses, whenever it dies."""
-        pauses = BackOff(_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER)
+        pauses = BackOff(_FIRST_PAUSE, _LONGEST_PAUSE[self.name], _STEADY_AFTER)
         await child_process.keep_running(self, pauses)
 
     async def ended(self) -> int | None:
