@@ -52,27 +52,23 @@ class Lane(Struct, frozen=True):
 
 def start(folder: Path, stack: ExitStack) -> list[Lane]:
     """Start everything; the stack ends it."""
-    upstream, nginx_port, tipstaff_port = _free_port(), _free_port(), _free_port()
-    _spawn([sys.executable, "-m", "bench.upstream", str(upstream)], stack)
-    _wait_for(upstream)
+    upstream, tipstaff_port = free_port(), free_port()
+    spawn([sys.executable, "-m", "bench.upstream", str(upstream)], stack)
+    wait_for(upstream)
     lanes = [Lane("direct", upstream, request("/mcp", "echo", upstream), (), b'"ok"')]
-    nginx = shutil.which("nginx")
-    if nginx:
-        conf = folder / "nginx.conf"
-        conf.write_text(NGINX.format(folder=folder, upstream=upstream, port=nginx_port))
-        process = _spawn([nginx, "-p", str(folder), "-c", str(conf)], stack)
-        _wait_for(nginx_port)
+    if shutil.which("nginx"):
+        nginx_port, pid = nginx(folder, upstream, stack)
         message = request("/mcp", "echo", nginx_port)
-        lanes.append(Lane("nginx", nginx_port, message, (process.pid,), b'"ok"'))
+        lanes.append(Lane("nginx", nginx_port, message, (pid,), b'"ok"'))
     (folder / "tipstaff.toml").write_text(CONFIG.format(port=tipstaff_port, upstream=upstream))
     rules = folder / "policy" / "servers" / "bench" / "data.yaml"
     rules.parent.mkdir(parents=True)
     rules.write_text(RULES)
-    process = _spawn(
+    process = spawn(
         [sys.executable, "-m", "tipstaff", "up", "--config", str(folder / "tipstaff.toml")], stack
     )
-    _wait_for(tipstaff_port)
-    pids = tuple(_descendants(process.pid))
+    wait_for(tipstaff_port)
+    pids = tuple(descendants(process.pid))
     for name, tool, expect in (
         ("tipstaff allow", "echo", b'"ok"'),
         ("tipstaff deny", "remove", b"Policy violation"),
@@ -80,6 +76,15 @@ def start(folder: Path, stack: ExitStack) -> list[Lane]:
         message = request("/bench/mcp", tool, tipstaff_port)
         lanes.append(Lane(name, tipstaff_port, message, pids, expect))
     return lanes
+
+
+def nginx(folder: Path, upstream: int, stack: ExitStack) -> tuple[int, int]:
+    """Start nginx as a plain proxy to the port `upstream`; returns its port and its process."""
+    port, conf = free_port(), folder / "nginx.conf"
+    conf.write_text(NGINX.format(folder=folder, upstream=upstream, port=port))
+    process = spawn(["nginx", "-p", str(folder), "-c", str(conf)], stack)
+    wait_for(port)
+    return port, process.pid
 
 
 def cpu_seconds(pids: tuple[int, ...]) -> float:
@@ -91,8 +96,9 @@ def cpu_seconds(pids: tuple[int, ...]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _spawn(command: list[str], stack: ExitStack) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+def spawn(command: list[str], stack: ExitStack, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a process, which the stack ends."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True, cwd=cwd)
 
     def end() -> None:
         process.send_signal(signal.SIGTERM)
@@ -102,7 +108,8 @@ def _spawn(command: list[str], stack: ExitStack) -> subprocess.Popen[bytes]:
     return process
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """The processes below a process."""
     found = []
     for child in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -110,17 +117,19 @@ def _descendants(pid: int) -> list[int]:
         except OSError:
             continue
         if fields and int(fields.group(2)) == pid:
-            found += [int(fields.group(1)), *_descendants(int(fields.group(1)))]
+            found += [int(fields.group(1)), *descendants(int(fields.group(1)))]
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until something listens on the port."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:

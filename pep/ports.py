@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from pdp.api.model import Approval, Call, Decision, Reason
 from pep.config import Server
 from pep.mcp.headers import HeaderLines
+from tipstaff.common.http_answer import LostError as LostError  # noqa: PLC0414 - also of a child's pipe
+from tipstaff.common.http_answer import UnreadableError as UnreadableError  # noqa: PLC0414
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -24,10 +26,6 @@ class BusyError(NeverReachedError):
 
 class NeverSentCancelledError(asyncio.CancelledError):
     """Cancelled before any of the request was sent: the server has not seen it."""
-
-
-class LostError(Exception):
-    """The connection broke: the server may have seen the request."""
 
 
 class Answer(Protocol):

@@ -17,7 +17,6 @@ from pep.errors import (
     InvalidParams,
     InvalidRequest,
     Refusal,
-    ServerBusy,
     UpstreamAway,
     VerbNotAllowed,
 )
@@ -28,6 +27,7 @@ from pep.front.held_request import uncoded, undigested
 from pep.front.relay_io import Client, hand_on
 from pep.front.request_body import RequestBody
 from pep.front.request_caller import ExchangeParts, RequestCaller
+from pep.front.upstream_faults import refusal_of
 from pep.judge.enforce import Refuse, refuse
 from pep.judge.response_filter import ResponseFilter
 from pep.judge.rounds import own_state, without_state
@@ -39,7 +39,6 @@ from pep.mcp.jsonrpc import Id, Message, Request, Response
 from pep.mcp.methods import LEGACY, MODERN, Target
 from pep.ports import (
     Answer,
-    BusyError,
     LostError,
     NeverReachedError,
     NeverSentCancelledError,
@@ -242,16 +241,14 @@ class Exchange:
         except NeverReachedError as error:
             self._give_back()
             log.warning("upstream never reached", server=server.name, error=str(error))
-            if isinstance(error, BusyError):
-                raise ServerBusy(f"The server {server.name!r} is busy: {error}") from error
-            raise UpstreamAway(f"The server {server.name!r} cannot be reached") from error
+            raise refusal_of(error, server.name) from error
         except NeverSentCancelledError:
             self._give_back()
             raise
         except LostError as error:
             self._turn.lost()
             log.warning("upstream lost", server=server.name, error=str(error))
-            raise UpstreamAway(f"The server {server.name!r} ended the connection") from error
+            raise refusal_of(error, server.name) from error
         if answer.status == 404 and self._headers.session:  # the server has ended the session
             self._parts.server_requests.forget(self._caller.holder(self._headers.session))
         return answer

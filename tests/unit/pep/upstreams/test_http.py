@@ -10,8 +10,9 @@ import pytest
 
 from pep.config import Server
 from pep.ports import LostError, NeverReachedError, NeverSentCancelledError
-from pep.upstreams.http import HttpAnswer, Upstream
+from pep.upstreams.http import Upstream
 from tests.proxy_rig import Recorder
+from tipstaff.common.http_answer import Answer
 
 OK = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
 LINES = [
@@ -42,12 +43,12 @@ def answering(*parts: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[None]
     return answer
 
 
-async def ask(client: Upstream, url: str, body: bytes | None = b"{}") -> HttpAnswer:
+async def ask(client: Upstream, url: str, body: bytes | None = b"{}") -> Answer:
     verb = "GET" if body is None else "POST"
     return await client.send(verb, Server("s", url=url), LINES, body, "ann")
 
 
-async def body_of(answer: HttpAnswer) -> bytes:
+async def body_of(answer: Answer) -> bytes:
     data = b"".join([chunk async for chunk in answer.chunks()])
     answer.close()
     return data
