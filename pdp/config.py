@@ -18,6 +18,8 @@ class Opa(Struct, frozen=True, forbid_unknown_fields=True):
     """The opa binary. Empty: `--opa`, `TIPSTAFF_OPA`, or the one that `tipstaff opa install` got."""
     timeout_ms: Positive = 1000
     """Milliseconds to wait for OPA before the call is denied."""
+    known_answers: Annotated[int, Meta(ge=0)] = 10_000
+    """Most answers that are kept for calls in which rules read the same; with 0 OPA is asked about every call."""
     gogc: Positive = 400
     """OPA's garbage collection target, in percent; higher is faster and takes more memory."""
     memory_limit: str = "200MiB"

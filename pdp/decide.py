@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from pdp.answer import Fault
 from pdp.api.model import Call, Client, Decision, Effect, Phase, Principal, Reason
@@ -18,6 +18,7 @@ from pdp.fold import fold, refusal, refuse_with
 from pdp.holding import ApprovalBook, Asking, Holdable
 from pdp.limits.budgets import Claim, Grant, Taken, budgets
 from pdp.limits.returns import give_back
+from pdp.policy.known_answers import KnownAnswers
 from pdp.policy.question import INTERNAL_ERROR, OnError, Question
 from pdp.ports import Clock, Drift, Journal, PolicyEngine, StateStore
 from pdp.records import record
@@ -45,6 +46,7 @@ class Parts(Struct, kw_only=True):
     unexpected: OnError
     approvals: ApprovalBook | None = None
     principal_factor: int = 10
+    known: KnownAnswers = field(default_factory=lambda: KnownAnswers(0))
 
 
 class Judgement(Struct, frozen=True):
@@ -93,15 +95,14 @@ def report(call: Call, reason: Reason, parts: Parts) -> str:
         decision_id=parts.new_id(), effect=Effect.DENY, reason=reason, rule=ENFORCEMENT_RULE
     )
     now, nothing = parts.clock.wall_ns(), record.Timings(0, 0)
-    parts.journal.write(
-        [record.line(call, decision, now_ns=now, labels=parts.labels, timings=nothing)]
-    )
+    line = record.line(call, decision, now_ns=now, labels=parts.labels, timings=nothing)
+    parts.journal.write([line])
     return decision.decision_id
 
 
 async def _decide(cases: Sequence[_Case], parts: Parts, times: _Times) -> None:
     times.wall, times.started = parts.clock.wall_ns(), parts.clock.steady_ns()
-    question = Question(parts.engine, parts.drift, parts.catalogues, parts.unexpected)
+    question = Question(parts.engine, parts.drift, parts.catalogues, parts.unexpected, parts.known)
     await question.ask(cases, times.wall)
     times.answered = parts.clock.steady_ns()
     for case in cases:
@@ -267,7 +268,9 @@ def _record(
     timings: record.Timings,
 ) -> bytes:
     """The record of a call; that of a bare call does not hold the policy's input."""
-    is_whole = call is case.call and bool(case.document)
+    question = None
+    if call is case.call and case.document:
+        question = PolicyInput(case.document, case.tool, case.reads.claims, case.is_known)
     return record.line(
         call,
         decision,
@@ -275,7 +278,7 @@ def _record(
         labels=parts.labels,
         timings=timings,
         fault=case.answer.detail if isinstance(case.answer, Fault) else "",
-        question=PolicyInput(case.document, case.tool, case.claims_read) if is_whole else None,
+        question=question,
     )
 
 

@@ -42,6 +42,7 @@ from pdp.explain import AT_ONCE, Explainer
 from pdp.grpc.approvals import ApprovalService
 from pdp.grpc.batching import LARGE_AT_ONCE, Batcher
 from pdp.grpc.decisions import DecisionService
+from pdp.grpc.health import HealthStates
 from pdp.grpc.idempotency import Idempotency
 from pdp.grpc.limits import LimitService
 from pdp.grpc.listening import bound_server
@@ -50,6 +51,7 @@ from pdp.grpc.records import RecordService
 from pdp.policy.bundle import library_folder
 from pdp.policy.bundle_server import BundleServer
 from pdp.policy.fault_log import LoggedEngine
+from pdp.policy.known_answers import KnownAnswers
 from pdp.policy.opa import OpaEngine
 from pdp.policy.reload import Reloader
 from pdp.policy.sidecar import Sidecar, supervise
@@ -65,7 +67,6 @@ from tipstaff.common import atomic_file
 from tipstaff.common.lifelong import Lifelong
 
 _START_SECONDS = 20.0
-_HEALTH_EVERY_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
 _SERVICES = tuple(
     service.full_name
@@ -200,9 +201,10 @@ async def _policy(
         memory_limit=config.opa.memory_limit,
     )
     queries = config.batching.in_flight + LARGE_AT_ONCE + AT_ONCE
-    engine = OpaEngine(sidecar.socket, config.opa.timeout_ms, queries)
+    known = KnownAnswers(config.opa.known_answers)
+    engine = OpaEngine(sidecar.socket, config.opa.timeout_ms, queries, known.forget)
     stack.push_async_callback(engine.close)
-    parts = _parts(config, LoggedEngine(engine), clock, kept)
+    parts = _parts(config, LoggedEngine(engine), known, clock, kept)
     reloader = Reloader(
         folder=Path(config.policy.dir),
         library=library_folder(),
@@ -218,7 +220,9 @@ async def _policy(
     return parts, reloader
 
 
-def _parts(config: PdpConfig, engine: LoggedEngine, clock: SystemClock, kept: _Kept) -> Parts:
+def _parts(
+    config: PdpConfig, engine: LoggedEngine, known: KnownAnswers, clock: SystemClock, kept: _Kept
+) -> Parts:
     """The ports and settings that calls are judged with."""
     return Parts(
         engine=engine,
@@ -232,6 +236,7 @@ def _parts(config: PdpConfig, engine: LoggedEngine, clock: SystemClock, kept: _K
         approvals=kept.approvals,
         labels=dict(config.labels),
         principal_factor=config.limits.principal_factor,
+        known=known,
     )
 
 
@@ -274,27 +279,6 @@ async def _listen(
     stack.push_async_callback(server.stop, _GRACE_SECONDS)
     engine = parts.engine
     assert isinstance(engine, LoggedEngine)  # noqa: S101 - made a few lines up
-    await _watch_health_once(engine, health, serving)
-    work.start("the health", _watch_health(engine, health, serving))
-
-
-async def _watch_health(
-    engine: LoggedEngine, health: HealthServicer, serving: asyncio.Event
-) -> None:
-    while True:
-        await asyncio.sleep(_HEALTH_EVERY_SECONDS)
-        await _watch_health_once(engine, health, serving)
-
-
-async def _watch_health_once(
-    engine: LoggedEngine, health: HealthServicer, serving: asyncio.Event
-) -> None:
-    """Report SERVING only while OPA answers and its bundle is active."""
-    is_ready = await engine.ready()
-    if is_ready:
-        serving.set()
-    else:
-        serving.clear()
-    states = health_pb2.HealthCheckResponse
-    for name in ("", *_SERVICES):
-        await health.set(name, states.SERVING if is_ready else states.NOT_SERVING)
+    states = HealthStates(engine.ready, health, serving, ("", *_SERVICES))
+    await states.update()
+    work.start("the health", states.keep())

@@ -134,9 +134,12 @@ class Gateway:
         return below(self.process.pid)
 
     def kill(self, what: str) -> int:
-        """SIGKILL the one descendant whose command line holds `what`; returns its pid."""
+        """SIGKILL the one descendant whose command line holds `what`, and wait for its end; returns its pid."""
         (pid,) = [pid for pid, command in self.descendants().items() if what in command]
         os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+            time.sleep(0.001)
         return pid
 
     async def revision(self) -> str:

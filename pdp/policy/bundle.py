@@ -24,9 +24,9 @@ from msgspec import Struct
 from pdp.api import strict_json
 from pdp.errors import PolicyTextError, SidecarError
 from pdp.rules import hints, server_rules, site_rules
-from pdp.rules.claims import SYNTAX_QUERY, ClaimsRead, claims_read
 from pdp.rules.elements import SETS
 from pdp.rules.folder import entries, read_file
+from pdp.rules.input_reads import SYNTAX_QUERY, InputPath, InputReads, input_reads, paths_read
 from pdp.rules.site_rules import Module
 from pdp.tools.catalogue import without_prose
 
@@ -62,7 +62,7 @@ class Bundle(Struct, frozen=True):
     revision: str
     data: bytes
     catalogue: Mapping[str, Any]
-    claims_read: ClaimsRead
+    reads: InputReads
 
 
 def library_folder() -> Path:
@@ -113,8 +113,8 @@ async def build(text: PolicyText, *, opa: Path, library: Path, key_file: Path) -
         await _run(
             opa, "build", "-b", ".", "-r", text.revision, *signing, "-o", str(target), cwd=staged
         )
-        read = await _claims_read(text, opa, Path(temporary))
-        return Bundle(text.revision, target.read_bytes(), text.catalogue, read)
+        paths = _library_reads(library) | await _site_reads(text, opa, Path(temporary))
+        return Bundle(text.revision, target.read_bytes(), text.catalogue, input_reads(paths))
 
 
 async def check(text: PolicyText, *, opa: Path, library: Path) -> None:
@@ -240,8 +240,14 @@ async def _parse(opa: Path, folder: Path, names: Sequence[str]) -> dict[str, Mod
     return dict(zip(names, await asyncio.gather(*map(parse, names)), strict=True))
 
 
-async def _claims_read(text: PolicyText, opa: Path, folder: Path) -> ClaimsRead:
-    """The claims that the rules of the site read, by OPA's own parser; those of the library read none."""
+def _library_reads(library: Path) -> frozenset[InputPath]:
+    """What the library's rules read of their `input`; the file is held against the rules by a test."""
+    lines = (library / "input_reads.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(tuple(line.split("/")) for line in lines)
+
+
+async def _site_reads(text: PolicyText, opa: Path, folder: Path) -> frozenset[InputPath]:
+    """What the rules of the site read of their `input`, by OPA's own parser."""
     modules = {
         name: content.decode() for name, content in text.files.items() if name.startswith(_SITE)
     }
@@ -250,7 +256,7 @@ async def _claims_read(text: PolicyText, opa: Path, folder: Path) -> ClaimsRead:
     (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
     options = ("--strict-builtin-errors", "--format=json", "--input=modules.json")
     printed = json.loads(await _run(opa, "eval", *options, SYNTAX_QUERY, cwd=folder))
-    return claims_read(printed["result"][0]["expressions"][0]["value"].values())
+    return paths_read(printed["result"][0]["expressions"][0]["value"].values())
 
 
 def _why(error: Exception) -> str:

@@ -4,19 +4,22 @@ Theory: the catalogue (category, pin and schema of each tool) and the rules are 
 policy. They are loaded together, but OPA activates the rules on its own, so an answer counts only with
 the catalogue of the revision that gave it: a call with the facts of another revision is queried again.
 A failure of one call is a `Fault` of that call alone; nothing is raised.
+
+Only what rules read is sent, and a call that agrees in all of it with an earlier one has its answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pdp.answer import BatchAnswer, Fault, PolicyAnswer
 from pdp.api.model import Call
-from pdp.policy.input import policy_input
+from pdp.policy.input import policy_input, projected
+from pdp.policy.known_answers import KnownAnswers
 from pdp.ports import Drift, PolicyEngine
-from pdp.rules.claims import ClaimsRead
+from pdp.rules.input_reads import EVERYTHING, InputReads
 from pdp.tools.catalogue import UNKNOWN, Catalogue, Catalogues, Tool
 from pdp.tools.changed_tools import Sighting
 
@@ -33,8 +36,8 @@ OnError = Callable[[Exception], None]
 class Answered(Struct):
     """A call, the policy's answer to it, and the revision and the tool it was answered by.
 
-    `document` is the `input` of the query, empty when there was none; `claims_read` are the caller's
-    claims that rules of the revision read.
+    `document` is the whole `input`, empty when the policy was not asked; `sent` is the part of it that was
+    sent, which is what rules of the revision read; `is_known` means that an earlier call had the answer.
     """
 
     call: Call
@@ -42,7 +45,9 @@ class Answered(Struct):
     revision: str = ""
     tool: Tool = UNKNOWN
     document: bytes = b""
-    claims_read: ClaimsRead = None
+    sent: bytes = b""
+    reads: InputReads = EVERYTHING
+    is_known: bool = False
 
     def fail(self, error: Exception) -> None:
         """Deny the call: judging it has raised `error`, whatever that is."""
@@ -57,6 +62,7 @@ class Question(Struct, frozen=True):
     drift: Drift
     catalogues: Catalogues
     unexpected: OnError
+    known: KnownAnswers = field(default_factory=lambda: KnownAnswers(0))
 
     async def ask(self, cases: Sequence[Answered], now_ns: int) -> None:
         """Give each of `cases` its answer; `now_ns` is the time that rules see."""
@@ -80,22 +86,42 @@ class Question(Struct, frozen=True):
             if case.answer is None:
                 try:
                     case.document = policy_input(case.call, case.tool, now_ns)
+                    case.sent = projected(case.call, case.tool, now_ns, catalogue.reads)
+                    case.reads = catalogue.reads
+                    if not self._is_known(case, catalogue):
+                        sent.append(case)
                 except Exception as error:  # noqa: BLE001 - of this call alone, whatever it is
                     self._fail(case, error)
-                else:
-                    case.claims_read = catalogue.claims_read
-                    sent.append(case)
         other = None
         for batch, answer in await self._query(sent):
             actual = self.catalogues.of(answer.revision)
             if _is_fault(answer) or actual is catalogue:
                 _take_over(batch, answer)
+                self._remember(batch)
             elif actual is None:
                 detail = f"there is no catalogue of the revision {answer.revision!r}"
                 _deny(batch, Fault("policy_unavailable", detail))
             else:
                 other = actual
         return other
+
+    def _is_known(self, case: Answered, catalogue: Catalogue) -> bool:
+        """Give the case the answer that is known already, if one is."""
+        if not case.reads.is_repeatable or catalogue is not self.catalogues.in_force:
+            return False
+        revision = self.catalogues.revision
+        answer = self.known.get(revision, case.sent)
+        if answer is None:
+            return False
+        case.answer, case.revision, case.is_known = answer, revision, True
+        return True
+
+    def _remember(self, batch: Sequence[Answered]) -> None:
+        """Keep the answers of the revision in force."""
+        for case in batch:
+            is_in_force = case.revision == self.catalogues.revision
+            if case.answer is not None and is_in_force and case.reads.is_repeatable:
+                self.known.put(case.revision, case.sent, case.answer)
 
     def _look_up(self, cases: Sequence[Answered], catalogue: Catalogue) -> None:
         """Look up the tool of each call, after sightings of changed tools are noted, so that they hold for all calls."""
@@ -133,7 +159,7 @@ class Question(Struct, frozen=True):
         """Send one query for all; when one call fails it, query each alone, so that a slow one delays none."""
         if not cases:
             return []
-        inputs = [case.document for case in cases]
+        inputs = [case.sent for case in cases]
         try:
             answer = await self.engine.ask(inputs)
             if answer.one_by_one and len(cases) > 1:

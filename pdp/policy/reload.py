@@ -129,7 +129,7 @@ class Reloader:
     async def _build(self) -> Bundle:
         text = await asyncio.to_thread(read_policy, self._folder, self._library)
         bundle = await build(text, opa=self._opa, library=self._library, key_file=self._key_file)
-        self._catalogues.add(bundle.revision, bundle.catalogue, bundle.claims_read)
+        self._catalogues.add(bundle.revision, bundle.catalogue, bundle.reads)
         return bundle
 
     async def _publish(self, bundle: Bundle) -> None:

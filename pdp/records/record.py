@@ -122,6 +122,8 @@ class Record(Struct, omit_defaults=True, kw_only=True, tag_field="type", tag="ti
     """What rules that are not enforced would have done."""
     fault: str = ""
     """What went wrong, for operators."""
+    known: bool = False
+    """Whether the answer of the rules was known from an earlier call, so that they were not evaluated again."""
     timings: Timings
     """Microseconds: `policy_us` in the policy query, `total_us` in all."""
     request_id: str
@@ -182,6 +184,7 @@ def line(
         tool=tool.facts,
         annotations=_raw(shown.annotations),
         fault=shown.fault,
+        known=question is not None and question.is_known,
         timings=timings,
         request_id=call.request_id,
         trace_id=call.trace_id,

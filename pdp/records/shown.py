@@ -26,11 +26,12 @@ _CLAIMS = "/principal/claims"
 
 
 class PolicyInput(Struct, frozen=True):
-    """The policy's `input` for one call, and the tool that it is about."""
+    """The policy's `input` for one call, and the tool that it is about; `is_known` when an earlier call had its answer."""
 
     document: bytes
     tool: Tool
     claims_read: ClaimsRead = None
+    is_known: bool = False
 
 
 class Shown(Struct):

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, structs
 
 from pdp.api import definition
-from pdp.rules.claims import ClaimsRead
+from pdp.rules.input_reads import EVERYTHING, InputReads
 
 PROSE = ("definition", "rationale", "evidence", "attacks", "signs")
 # Files may be saved several times before OPA has activated the first of them.
@@ -72,14 +72,14 @@ UNKNOWN = Tool(Facts(), Raw(b"{}"))
 class Catalogue:
     """Looks tools up by server and name; a tool that is not listed is `UNKNOWN`.
 
-    `claims_read` are the claims of callers that the rules of the same revision read.
+    `reads` is what the rules of the same revision read of their `input`.
     """
 
     def __init__(
-        self, servers: Mapping[str, Any] | None = None, claims_read: ClaimsRead = None
+        self, servers: Mapping[str, Any] | None = None, reads: InputReads = EVERYTHING
     ) -> None:
         """`servers` maps a server's name to `{"tools": {name: entry}}`; raises `ValueError`."""
-        self.claims_read = claims_read
+        self.reads = reads
         self._tools = {
             (server, name): _tool(entry)
             for server, listing in (servers or {}).items()
@@ -112,14 +112,14 @@ class Catalogues:
         self.in_force = Catalogue()
 
     def add(
-        self, revision: str, servers: Mapping[str, Any], claims_read: ClaimsRead = None
+        self, revision: str, servers: Mapping[str, Any], reads: InputReads = EVERYTHING
     ) -> None:
         """Keep the catalogue of `revision`; raises `ValueError`. An equal one is shared."""
         known, catalogue = self._by_revision.pop(revision, None), self._newest[1]
         if known is not None:
             catalogue = known
-        elif servers != self._newest[0] or claims_read != catalogue.claims_read:
-            catalogue = Catalogue(servers, claims_read)
+        elif servers != self._newest[0] or reads != catalogue.reads:
+            catalogue = Catalogue(servers, reads)
         self._newest = servers, catalogue
         self._by_revision[revision] = catalogue
         while len(self._by_revision) > _REVISIONS_KEPT:

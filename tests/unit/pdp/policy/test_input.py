@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from pdp.api.model import Client, Phase, Principal, Protocol, Session
-from pdp.policy.input import policy_input, query
+from pdp.policy.input import policy_input, projected, query
+from pdp.rules.input_reads import EVERYTHING, input_reads
 from pdp.tools.catalogue import UNKNOWN, Catalogue
 from tests.calls import call
 
@@ -98,3 +99,42 @@ def test_a_query_holds_the_inputs_in_order(inputs: list[Any]) -> None:
     """One document, whose list has a place for each call."""
     data = query(json.dumps(one).encode() for one in inputs)
     assert json.loads(data) == {"input": {"calls": inputs}}
+
+
+def sent(*paths: tuple[str, ...]) -> Any:
+    """What of a call is sent when rules read these paths."""
+    one = structs.replace(
+        call(arguments=b'{"path":"/x","n":1.50,"text":"\\u0061"}'),
+        principal=Principal("alice", "jwt", b'{"roles":["reader"],"email":"a@x"}'),
+    )
+    return json.loads(projected(one, UNKNOWN, 7, input_reads(paths)))
+
+
+def test_only_what_rules_read_is_sent() -> None:
+    """Members, arguments and claims by their names."""
+    assert sent(("server",), ("arguments", "path"), ("arguments", "missing")) == {
+        "server": "files", "arguments": {"path": "/x"},
+    }  # fmt: skip
+    assert sent(("principal", "claims", "roles")) == {
+        "principal": {"claims": {"roles": ["reader"]}}
+    }
+    assert sent(("principal", "id"), ("time",)) == {"principal": {"id": "alice"}, "time": 7}
+    assert sent(("tool", "changed"))["tool"]["marks"] == []
+
+
+def test_what_is_read_as_a_whole_is_sent_as_a_whole() -> None:
+    """Byte by byte, where a caller wrote it."""
+    whole = {"path": "/x", "n": 1.5, "text": "a"}
+    assert sent(("arguments",), ("arguments", "path")) == {"arguments": whole}
+    assert sent(("principal",))["principal"]["claims"] == {"roles": ["reader"], "email": "a@x"}
+    one = call(arguments=b'{"a": 1.50}')
+    assert b'{"a": 1.50}' in projected(one, UNKNOWN, 1, input_reads([("arguments",)]))
+    assert projected(one, UNKNOWN, 1, EVERYTHING) == policy_input(one, UNKNOWN, 1)
+    assert projected(one, UNKNOWN, 1, input_reads([()])) == policy_input(one, UNKNOWN, 1)
+
+
+def test_every_member_of_the_input_can_be_sent() -> None:
+    """A member that is left out would be undefined, and a denial that asks for it would not fire."""
+    names = json.loads(policy_input(call(), UNKNOWN, 1))
+    every = input_reads([(name,) for name in names])
+    assert json.loads(projected(call(), UNKNOWN, 1, every)) == names

@@ -7,7 +7,9 @@ from typing import Any
 
 from pdp.answer import BatchAnswer, Fault, PolicyAnswer
 from pdp.api.model import Effect, Reason
+from pdp.policy.known_answers import KnownAnswers
 from pdp.policy.question import Answered, Question
+from pdp.rules.input_reads import EVERYTHING, InputReads, input_reads
 from pdp.tools.catalogue import Catalogues
 from pdp.tools.changed_tools import Sightings
 from tests.calls import call
@@ -25,22 +27,25 @@ def catalogue(category: str) -> dict[str, Any]:
 class Site:
     """Revisions one after the other, and an engine that is at one of them at each question."""
 
-    def __init__(self, *answering: str) -> None:
+    def __init__(self, *answering: str, reads: InputReads = EVERYTHING) -> None:
         self.catalogues = Catalogues()
         for revision, category in (("one", "Read"), ("two", "Write"), ("three", "Execute")):
-            self.catalogues.add(revision, catalogue(category))
+            self.catalogues.add(revision, catalogue(category), reads)
         self.catalogues.put_in_force("one")
         self._answering = list(answering)
         self.engine = FakeEngine(self._answer)
         self.errors: list[Exception] = []
+        self.known = KnownAnswers(100)
 
     def _answer(self, questions: Sequence[dict[str, Any]]) -> BatchAnswer:
         revision = self._answering.pop(0)
         return BatchAnswer((ALLOW,) * len(questions), revision)
 
-    async def ask(self, *names: str) -> list[Answered]:
-        cases = [Answered(call(name)) for name in names]
-        question = Question(self.engine, Sightings(), self.catalogues, self.errors.append)
+    async def ask(self, *names: str, target: str = call().target) -> list[Answered]:
+        cases = [Answered(call(name, target=target)) for name in names]
+        question = Question(
+            self.engine, Sightings(), self.catalogues, self.errors.append, self.known
+        )
         await question.ask(cases, NOW)
         return cases
 
@@ -133,3 +138,42 @@ def test_the_catalogue_of_the_revision_in_force_is_never_forgotten() -> None:
     assert catalogues.of("one") is catalogues.in_force
     assert catalogues.of("r49") is not None
     assert catalogues.of("r1") is None
+
+
+TARGETS = input_reads([("target",), ("tool", "category")])
+
+
+async def test_a_call_in_which_rules_read_the_same_is_not_asked_about_again() -> None:
+    """Its answer is the earlier one, of the same revision; what differs is asked."""
+    site = Site("one", "one", reads=TARGETS)
+    await site.ask("a")
+    cases = await site.ask("b")
+    assert [(case.answer, case.revision, case.is_known) for case in cases] == [(ALLOW, "one", True)]
+    assert cases[0].document
+    await site.ask("c", target="other")
+    assert [asked[0]["target"] for asked in site.engine.asked] == [call("a").target, "other"]
+
+
+async def test_what_differs_from_call_to_call_is_asked_every_time() -> None:
+    """A rule that reads the name of the request, say."""
+    site = Site("one", "one", reads=input_reads([("target",), ("request_id",)]))
+    assert [case.is_known for _ in range(2) for case in await site.ask("a")] == [False, False]
+
+
+async def test_answers_of_another_revision_are_not_known() -> None:
+    """Neither after the revision has come into force, nor from the time before."""
+    site = Site("one", "two", "two", reads=TARGETS)
+    await site.ask("a")
+    site.catalogues.put_in_force("two")
+    ((first,), (second,)) = [await site.ask("a") for _ in range(2)]
+    assert (first.is_known, first.revision) == (False, "two")
+    assert (second.is_known, second.revision) == (True, "two")
+
+
+async def test_after_all_is_forgotten_the_engine_is_asked_again() -> None:
+    """It has died, say."""
+    site = Site("one", "one", reads=TARGETS)
+    await site.ask("a")
+    site.known.forget()
+    (case,) = await site.ask("a")
+    assert not case.is_known
