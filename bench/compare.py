@@ -45,7 +45,7 @@ tools:
 """
 SITE = """package site.amounts
 
-deny contains {"code": "too_many", "message": "at most 1000"} if input.arguments.count > 1000
+deny contains {"code": "too_many", "message": "at least 0"} if input.arguments.count < 0
 """
 WRK = """
 local text = %s
@@ -65,9 +65,9 @@ end
 """
 # Every call differs in an argument that the site's rule reads.
 VARIED = """
-local number = 0
+local number = math.floor(os.time() % 100000) * 1000000
 request = function()
-  number = (number + 1) % 1000
+  number = number + 1
   return wrk.format(nil, nil, nil, (text:gsub('"count": 3', '"count": ' .. number, 1)))
 end
 """

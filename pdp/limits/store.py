@@ -16,22 +16,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 import structlog
 
 from pdp.errors import StoreError
 from pdp.limits.algorithms import Units
 from pdp.limits.budgets import Claim, Grant, Taken, ends, returned_state, step
+from pdp.limits.grant_log import GrantLog
 from tipstaff.common.atomic_file import PRIVATE, PRIVATE_FOLDER, make_missing
 
 MAX_MEMORY_KEYS = 1_000_000
 _SWEEP_BATCH = 500
-# How long a request whose reply was lost may be repeated, in microseconds.
-_GRANT_LIFE = 60_000_000
+_SWEEP_PERIOD = 20_000  # microseconds
 T = TypeVar("T")
 log = structlog.get_logger("pdp.store")
-_encode = msgspec.json.Encoder().encode
-_decode_grant = msgspec.json.Decoder(Grant).decode
 
 
 class MemoryStore:
@@ -96,6 +93,7 @@ class SqliteStore:
         of their own, so that the calls of other batches go on.
         """
         self._thread = ThreadPoolExecutor(1, "limits") if is_full else None
+        self._sweeps_at = 0
         try:
             make_missing(path.parent, PRIVATE_FOLDER)
             # SQLite would make the file with the umask's mode; its side files get the mode of this one.
@@ -110,7 +108,7 @@ class SqliteStore:
 
     async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """See `StateStore.take`."""
-        return await self._do(lambda: self._take(claims, now))
+        return await self._do(lambda: self._take(claims, now), now)
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`."""
@@ -138,39 +136,43 @@ class SqliteStore:
             self._thread.shutdown()
         self._db.close()
 
-    async def _do(self, work: Callable[[], T]) -> T:
+    async def _do(self, work: Callable[[], T], now: int = 0) -> T:
         """Do `work` in one transaction, committed when this returns; raises `StoreError`."""
         if self._thread is None:
-            return self._transaction(work)
+            return self._transaction(work, now)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._transaction, work)
+        return await loop.run_in_executor(self._thread, self._transaction, work, now)
 
-    def _transaction(self, work: Callable[[], T]) -> T:
+    def _transaction(self, work: Callable[[], T], now: int) -> T:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 result = work()
                 self._db.execute("COMMIT")
             except BaseException:
+                self._grants.roll_back()
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
+        self._grants.commit(now)
         return result
 
     def _take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
-        results, changed = step(claims, self._load(_keys(claims)), now, self._granted(claims))
+        repeated = self._grants.find([claim.request_id for claim in claims])
+        results, changed = step(claims, self._load(_keys(claims)), now, repeated)
         self._save(changed, ends(claims, changed))
-        self._remember([result.grant for result in results if result.grant is not None])
+        self._grants.add([result.grant for result in results if result.grant is not None], now)
+        self._grants.forget(now)
         self._forget(now)
         return list(results)
 
     def _give_back(self, grants: Sequence[Grant], *, forget: bool) -> None:
         for grant in grants:
             self._return(grant)
-            if forget:
-                self._db.execute("DELETE FROM granted WHERE request_id = ?", (grant.request_id,))
+        if forget:
+            self._grants.remove(grants)
 
     def _open(self, now: int) -> None:
         verdict = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -184,22 +186,8 @@ class SqliteStore:
             " units BLOB NOT NULL) WITHOUT ROWID"
         )
         self._db.execute("CREATE INDEX IF NOT EXISTS counters_expires ON counters (expires)")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS granted (request_id TEXT PRIMARY KEY, at INTEGER NOT NULL,"
-            " what BLOB NOT NULL) WITHOUT ROWID"
-        )
-        self._db.execute("CREATE INDEX IF NOT EXISTS granted_at ON granted (at)")
-        self._tell_of_clock(now)
-        self._db.execute("UPDATE granted SET at = ? WHERE at > ?", (now, now))
-
-    def _tell_of_clock(self, now: int) -> None:
-        """Log that the clock was moved while the service was down; nothing else can be done: see docs/limits.md."""
-        (last,) = self._db.execute("SELECT max(at) FROM granted").fetchone()
-        if last is not None and last > now:
-            seconds = (last - now) // 1_000_000
-            log.warning("the clock is behind the last grant", seconds=seconds)
-        elif last is not None:
-            log.info("limits restored", last_grant_seconds_ago=(now - last) // 1_000_000)
+        self._grants = GrantLog(self._db, now)
+        _tell_of_clock(self._grants.last, now)
 
     def _load(self, keys: Sequence[str]) -> dict[str, Units]:
         rows = self._db.execute(
@@ -207,22 +195,6 @@ class SqliteStore:
             keys,
         )
         return {key: _unpack(units) for key, units in rows}
-
-    def _granted(self, claims: Sequence[Claim]) -> dict[str, Grant]:
-        """The grants of repeated requests, for example after a lost reply."""
-        ids = [claim.request_id for claim in claims]
-        rows = self._db.execute(
-            f"SELECT what FROM granted WHERE request_id IN ({_marks(ids)})",  # noqa: S608
-            ids,
-        )
-        grants = (_decode_grant(what) for (what,) in rows)
-        return {grant.request_id: grant for grant in grants}
-
-    def _remember(self, grants: Sequence[Grant]) -> None:
-        self._db.executemany(
-            "INSERT OR REPLACE INTO granted VALUES (?, ?, ?)",
-            [(grant.request_id, grant.at, _encode(grant)) for grant in grants],
-        )
 
     def _save(self, changed: Mapping[str, Units], expires: Mapping[str, int]) -> None:
         self._db.executemany(
@@ -245,15 +217,21 @@ class SqliteStore:
 
     def _forget(self, now: int) -> None:
         """Drop a few rows that hold nothing any more, so that the file does not grow for ever."""
+        if now < self._sweeps_at:
+            return
+        self._sweeps_at = now + _SWEEP_PERIOD
         self._db.execute(
             "DELETE FROM counters WHERE key IN (SELECT key FROM counters WHERE expires <= ? LIMIT ?)",
             (now, _SWEEP_BATCH),
         )
-        self._db.execute(
-            "DELETE FROM granted WHERE request_id IN"
-            " (SELECT request_id FROM granted WHERE at <= ? LIMIT ?)",
-            (now - _GRANT_LIFE, _SWEEP_BATCH),
-        )
+
+
+def _tell_of_clock(last: int | None, now: int) -> None:
+    """Log that the clock was moved while the service was down; nothing else can be done: see docs/limits.md."""
+    if last is not None and last > now:
+        log.warning("the clock is behind the last grant", seconds=(last - now) // 1_000_000)
+    elif last is not None:
+        log.info("limits restored", last_grant_seconds_ago=(now - last) // 1_000_000)
 
 
 def _keys(claims: Sequence[Claim]) -> list[str]:
