@@ -75,7 +75,10 @@ class Check(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyAnswer(Struct, frozen=True):
-    """The policy's answer for one call, before limits and approvals. `holds` are the rules that hold it."""
+    """The policy's answer for one call, before limits and approvals. `holds` are the rules that hold it.
+
+    With `site_is_silent` the rules of the site had no part in it.
+    """
 
     effect: Effect
     reason: Reason
@@ -87,6 +90,11 @@ class PolicyAnswer(Struct, frozen=True):
     shadow: tuple[ShadowFinding, ...] = ()
     appearance: Appearance | None = None
     holds: tuple[Hold, ...] = ()
+    site_is_silent: bool = False
+
+
+class Silence(Struct, frozen=True):
+    """The answer is the one that was known, since the rules of the site have no part in it."""
 
 
 class Fault(Struct, frozen=True):
@@ -102,7 +110,7 @@ class BatchAnswer(Struct, frozen=True):
     `one_by_one` means that each call must be queried again alone, since an error of one failed them all.
     """
 
-    answers: tuple[PolicyAnswer | Fault, ...]
+    answers: tuple[PolicyAnswer | Silence | Fault, ...]
     revision: str = ""
     one_by_one: bool = False
 
@@ -143,6 +151,7 @@ class _Answer(Struct, forbid_unknown_fields=True):
     shadow: list[_Shadow]
     appearance: _Appearance | None = None
     holds: list[_Hold] = []
+    site_is_silent: bool = False
 
 
 class _Bundle(Struct):
@@ -163,6 +172,7 @@ class _Envelope(Struct):
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StrictJsonError)
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_SILENCE = b'{"site_is_silent":true}'
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_text = msgspec.json.Decoder(str).decode
 
@@ -216,9 +226,11 @@ def _revision(provenance: _Provenance | None) -> str:
     return ",".join(bundle.revision for _, bundle in sorted(provenance.bundles.items()))
 
 
-def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
+def _answer(raw: Raw | None) -> PolicyAnswer | Silence | Fault:
     if raw is None:
         return Fault("policy_undefined", "the policy gave no answer for this call")
+    if len(raw) == len(_SILENCE) and bytes(raw) == _SILENCE:
+        return Silence()
     try:
         answer = _decode_answer(raw)
         obligations = tuple(_obligation(obligation) for obligation in answer.obligations)
@@ -239,6 +251,7 @@ def _answer(raw: Raw | None) -> PolicyAnswer | Fault:
         ),
         appearance=_appearance(answer.appearance),
         holds=holds,
+        site_is_silent=answer.site_is_silent,
     )
 
 

@@ -45,11 +45,11 @@ class GrantLog:
 
     def find(self, request_ids: Sequence[str]) -> dict[str, Grant]:
         """The grants of those requests that have one."""
-        wanted = {each: self._batches[each] for each in request_ids if each in self._batches}
+        batches = {each: self._batches[each] for each in request_ids if each in self._batches}
         grants = {}
-        for batch in set(wanted.values()):
+        for batch in set(batches.values()):
             for grant in self._read(batch):
-                if wanted.get(grant.request_id) == batch:
+                if batches.get(grant.request_id) == batch:
                     grants[grant.request_id] = grant
         return grants
 

@@ -113,8 +113,8 @@ async def build(text: PolicyText, *, opa: Path, library: Path, key_file: Path) -
         await _run(
             opa, "build", "-b", ".", "-r", text.revision, *signing, "-o", str(target), cwd=staged
         )
-        paths = _library_reads(library) | await _site_reads(text, opa, Path(temporary))
-        return Bundle(text.revision, target.read_bytes(), text.catalogue, input_reads(paths))
+        reads = input_reads(_library_reads(library), await _site_reads(text, opa, Path(temporary)))
+        return Bundle(text.revision, target.read_bytes(), text.catalogue, reads)
 
 
 async def check(text: PolicyText, *, opa: Path, library: Path) -> None:

@@ -121,6 +121,11 @@ def projected(call: Call, tool: Tool, now_ns: int, reads: InputReads) -> bytes:
     return _encode(members)
 
 
+def with_known_answer(document: bytes) -> bytes:
+    """A projected `document`, with the note that its answer is known, unless the rules of the site have a part in it."""
+    return document[:-1] + b',"answer_is_known":true}'
+
+
 def _principal(principal: Principal, reads: InputReads) -> Any:
     whole: dict[str, Any] = {
         "id": principal.id,

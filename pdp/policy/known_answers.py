@@ -1,10 +1,13 @@
-"""The answers of the policy that are known already, by what rules read of a call. Does no I/O.
+"""The answers of the policy that are known already, by what rules read of a call. Pure.
 
 Theory: rules are pure functions of their input and of the data of one revision; no built-in function that
 they may use depends on anything else (`rego/capabilities.json`). So two calls that agree in everything that
 the rules read have the same answer. Kept are answers of the revision in force only, and never faults, nor
 answers that hold a call, so that people are asked about nothing from memory. Limits, checks, approvals
 and records are no part of an answer, and happen for every call.
+
+The answer to a call about which the rules of the site are silent follows from the YAML rules alone. It is
+known to every call that agrees in what those read; only whether the site is silent is asked then.
 """
 
 from __future__ import annotations
@@ -26,16 +29,12 @@ class KnownAnswers:
         self._most = most
         self._revision = ""
         self._answers: OrderedDict[bytes, PolicyAnswer] = OrderedDict()
-        self.hits = self.misses = 0
 
     def get(self, revision: str, question: bytes) -> PolicyAnswer | None:
         """The answer of `revision` to `question`, or `None`."""
         answer = self._answers.get(question) if revision == self._revision else None
-        if answer is None:
-            self.misses += 1
-            return None
-        self.hits += 1
-        self._answers.move_to_end(question)
+        if answer is not None:
+            self._answers.move_to_end(question)
         return answer
 
     def put(self, revision: str, question: bytes, answer: PolicyAnswer | Fault) -> None:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct, field
 
-from pdp.answer import BatchAnswer, Fault, PolicyAnswer
+from pdp.answer import BatchAnswer, Fault, PolicyAnswer, Silence
 from pdp.api.model import Call
-from pdp.policy.input import policy_input, projected
+from pdp.policy.input import policy_input, projected, with_known_answer
 from pdp.policy.known_answers import KnownAnswers
 from pdp.ports import Drift, PolicyEngine
 from pdp.rules.input_reads import EVERYTHING, InputReads
@@ -28,6 +28,9 @@ _ROUNDS = 3
 _TOOL_METHOD = "tools/call"
 _LONGEST_DETAIL = 500
 INTERNAL_ERROR = "internal_error"
+# Keeps the two kinds of questions apart: what all rules read of one call may be what the YAML rules read of another.
+_YAML = b"yaml "
+_UNASKED = Fault("policy_invalid_result", "no answer, to a call whose answer was not known")
 
 Answer = PolicyAnswer | Fault
 OnError = Callable[[Exception], None]
@@ -36,8 +39,9 @@ OnError = Callable[[Exception], None]
 class Answered(Struct):
     """A call, the policy's answer to it, and the revision and the tool it was answered by.
 
-    `document` is the whole `input`, empty when the policy was not asked; `sent` is the part of it that was
-    sent, which is what rules of the revision read; `is_known` means that an earlier call had the answer.
+    `document` is the whole `input`, empty when the policy was not asked; `read` is the part of it that rules of
+    the revision read, `read_by_yaml` the part that the YAML rules do, where that is less. `yaml_answer` is the
+    known answer to that part. `is_known` means that an earlier call had the whole answer.
     """
 
     call: Call
@@ -45,7 +49,9 @@ class Answered(Struct):
     revision: str = ""
     tool: Tool = UNKNOWN
     document: bytes = b""
-    sent: bytes = b""
+    read: bytes = b""
+    read_by_yaml: bytes = b""
+    yaml_answer: PolicyAnswer | None = None
     reads: InputReads = EVERYTHING
     is_known: bool = False
 
@@ -86,8 +92,7 @@ class Question(Struct, frozen=True):
             if case.answer is None:
                 try:
                     case.document = policy_input(case.call, case.tool, now_ns)
-                    case.sent = projected(case.call, case.tool, now_ns, catalogue.reads)
-                    case.reads = catalogue.reads
+                    _project(case, catalogue.reads, now_ns)
                     if not self._is_known(case, catalogue):
                         sent.append(case)
                 except Exception as error:  # noqa: BLE001 - of this call alone, whatever it is
@@ -106,12 +111,14 @@ class Question(Struct, frozen=True):
         return other
 
     def _is_known(self, case: Answered, catalogue: Catalogue) -> bool:
-        """Give the case the answer that is known already, if one is."""
-        if not case.reads.is_repeatable or catalogue is not self.catalogues.in_force:
+        """Give the case the answer that is known already, if one is; note it if one is to the YAML rules alone."""
+        if catalogue is not self.catalogues.in_force:
             return False
         revision = self.catalogues.revision
-        answer = self.known.get(revision, case.sent)
+        answer = self.known.get(revision, case.read) if case.reads.is_repeatable else None
         if answer is None:
+            if case.read_by_yaml:
+                case.yaml_answer = self.known.get(revision, case.read_by_yaml)
             return False
         case.answer, case.revision, case.is_known = answer, revision, True
         return True
@@ -119,9 +126,13 @@ class Question(Struct, frozen=True):
     def _remember(self, batch: Sequence[Answered]) -> None:
         """Keep the answers of the revision in force."""
         for case in batch:
-            is_in_force = case.revision == self.catalogues.revision
-            if case.answer is not None and is_in_force and case.reads.is_repeatable:
-                self.known.put(case.revision, case.sent, case.answer)
+            answer = case.answer
+            if not isinstance(answer, PolicyAnswer) or case.revision != self.catalogues.revision:
+                continue
+            if case.reads.is_repeatable:
+                self.known.put(case.revision, case.read, answer)
+            if answer.site_is_silent and case.read_by_yaml:
+                self.known.put(case.revision, case.read_by_yaml, answer)
 
     def _look_up(self, cases: Sequence[Answered], catalogue: Catalogue) -> None:
         """Look up the tool of each call, after sightings of changed tools are noted, so that they hold for all calls."""
@@ -159,7 +170,10 @@ class Question(Struct, frozen=True):
         """Send one query for all; when one call fails it, query each alone, so that a slow one delays none."""
         if not cases:
             return []
-        inputs = [case.sent for case in cases]
+        inputs = [
+            with_known_answer(case.read) if case.yaml_answer is not None else case.read
+            for case in cases
+        ]
         try:
             answer = await self.engine.ask(inputs)
             if answer.one_by_one and len(cases) > 1:
@@ -176,6 +190,15 @@ class Question(Struct, frozen=True):
     def _fail(self, case: Answered, error: Exception) -> None:
         case.fail(error)
         self.unexpected(error)
+
+
+def _project(case: Answered, reads: InputReads, now_ns: int) -> None:
+    """Set what rules read of the case."""
+    case.reads = reads
+    case.read = projected(case.call, case.tool, now_ns, reads)
+    if reads.of_yaml is not None:
+        case.read_by_yaml = _YAML + projected(case.call, case.tool, now_ns, reads.of_yaml)
+    case.yaml_answer = None
 
 
 def _each(
@@ -198,7 +221,8 @@ def _is_fault(answer: BatchAnswer) -> bool:
 
 def _take_over(batch: Sequence[Answered], answer: BatchAnswer) -> None:
     for case, each in zip(batch, answer.answers, strict=True):
-        case.answer, case.revision = each, answer.revision
+        case.answer = (case.yaml_answer or _UNASKED) if isinstance(each, Silence) else each
+        case.revision = answer.revision
 
 
 def _deny(batch: Sequence[Answered], fault: Fault) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pdp.rules.claims import ClaimsRead
 
@@ -29,13 +29,15 @@ class InputReads(Struct, frozen=True):
     """What the rules of one revision read of their `input`; `None` stands for everything.
 
     `members` are its members, `of_principal` those of `input.principal`; `arguments` and `claims` are the
-    names of the arguments and of the caller's claims.
+    names of the arguments and of the caller's claims. `of_yaml` is what the library reads for the YAML rules, where
+    that is less.
     """
 
     members: frozenset[str] | None = None
     of_principal: frozenset[str] | None = None
     arguments: frozenset[str] | None = None
     claims: ClaimsRead = None
+    of_yaml: InputReads | None = None
 
     @property
     def is_repeatable(self) -> bool:
@@ -46,15 +48,18 @@ class InputReads(Struct, frozen=True):
 EVERYTHING = InputReads()
 
 
-def input_reads(paths: Iterable[InputPath]) -> InputReads:
-    """What is read, by the paths below `input` of all reads."""
-    known = set(paths)
-    return InputReads(
+def input_reads(library: Iterable[InputPath], site: Iterable[InputPath] = ()) -> InputReads:
+    """What is read, by the paths below `input` of all reads of the library and of the site."""
+    known = {*library, *site}
+    reads = InputReads(
         members=_names_below((), known),
         of_principal=_names_below(("principal",), known),
         arguments=_names_below(_ARGUMENTS, known),
         claims=_names_below(_CLAIMS, known),
     )
+    if reads.members is None or known == set(library):
+        return reads
+    return structs.replace(reads, of_yaml=input_reads(library))
 
 
 def paths_read(modules: Iterable[Mapping[str, Any]]) -> frozenset[InputPath]:

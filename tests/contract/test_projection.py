@@ -16,12 +16,18 @@ import pytest
 import yaml
 from msgspec import structs
 
+from pdp.answer import Fault, PolicyAnswer
 from pdp.api.model import Call, Direction, Phase, Principal, Reference
 from pdp.policy.bundle import build, library_folder, read_policy
 from pdp.policy.input import policy_input, projected, query
+from pdp.policy.known_answers import KnownAnswers
+from pdp.policy.opa import OpaEngine
+from pdp.policy.question import Answered, Question
 from pdp.rules.input_reads import InputReads
-from pdp.tools.catalogue import Catalogue
+from pdp.tools.catalogue import Catalogue, Catalogues
+from pdp.tools.changed_tools import Sightings
 from tests.calls import call
+from tests.gateway import eventually
 from tipstaff.cli.run.install import find_opa
 
 CALLS = 400
@@ -171,6 +177,57 @@ async def test_answers_to_what_rules_read_are_the_answers_to_the_whole(
     assert actual == expected
     assert len(set(expected)) > 5
     _equal_questions_have_equal_answers(part, expected, built.reads)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_known_answers_are_those_of_rules_that_are_asked_every_time(
+    seed: int, tmp_path: Path
+) -> None:
+    """Call by call, in batches, over the real OPA: with a memory, and without."""
+    random_ = random.Random(seed)
+    opa = find_opa(None)
+    assert opa is not None, "make dev gets it"
+    folder = folder_of(tmp_path / "policy", site(random_))
+    key = tmp_path / "key"
+    key.write_text("k" * 64)
+    text = read_policy(folder, library_folder())
+    built = await build(text, opa=opa, library=library_folder(), key_file=key)
+    (tmp_path / "policy.tar.gz").write_bytes(built.data)
+    socket = tmp_path / "o"
+    process = subprocess.Popen(  # noqa: ASYNC220
+        [opa, "run", "--server", f"--addr=unix://{socket}", "-b", _unsigned(tmp_path / "policy.tar.gz", tmp_path)],
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    engine = OpaEngine(socket, 5000, 2)
+    try:
+        await eventually(engine.ready, 20)
+        catalogues = Catalogues()
+        catalogues.add(built.revision, text.catalogue, built.reads)
+        catalogues.put_in_force(built.revision)
+        calls = [some_call(random_, number) for number in range(CALLS)]
+        known, nothing = KnownAnswers(200), KnownAnswers(0)
+        asked_of: list[list[Answered]] = []
+        for memory in (nothing, known):
+            question = Question(engine, Sightings(), catalogues, pytest.fail, memory)
+            cases = [Answered(each) for each in calls]
+            for start in range(0, CALLS, 4):
+                await question.ask(cases[start : start + 4], 1)
+            asked_of.append(cases)
+    finally:
+        await engine.close()
+        process.kill()
+        process.wait()
+    for plain, remembered in zip(*asked_of, strict=True):
+        if isinstance(plain.answer, Fault):
+            assert isinstance(remembered.answer, Fault)
+        else:
+            assert remembered.answer == plain.answer
+    if built.reads.members is not None and any(_is_silent(case) for case in asked_of[0]):
+        assert any(case.is_known or case.yaml_answer for case in asked_of[1])
+
+
+def _is_silent(case: Answered) -> bool:
+    return isinstance(case.answer, PolicyAnswer) and case.answer.site_is_silent
 
 
 def _equal_questions_have_equal_answers(

@@ -69,11 +69,31 @@ _folded := object.union(_disguise(denial), {
 }
 
 # METADATA
-# description: One decision per call of a batch, by the call's place; a list would shift on a gap.
+# description: >
+#   One answer per call of a batch, by the call's place; a list would shift on a gap. An answer is the decision, and
+#   whether the rules of the site had a part in it. With `answer_is_known` that is all that is asked, unless they have.
 # scope: document
 # schemas:
 #   - input: {}
-decisions := {index: answer | some index, call in input.calls; answer := decision with input as call}
+decisions := {index: answer | some index, call in input.calls; answer := _answer with input as call}
+
+# METADATA
+# scope: document
+# schemas:
+#   - input: {}
+_answer := {"site_is_silent": true} if {
+	input.answer_is_known == true
+	not findings.site_speaks
+} else := object.union(decision, {"site_is_silent": _site_is_silent})
+
+# The rules of the site have no part in the decision, so that equal calls get it whatever else these rules read. Of a
+# hidden target the site's rules also judge a target that nobody knows.
+default _site_is_silent := false
+
+_site_is_silent if {
+	not findings.site_speaks
+	decision.hidden == false
+}
 
 _demands := {
 	"hidden": false,

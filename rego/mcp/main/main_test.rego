@@ -220,3 +220,37 @@ test_a_permit_counts_unless_it_is_only_a_shadow if {
 	]
 	effects == ["allow", "deny"]
 }
+
+test_the_rules_of_the_site_are_silent_when_they_contribute_nothing if {
+	answers := main.decisions with input as {"calls": [calls.call]}
+		with data.servers as servers({})
+		with data.site as {"pay": {"deny": [], "limit": []}}
+	answers[0] == object.union(main.decision, {"site_is_silent": true}) with input as calls.call
+		with data.servers as servers({})
+}
+
+test_the_rules_of_the_site_are_not_silent_whatever_they_contribute[kind] if {
+	some kind in ["deny", "hidden", "require_approval", "permit", "limit", "check", "obligation"]
+	some element in [false, null, {}, {"code": "c", "message": "m", "shadow": true}]
+	call := object.union(calls.call, {"answer_is_known": true})
+	answer := main.decisions[0].site_is_silent with input as {"calls": [call]}
+		with data.servers as servers({"action": "deny"})
+		with data.site as {"quiet": {"deny": []}, "pay": {kind: [element]}}
+	answer == false
+}
+
+test_a_known_answer_is_not_given_again_while_the_site_is_silent if {
+	known := object.union(calls.call, {"answer_is_known": true})
+	unknown := object.union(calls.call, {"answer_is_known": "yes"})
+	answers := main.decisions with input as {"calls": [known, unknown]}
+		with data.servers as servers({})
+		with data.site as {"pay": {"deny": []}}
+	answers[0] == {"site_is_silent": true}
+	answers[1].effect == "allow"
+}
+
+test_the_answer_for_a_hidden_target_depends_on_the_site_though_it_is_silent if {
+	answers := main.decisions with input as {"calls": [calls.call]}
+		with data.servers as servers({"action": "hide"})
+	[answers[0].hidden, answers[0].site_is_silent] == [true, false]
+}

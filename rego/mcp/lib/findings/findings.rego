@@ -78,6 +78,23 @@ _is_answered_by_site if {
 	object.get(element, "shadow", false) != true
 }
 
+# METADATA
+# description: Whether a rule of the site contributes anything at all.
+# scope: document
+site_speaks if some _ in data.site[_].deny
+
+site_speaks if some _ in data.site[_].hidden
+
+site_speaks if some _ in data.site[_].require_approval
+
+site_speaks if some _ in data.site[_].permit
+
+site_speaks if some _ in data.site[_].limit
+
+site_speaks if some _ in data.site[_].check
+
+site_speaks if some _ in data.site[_].obligation
+
 _site_denials contains object.union(_named(name), element) if {
 	some name
 	some element in data.site[name].deny

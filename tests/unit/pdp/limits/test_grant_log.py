@@ -73,7 +73,9 @@ def test_after_a_minute_nothing_is_kept_in_the_file_or_in_memory(tmp_path: Path)
     log.forget(LIFE + 60)
     log.commit(LIFE + 60)
     assert db.execute("SELECT count(*) FROM grants").fetchone() == (40,)
-    assert set(log.find([f"r{now}" for now in range(1, 101)])) == {f"r{now}" for now in range(61, 101)}
+    assert set(log.find([f"r{now}" for now in range(1, 101)])) == {
+        f"r{now}" for now in range(61, 101)
+    }
     log.forget(LIFE + 100)
     log.commit(LIFE + 100)
     added(log, LIFE + 101, "new")

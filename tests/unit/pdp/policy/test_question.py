@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pdp.answer import BatchAnswer, Fault, PolicyAnswer
+import pytest
+from msgspec import structs
+
+from pdp.answer import BatchAnswer, Fault, PolicyAnswer, Silence
 from pdp.api.model import Effect, Reason
 from pdp.policy.known_answers import KnownAnswers
 from pdp.policy.question import Answered, Question
@@ -177,3 +180,61 @@ async def test_after_all_is_forgotten_the_engine_is_asked_again() -> None:
     site.known.forget()
     (case,) = await site.ask("a")
     assert not case.is_known
+
+
+WITH_SITE = input_reads([("target",)], [("arguments", "n")])
+SILENT = structs.replace(ALLOW, site_is_silent=True)
+LOUD = PolicyAnswer(Effect.DENY, Reason("closed", ""), "site.a")
+
+
+class WithSite:
+    """Rules of a site that deny where the argument `n` is missing, and are silent otherwise."""
+
+    def __init__(self) -> None:
+        self.site = Site(*["one"] * 20, reads=WITH_SITE)
+        self.site.engine = FakeEngine(self._answer)
+
+    def _answer(self, questions: Sequence[dict[str, Any]]) -> BatchAnswer:
+        answers = [self._judge(asked) for asked in questions]
+        return BatchAnswer(tuple(answers), "one")
+
+    def _judge(self, asked: dict[str, Any]) -> PolicyAnswer | Silence:
+        if "n" not in asked["arguments"]:
+            return LOUD
+        return Silence() if asked.get("answer_is_known") else SILENT
+
+    async def ask(self, arguments: bytes) -> PolicyAnswer | Fault | None:
+        case = Answered(call(arguments=arguments))
+        site = self.site
+        question = Question(
+            site.engine, Sightings(), site.catalogues, site.errors.append, site.known
+        )
+        await question.ask([case], NOW)
+        return case.answer
+
+
+async def test_while_the_site_is_silent_only_that_is_asked() -> None:
+    """The answer of the YAML rules is known from a call with other arguments."""
+    rules = WithSite()
+    assert [await rules.ask(b'{"n":%d}' % number) for number in (1, 2, 2)] == [SILENT] * 3
+    assert [asked[0].get("answer_is_known") for asked in rules.site.engine.asked] == [None, True]
+
+
+@pytest.mark.parametrize("order", [(b"{}", b'{"n":1}'), (b'{"n":1}', b"{}")])
+async def test_what_the_site_says_of_a_call_is_never_the_answer_of_the_yaml_rules(
+    order: tuple[bytes, bytes],
+) -> None:
+    """Though the call without the argument reads like what the YAML rules read of any call."""
+    rules = WithSite()
+    for _ in range(2):
+        for arguments in order:
+            assert await rules.ask(arguments) == (LOUD if arguments == b"{}" else SILENT)
+
+
+async def test_silence_about_a_call_whose_answer_is_not_known_denies() -> None:
+    """It is not what was asked."""
+    site = Site(reads=WITH_SITE)
+    site.engine = FakeEngine(lambda asked: BatchAnswer((Silence(),) * len(asked), "one"))
+    (case,) = await site.ask("a")
+    assert isinstance(case.answer, Fault)
+    assert case.answer.code == "policy_invalid_result"
