@@ -65,6 +65,7 @@ from pdp.tools.catalogue import Catalogues
 from pdp.tools.changed_tools_file import ChangesFile
 from tipstaff.common import atomic_file
 from tipstaff.common.lifelong import Lifelong
+from tipstaff.common.random_hex import RandomHex
 
 _START_SECONDS = 20.0
 _GRACE_SECONDS = 2.0
@@ -140,9 +141,12 @@ def _take_over(config: PdpConfig, *, parts: Parts, live: _Live, reloader: Reload
     reloader.look_again()
 
 
+_random_digits = RandomHex(10)
+
+
 def new_decision_id() -> str:
     """An identifier that sorts by time: milliseconds, then 80 random bits."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    return f"{time.time_ns() // 1_000_000:012x}{_random_digits()}"
 
 
 class _Kept(Struct, frozen=True):

@@ -36,6 +36,7 @@ from pep.upstreams.dispatch import Dispatch
 from pep.upstreams.http import Upstream
 from pep.upstreams.stdio_http import StdioServers
 from tipstaff.common.lifelong import EndedError, Lifelong
+from tipstaff.common.random_hex import RandomHex
 
 _BACKLOG = 2048
 # How long the start waits for the decision service; without it the proxy starts, and refuses.
@@ -44,6 +45,8 @@ _CERTIFICATE_SECONDS = 1.0
 _PARTING_SECONDS = 0.5
 
 TakeOver = Callable[[PepConfig], None]
+
+_new_id = RandomHex(16)
 
 log = structlog.get_logger("pep")
 
@@ -122,10 +125,6 @@ def _rounds_key(config: PepConfig) -> bytes:
     if config.rounds_key:
         return hashlib.sha256(b"tipstaff rounds\0" + config.rounds_key.encode()).digest()
     return secrets.token_bytes(32)
-
-
-def _new_id() -> str:
-    return secrets.token_hex(16)
 
 
 class _Server(uvicorn.Server):

@@ -11,6 +11,7 @@ import structlog
 
 from pep.config import PepConfig
 from pep.errors import BodyTooLarge, BodyTooSlow, InvalidRequest
+from pep.front.departure import Departure
 from pep.load.large_work import LARGE_BYTES
 from pep.ports import Receive
 from tipstaff.common.lifelong import heard
@@ -97,25 +98,34 @@ def _too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"The body is larger than {limit} bytes")
 
 
-async def until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+async def until_gone(
+    receive: Receive, work: Coroutine[Any, Any, None], departure: Departure | None = None
+) -> None:
     """Do `work`, and cancel it the moment the client leaves.
 
     Closing the stream is how a modern client cancels, and it may do so before the upstream has
     sent a single header: so the connection is watched from the first moment on, not only while the
-    answer is being relayed.
+    answer is being relayed. Without the connection's `departure`, `receive` has to tell.
     """
     main = asyncio.current_task()
     assert main is not None  # noqa: S101 - a coroutine runs in a task
     is_gone = False
 
-    async def watch() -> None:
+    def left() -> None:
         nonlocal is_gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
         is_gone = True
         main.cancel()
 
-    watcher = heard("the client watched", asyncio.ensure_future(watch()))
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left()
+
+    watcher = None
+    if departure is None:
+        watcher = heard("the client watched", asyncio.ensure_future(watch()))
+    else:
+        departure.watch(left)
     try:
         await work
     except asyncio.CancelledError:
@@ -124,4 +134,7 @@ async def until_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
             raise
         log.info("client gone")
     finally:
-        watcher.cancel()
+        if departure is not None:
+            departure.unwatch(left)
+        if watcher is not None:
+            watcher.cancel()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
+from typing import cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -19,6 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from pep.callers.authentication import CERTIFICATE_KEY
 from pep.callers.client_certificate import certificate_identity
 from pep.errors import HeadTooLarge, HeadTooSlow, InvalidRequest, Refusal
+from pep.front.departure import DEPARTURE, Departure
+from pep.front.joined_writes import JoinedWrites
 from pep.judge.enforce import refuse
 
 _MAX_HEAD_BYTES = 64 * 1024
@@ -40,6 +43,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Keep the identity in the client's certificate, and wait for a request until the deadline."""
         super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", JoinedWrites(transport, self.loop))
+        self._departure = Departure()
         self._identity = certificate_identity(transport.get_extra_info("peercert") or {})
         self._reads_head = False
         self._head_size = 0
@@ -58,6 +63,7 @@ class Connection(HttpToolsProtocol):
         self._head_is_here()
         self._reader_is_here()
         super().connection_lost(exc)
+        self._departure.happen()
 
     def pause_writing(self) -> None:
         """Set a deadline: the client does not read as fast as it is answered."""
@@ -104,6 +110,7 @@ class Connection(HttpToolsProtocol):
         self._reads_head = False
         self._head_is_here()
         self.scope[CERTIFICATE_KEY] = self._identity  # type: ignore[literal-required]
+        self.scope[DEPARTURE] = self._departure  # type: ignore[literal-required]
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -22,12 +22,12 @@ from pep.errors import (
 )
 from pep.front.body_reader import until_gone
 from pep.front.client_answer import ClientAnswer
+from pep.front.departure import DEPARTURE, Departure
 from pep.front.held_answer import HeldAnswer
 from pep.front.held_request import uncoded, undigested
 from pep.front.relay_io import Client, hand_on
 from pep.front.request_body import RequestBody
 from pep.front.request_caller import ExchangeParts, RequestCaller
-from pep.front.upstream_faults import refusal_of
 from pep.judge.enforce import Refuse, refuse
 from pep.judge.response_filter import ResponseFilter
 from pep.judge.rounds import own_state, without_state
@@ -45,6 +45,7 @@ from pep.ports import (
     Receive,
     Send,
 )
+from pep.upstreams.faults import refusal_of
 
 _LIGHT_BYTES = 4096  # a larger message is not kept while the server works on its answer
 
@@ -61,6 +62,7 @@ class Exchange:
         self._parts = parts
         self._server = server
         self._scope = scope
+        self._departure: Departure | None = scope.get(DEPARTURE)
         self._client = HeldAnswer(ClientAnswer(send, parts.room.unread))
         self._headers = headers.RequestHeaders()
         self._caller = RequestCaller(parts, server, scope)
@@ -98,11 +100,11 @@ class Exchange:
             )
             try:
                 data = await body.receive(receive)
-                await until_gone(receive, self._post(body, data))
+                await until_gone(receive, self._post(body, data), self._departure)
             finally:
                 body.release()
         elif verb in {"GET", "DELETE"} and self._era != MODERN:
-            await until_gone(receive, self._pass_verb(verb))
+            await until_gone(receive, self._pass_verb(verb), self._departure)
         else:
             raise VerbNotAllowed("Method Not Allowed")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import grpc
@@ -26,6 +27,7 @@ from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_g
 from pep.config import PdpTls
 from pep.judge.decision_channel import async_channel
 from pep.load.background import Background
+from pep.load.deadlines import Deadlines
 
 # The service reads messages of at most 16 MiB; a larger one would end the stream for all calls.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
@@ -59,6 +61,7 @@ class DecisionClient:
         Raises `StartError`.
         """
         self._timeout = timeout_ms / 1000
+        self._deadlines = Deadlines(self._timeout, partial(_NoDecisionError, "deadline exceeded"))
         self._configuration = os.fsencode(configuration)
         self._channel = async_channel(address, tls or PdpTls())
         self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)
@@ -104,12 +107,9 @@ class DecisionClient:
         self._waiting[item_id] = future
         self._unsent[item_id] = decision_pb2.StreamItem(item_id=item_id, request=request)
         self._woken.set()
+        self._deadlines.add(future)
         try:
-            async with asyncio.timeout(self._timeout):
-                return await future
-        except TimeoutError:
-            self._give_back(future)
-            return _no_decision(call, "deadline exceeded")
+            return await future
         except asyncio.CancelledError:
             self._give_back(future)
             raise

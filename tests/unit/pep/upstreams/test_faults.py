@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pep.errors import AnswerUnreadable, Refusal, ServerBusy, UpstreamAway
-from pep.front.upstream_faults import refusal_of
 from pep.ports import BusyError, LostError, NeverReachedError, UnreadableError
+from pep.upstreams.faults import refusal_of
 
 
 @pytest.mark.parametrize(
