@@ -37,6 +37,8 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
             last_error=state.last_error,
             ready=self._ready(),
             stale=state.is_stale,
+            questions=self._parts.known.questions,
+            known_answers=self._parts.known.hits,
         )
 
     @bland

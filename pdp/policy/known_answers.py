@@ -29,6 +29,7 @@ class KnownAnswers:
         self._most = most
         self._revision = ""
         self._answers: OrderedDict[bytes, PolicyAnswer] = OrderedDict()
+        self.questions = self.hits = 0
 
     def get(self, revision: str, question: bytes) -> PolicyAnswer | None:
         """The answer of `revision` to `question`, or `None`."""

@@ -112,6 +112,7 @@ class Question(Struct, frozen=True):
 
     def _is_known(self, case: Answered, catalogue: Catalogue) -> bool:
         """Give the case the answer that is known already, if one is; note it if one is to the YAML rules alone."""
+        self.known.questions += 1
         if catalogue is not self.catalogues.in_force:
             return False
         revision = self.catalogues.revision
@@ -120,6 +121,7 @@ class Question(Struct, frozen=True):
             if case.read_by_yaml:
                 case.yaml_answer = self.known.get(revision, case.read_by_yaml)
             return False
+        self.known.hits += 1
         case.answer, case.revision, case.is_known = answer, revision, True
         return True
 

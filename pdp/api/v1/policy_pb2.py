@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tipstaff/decision/v1/policy.proto\x12\x14tipstaff.decision.v1\"\x12\n\x10GetStatusRequest\"l\n\x11GetStatusResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x13\n\x0b\x61ge_seconds\x18\x02 \x01(\x01\x12\x12\n\nlast_error\x18\x03 \x01(\t\x12\r\n\x05ready\x18\x04 \x01(\x08\x12\r\n\x05stale\x18\x05 \x01(\x08\" \n\x0e\x43\x61talogRequest\x12\x0e\n\x06server\x18\x01 \x01(\t\"\xb4\x01\n\x0b\x43\x61talogTool\x12\x0e\n\x06server\x18\x01 \x01(\t\x12\x0c\n\x04tool\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x0c\n\x04risk\x18\x04 \x01(\t\x12\x12\n\nconfidence\x18\x05 \x01(\x01\x12\r\n\x05marks\x18\x06 \x03(\t\x12\x0e\n\x06pinned\x18\x07 \x01(\x08\x12\x0f\n\x07\x63hanged\x18\x08 \x01(\x08\x12\x0e\n\x06\x64igest\x18\t \x01(\t\x12\x13\n\x0bseen_digest\x18\n \x01(\t\"C\n\x0f\x43\x61talogResponse\x12\x30\n\x05tools\x18\x01 \x03(\x0b\x32!.tipstaff.decision.v1.CatalogTool2\xc5\x01\n\rPolicyService\x12\\\n\tGetStatus\x12&.tipstaff.decision.v1.GetStatusRequest\x1a\'.tipstaff.decision.v1.GetStatusResponse\x12V\n\x07\x43\x61talog\x12$.tipstaff.decision.v1.CatalogRequest\x1a%.tipstaff.decision.v1.CatalogResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tipstaff/decision/v1/policy.proto\x12\x14tipstaff.decision.v1\"\x12\n\x10GetStatusRequest\"\x96\x01\n\x11GetStatusResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x13\n\x0b\x61ge_seconds\x18\x02 \x01(\x01\x12\x12\n\nlast_error\x18\x03 \x01(\t\x12\r\n\x05ready\x18\x04 \x01(\x08\x12\r\n\x05stale\x18\x05 \x01(\x08\x12\x11\n\tquestions\x18\x06 \x01(\x04\x12\x15\n\rknown_answers\x18\x07 \x01(\x04\" \n\x0e\x43\x61talogRequest\x12\x0e\n\x06server\x18\x01 \x01(\t\"\xb4\x01\n\x0b\x43\x61talogTool\x12\x0e\n\x06server\x18\x01 \x01(\t\x12\x0c\n\x04tool\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x0c\n\x04risk\x18\x04 \x01(\t\x12\x12\n\nconfidence\x18\x05 \x01(\x01\x12\r\n\x05marks\x18\x06 \x03(\t\x12\x0e\n\x06pinned\x18\x07 \x01(\x08\x12\x0f\n\x07\x63hanged\x18\x08 \x01(\x08\x12\x0e\n\x06\x64igest\x18\t \x01(\t\x12\x13\n\x0bseen_digest\x18\n \x01(\t\"C\n\x0f\x43\x61talogResponse\x12\x30\n\x05tools\x18\x01 \x03(\x0b\x32!.tipstaff.decision.v1.CatalogTool2\xc5\x01\n\rPolicyService\x12\\\n\tGetStatus\x12&.tipstaff.decision.v1.GetStatusRequest\x1a\'.tipstaff.decision.v1.GetStatusResponse\x12V\n\x07\x43\x61talog\x12$.tipstaff.decision.v1.CatalogRequest\x1a%.tipstaff.decision.v1.CatalogResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,14 +33,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETSTATUSREQUEST']._serialized_start=59
   _globals['_GETSTATUSREQUEST']._serialized_end=77
-  _globals['_GETSTATUSRESPONSE']._serialized_start=79
-  _globals['_GETSTATUSRESPONSE']._serialized_end=187
-  _globals['_CATALOGREQUEST']._serialized_start=189
-  _globals['_CATALOGREQUEST']._serialized_end=221
-  _globals['_CATALOGTOOL']._serialized_start=224
-  _globals['_CATALOGTOOL']._serialized_end=404
-  _globals['_CATALOGRESPONSE']._serialized_start=406
-  _globals['_CATALOGRESPONSE']._serialized_end=473
-  _globals['_POLICYSERVICE']._serialized_start=476
-  _globals['_POLICYSERVICE']._serialized_end=673
+  _globals['_GETSTATUSRESPONSE']._serialized_start=80
+  _globals['_GETSTATUSRESPONSE']._serialized_end=230
+  _globals['_CATALOGREQUEST']._serialized_start=232
+  _globals['_CATALOGREQUEST']._serialized_end=264
+  _globals['_CATALOGTOOL']._serialized_start=267
+  _globals['_CATALOGTOOL']._serialized_end=447
+  _globals['_CATALOGRESPONSE']._serialized_start=449
+  _globals['_CATALOGRESPONSE']._serialized_end=516
+  _globals['_POLICYSERVICE']._serialized_start=519
+  _globals['_POLICYSERVICE']._serialized_end=716
 # @@protoc_insertion_point(module_scope)

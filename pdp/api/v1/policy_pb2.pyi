@@ -11,18 +11,22 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("revision", "age_seconds", "last_error", "ready", "stale")
+    __slots__ = ("revision", "age_seconds", "last_error", "ready", "stale", "questions", "known_answers")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
     STALE_FIELD_NUMBER: _ClassVar[int]
+    QUESTIONS_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_ANSWERS_FIELD_NUMBER: _ClassVar[int]
     revision: str
     age_seconds: float
     last_error: str
     ready: bool
     stale: bool
-    def __init__(self, revision: _Optional[str] = ..., age_seconds: _Optional[float] = ..., last_error: _Optional[str] = ..., ready: _Optional[bool] = ..., stale: _Optional[bool] = ...) -> None: ...
+    questions: int
+    known_answers: int
+    def __init__(self, revision: _Optional[str] = ..., age_seconds: _Optional[float] = ..., last_error: _Optional[str] = ..., ready: _Optional[bool] = ..., stale: _Optional[bool] = ..., questions: _Optional[int] = ..., known_answers: _Optional[int] = ...) -> None: ...
 
 class CatalogRequest(_message.Message):
     __slots__ = ("server",)

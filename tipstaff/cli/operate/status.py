@@ -89,6 +89,8 @@ def _policy(config: Config) -> dict[str, Any]:
         "revision": status.revision,
         "age_seconds": round(status.age_seconds, 1),
         "last_error": status.last_error,
+        "questions": status.questions,
+        "known_answers": status.known_answers,
     }
 
 
@@ -130,6 +132,9 @@ def _print_policy(policy: dict[str, Any]) -> None:
         _line("policy", "stale", f"{revision}; the files say something else", _BAD)
     else:
         _line("policy", "current", revision, _GOOD)
+    if policy["questions"]:
+        share = policy["known_answers"] / policy["questions"]
+        _line("", f"{share:.0%} known", f"of {policy['questions']} answers, from earlier calls", "")
     if policy["last_error"]:
         _line("", "not loaded", policy["last_error"], _BAD)
 

@@ -59,6 +59,7 @@ def _facts(status: Any) -> list[tuple[str, Part]]:
         ("Confirmed by the engine", f"{status.age_seconds:.0f} s ago"),
         ("Calls are judged", "yes" if status.ready else "no"),
         ("Files are the same", "no" if status.stale else "yes"),
+        ("Answers known from earlier calls", f"{status.known_answers} of {status.questions}"),
     ]
 
 

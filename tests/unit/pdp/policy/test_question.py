@@ -154,6 +154,7 @@ async def test_a_call_in_which_rules_read_the_same_is_not_asked_about_again() ->
     assert [(case.answer, case.revision, case.is_known) for case in cases] == [(ALLOW, "one", True)]
     assert cases[0].document
     await site.ask("c", target="other")
+    assert (site.known.questions, site.known.hits) == (3, 1)
     assert [asked[0]["target"] for asked in site.engine.asked] == [call("a").target, "other"]
 
 

@@ -18,6 +18,7 @@ READY = {"url": "http://x/healthz", "runs": True, "ready": True}
 POLICY = {
     "address": "unix:/x", "runs": True, "ready": True, "stale": False,
     "revision": "abc", "age_seconds": 1.0, "last_error": "",
+    "questions": 200, "known_answers": 150,
 }  # fmt: skip
 
 
@@ -51,6 +52,8 @@ def shown(
     ("proxy", "policy", "code", "text"),
     [
         ({}, {}, 0, "abc, confirmed 1 s ago"),
+        ({}, {}, 0, "75% known       of 200 answers, from earlier calls"),
+        ({}, {"questions": 0, "known_answers": 0}, 0, "current"),
         (
             {"runs": False, "ready": False},
             {},
