@@ -108,9 +108,10 @@ proto: dev ## generate the gRPC stubs from proto/
 lock: ## renew the requirement locks (hashes, no URLs)
 	@tools/lock
 
-bench: dev ## CPU per call and added latency, beside a plain reverse proxy
+bench: dev ## rate, latency and CPU per call, beside nginx and OPA; BESIDE=PATH adds another checkout
 	@tools/debian-package nginx nginx
-	$(BIN)/python -m bench
+	@tools/debian-package wrk wrk
+	$(BIN)/python -m bench --json bench/results/latest.json $(if $(BESIDE),--beside $(BESIDE))
 
 bench-limits: dev ## what a decision pays for its limits, by algorithm and store
 	$(BIN)/python -m bench.limits

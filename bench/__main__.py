@@ -1,75 +1,82 @@
 """Measures, interleaved in one run, what stands between a client and its server.
 
-Reported per lane: the median latency at 1 call in flight and what the lane adds to the direct one,
-and the CPU time that the processes in between spend per call at 16 and 64 in flight. Medians of all
-repetitions. Wall times on a busy machine are noisy: compare lanes of one run, not runs.
+    python -m bench                            this checkout, beside nginx and OPA
+    python -m bench --beside ../other          and beside another checkout, after `make dev` there
+
+Lanes: the server itself; nginx as a plain proxy; OPA over REST, one decision a request; and per checkout a
+call that is allowed (one argument schema, one limit), one that is denied, and one that is allowed and differs
+each time in an argument that a rule in Rego reads. The load is made by wrk, a call of 1 KB, in rounds of
+random order. An answer that is not the expected one, or fewer records than calls, ends the run. Ratios
+count: absolute figures are of this machine at this hour.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import statistics
+import json
+import random
+import shutil
 import tempfile
 from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench import report, wrk
 from bench.lanes import Lane, cpu_seconds, start
-from bench.load import run
 
 IN_FLIGHT = (1, 16, 64)
-Figures = dict[tuple[str, int], list[tuple[float, float]]]
 
 
 def main() -> None:
-    """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--calls", type=int, default=1920, help="per lane and repetition")
-    arguments = parser.parse_args()
+    """Run the benchmark and print its tables."""
+    parser = argparse.ArgumentParser(
+        prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--beside", action="append", default=[], type=Path, metavar="CHECKOUT")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3, help="per lane, load and round")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    given = parser.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk makes the load: `make bench` installs it")
+    figures: report.Figures = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="tipstaff-bench-") as folder, ExitStack() as stack:
-        lanes = start(Path(folder), stack)
-        figures = asyncio.run(measure(lanes, arguments.repetitions, arguments.calls))
-    report(lanes, figures)
+        lanes = start(Path(folder), [Path(), *given.beside], stack)
+        for lane in lanes:
+            _measure(lane, 16, 2)  # warm up
+        for number in range(given.rounds):
+            print(f"round {number + 1} of {given.rounds} …", flush=True)
+            for in_flight in IN_FLIGHT:
+                for lane in random.sample(lanes, len(lanes)):
+                    figures[lane.name, in_flight].append(_measure(lane, in_flight, given.seconds))
+    medians = report.medians(figures)
+    print(report.table(medians, IN_FLIGHT))
+    print(report.targets(medians))
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps(report.rows(medians), indent=1) + "\n")
 
 
-async def measure(lanes: list[Lane], repetitions: int, calls: int) -> Figures:
-    """Median latency and CPU per call of every lane and load, one pair per repetition."""
-    figures: Figures = defaultdict(list)
-    for lane in lanes:  # warm up
-        await run(lane.port, lane.message, in_flight=16, calls=320, expect=lane.expect)
-    for repetition in range(repetitions):
-        print(f"repetition {repetition + 1} of {repetitions} …", flush=True)
-        for in_flight in IN_FLIGHT:
-            count = calls // 4 if in_flight == 1 else calls
-            for lane in lanes:
-                before = cpu_seconds(lane.pids)
-                latencies = await run(
-                    lane.port, lane.message, in_flight=in_flight, calls=count, expect=lane.expect
-                )
-                spent = cpu_seconds(lane.pids) - before
-                figures[lane.name, in_flight].append(
-                    (statistics.median(latencies), spent / len(latencies))
-                )
-    return figures
+def _measure(lane: Lane, in_flight: int, seconds: int) -> dict[str, float]:
+    """One run: the rate, latencies in ms, and µs of CPU per call, in all and of each process."""
+    before = {name: cpu_seconds((pid,)) for name, pid in lane.pids.items()}
+    recorded = _lines(lane.records)
+    made = wrk.run(lane.url, lane.script, in_flight, seconds)
+    calls = made["calls"]
+    records = _lines(lane.records) - recorded
+    if made["bad"] or (lane.records is not None and records < calls):
+        raise SystemExit(f"{lane.name}: {made}, {records} records")
+    spent = {
+        name: (cpu_seconds((pid,)) - before[name]) / calls * 1e6 for name, pid in lane.pids.items()
+    }
+    return {
+        "rate": calls / made["seconds"], "p50": made["p50"] / 1e3, "p99": made["p99"] / 1e3,
+        "cpu": sum(spent.values()), **spent,
+    }  # fmt: skip
 
 
-def report(lanes: list[Lane], figures: Figures) -> None:
-    """Print the table."""
-    print(f"\n{'':16}{'p50 at 1':>12}{'added':>12}{'CPU/call at 16':>17}{'CPU/call at 64':>17}")
-    direct = _median(figures["direct", 1], 0)
-    for lane in lanes:
-        p50 = _median(figures[lane.name, 1], 0)
-        cpu = [_median(figures[lane.name, load], 1) for load in (16, 64)]
-        print(
-            f"{lane.name:16}{p50 * 1e6:9.0f} µs{(p50 - direct) * 1e6:9.0f} µs"
-            f"{cpu[0] * 1e6:14.0f} µs{cpu[1] * 1e6:14.0f} µs"
-        )
-
-
-def _median(pairs: list[tuple[float, float]], index: int) -> float:
-    return statistics.median(pair[index] for pair in pairs)
+def _lines(records: Path | None) -> int:
+    return 0 if records is None else records.read_bytes().count(b"\n")
 
 
 if __name__ == "__main__":

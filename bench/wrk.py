@@ -1,0 +1,99 @@
+"""The load, made by wrk: one script for each kind of call, one JSON line for each run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+# The answers are looked at one by one: a broken script makes every lane look faster.
+SCRIPT = """
+local text = [==[%s]==]
+local expected = "%s"
+wrk.method = "POST"
+wrk.headers["content-type"] = "application/json"
+wrk.headers["accept"] = "application/json, text/event-stream"
+wrk.headers["mcp-protocol-version"] = "2026-07-28"
+wrk.headers["mcp-method"] = "tools/call"
+wrk.headers["mcp-name"] = "%s"
+wrk.body = text
+%s
+local threads = {}
+function setup(thread) table.insert(threads, thread) end
+function init(args) wrong = 0 end
+function response(status, headers, body)
+  if status ~= 200 or not string.find(body, expected, 1, true) then wrong = wrong + 1 end
+end
+done = function(summary, latency, requests)
+  local bad = summary.errors.status + summary.errors.read + summary.errors.timeout + summary.errors.connect
+  for _, thread in ipairs(threads) do bad = bad + thread:get("wrong") end
+  io.write(string.format('{"calls": %%d, "seconds": %%f, "p50": %%f, "p99": %%f, "bad": %%d}\\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50), latency:percentile(99), bad))
+end
+"""
+# Every call differs from every other in an argument that the site's rule reads.
+VARIED = """
+local number = math.floor(os.time() % 100000) * 1000000
+request = function()
+  number = number + 1
+  return wrk.format(nil, nil, nil, (text:gsub('"count": 3', '"count": ' .. number, 1)))
+end
+"""
+ARGUMENTS = {
+    "broker_id": "b-1234", "region": "eu-central-1", "count": 3, "rest": {"text": "x" * 800},
+}  # fmt: skip
+
+
+def scripts(folder: Path) -> dict[str, Path]:
+    """The scripts by kind: a call that is allowed, that is denied, that differs each time; a question to OPA."""
+    paths = {}
+    for kind, tool, expected in (
+        ("allow", "echo", '\\"ok\\"'), ("deny", "remove", "Nothing is removed"), ("varied", "echo", '\\"ok\\"'),
+    ):  # fmt: skip
+        more = VARIED if kind == "varied" else ""
+        paths[kind] = folder / f"{kind}.lua"
+        paths[kind].write_text(SCRIPT % (json.dumps(_call(tool)), expected, tool, more))
+    paths["opa"] = folder / "opa.lua"
+    body = json.dumps({"input": {"calls": [_question()]}})
+    paths["opa"].write_text(SCRIPT % (body, '\\"effect\\":\\"allow\\"', "", ""))
+    return paths
+
+
+def run(url: str, script: Path, in_flight: int, seconds: int) -> dict[str, float]:
+    """Load `url`; returns calls, seconds, p50 and p99 in µs, and how many answers were wrong."""
+    printed = subprocess.run(
+        ["wrk", "-t1", f"-c{in_flight}", f"-d{seconds}s", "-s", str(script), url],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    figures: dict[str, float] = json.loads(printed.splitlines()[-1])
+    return figures
+
+
+def _call(tool: str) -> dict[str, Any]:
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    parameters = {"name": tool, "arguments": ARGUMENTS, "_meta": meta}
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters}
+
+
+def _question() -> dict[str, Any]:
+    """The whole input of one call, as it is documented."""
+    tool = {
+        "category": "",
+        "risk": "",
+        "confidence": 0,
+        "marks": [],
+        "pinned": False,
+        "changed": False,
+    }
+    return {
+        "server": "bench", "method": "tools/call", "phase": "call", "direction": "to_server", "target": "echo",
+        "reference": "", "arguments": ARGUMENTS, "annotations": {}, "tool": tool,
+        "principal": {"id": "anonymous:127.0.0.1", "kind": "anonymous", "claims": {}},
+        "session": {"id": "anonymous:127.0.0.1", "kind": "principal"}, "client": {"name": "", "version": ""},
+        "protocol": {"era": "modern", "version": "2026-07-28"}, "transport": "http", "time": 1,
+        "request_id": "r", "is_retry": False,
+    }  # fmt: skip
