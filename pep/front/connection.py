@@ -44,7 +44,7 @@ class Connection(HttpToolsProtocol):
         """Keep the identity in the client's certificate, and wait for a request until the deadline."""
         super().connection_made(transport)
         self.transport = cast("asyncio.Transport", JoinedWrites(transport, self.loop))
-        self._departure = Departure()
+        self._departure = Departure(self.flow.resume_reading)
         self._identity = certificate_identity(transport.get_extra_info("peercert") or {})
         self._reads_head = False
         self._head_size = 0

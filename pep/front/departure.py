@@ -11,8 +11,9 @@ DEPARTURE = "tipstaff.departure"
 class Departure:
     """The end of one connection."""
 
-    def __init__(self) -> None:
-        """The client is here."""
+    def __init__(self, read_on: Callable[[], None]) -> None:
+        """The client is here; `read_on` has its connection read, since else its end would not be seen."""
+        self._read_on = read_on
         self._watching: set[Callable[[], None]] = set()
         self._has_left = False
 
@@ -22,6 +23,7 @@ class Departure:
             left()
         else:
             self._watching.add(left)
+            self._read_on()
 
     def unwatch(self, left: Callable[[], None]) -> None:
         """Do not call `left` any more."""

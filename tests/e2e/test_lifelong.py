@@ -35,7 +35,7 @@ sys.exit(main(sys.argv[2:]))
 @pytest.mark.parametrize(
     ("service", "broken", "part"),
     [
-        ("pdp", "pdp.wiring:_watch_health", "the health"),
+        ("pdp", "pdp.grpc.health:HealthStates.keep", "the health"),
         ("pdp", "pdp.policy.reload:Reloader.watch", "the watch over the rules"),
         ("pdp", "pdp.wiring:supervise", "opa"),
         ("pdp", "pdp.grpc.batching:Batcher.run", "the judging of calls"),

@@ -7,7 +7,7 @@ from pep.front.departure import Departure
 
 def test_whoever_watches_is_told_when_it_happens() -> None:
     """And not before, nor twice."""
-    departure, seen = Departure(), list[str]()
+    departure, seen = Departure(lambda: None), list[str]()
     departure.watch(lambda: seen.append("a"))
     assert seen == []
     departure.happen()
@@ -17,7 +17,7 @@ def test_whoever_watches_is_told_when_it_happens() -> None:
 
 def test_whoever_does_not_watch_any_more_is_not_told() -> None:
     """Its work is done."""
-    departure, seen = Departure(), list[str]()
+    departure, seen = Departure(lambda: None), list[str]()
 
     def left() -> None:
         seen.append("a")
@@ -31,7 +31,15 @@ def test_whoever_does_not_watch_any_more_is_not_told() -> None:
 
 def test_whoever_comes_after_it_is_told_at_once() -> None:
     """Its client has left already."""
-    departure, seen = Departure(), list[str]()
+    departure, seen = Departure(lambda: None), list[str]()
     departure.happen()
     departure.watch(lambda: seen.append("a"))
     assert seen == ["a"]
+
+
+def test_a_connection_that_is_watched_is_read() -> None:
+    """After a large body nobody reads it, and its end would not be seen."""
+    read: list[str] = []
+    departure = Departure(lambda: read.append("on"))
+    departure.watch(lambda: None)
+    assert read == ["on"]
