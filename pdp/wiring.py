@@ -48,6 +48,7 @@ from pdp.grpc.limits import LimitService
 from pdp.grpc.listening import bound_server
 from pdp.grpc.policy import PolicyService
 from pdp.grpc.records import RecordService
+from pdp.local import LocalService
 from pdp.policy.bundle import library_folder
 from pdp.policy.bundle_server import BundleServer
 from pdp.policy.fault_log import LoggedEngine
@@ -89,8 +90,11 @@ async def serve(
     stop: asyncio.Event,
     ready: Callable[[], None],
     offer: Callable[[TakeOver], None],
+    lend: Callable[[LocalService], None] = lambda _: None,
 ) -> None:
     """Run until `stop` is set. `ready` is called once calls can be judged.
+
+    `lend` is called before that, with the service for callers in this process.
 
     `offer` is called with a function that takes over another configuration: only its labels and its
     principal factor, after which the rules are built again. `holder` holds the lock on the state folder.
@@ -122,7 +126,7 @@ async def serve(
         records_pb2_grpc.add_RecordServiceServicer_to_server(
             RecordService(kept.journal, secrets.token_hex(8)), server
         )
-        await _listen(server, config, idempotency, reloader, parts, approvals, callers, work)
+        lend(await _listen(server, config, idempotency, reloader, parts, approvals, callers, work))
         ready()
         await stop.wait()
 
@@ -258,20 +262,17 @@ async def _listen(
     approvals: ApprovalService,
     stack: AsyncExitStack,
     work: Lifelong,
-) -> None:
+) -> LocalService:
     explainer = Explainer(parts, config.limits.replicas)
     health = HealthServicer()
     serving = asyncio.Event()
-    decision_pb2_grpc.add_DecisionServiceServicer_to_server(
-        DecisionService(
-            idempotency, partial(report, parts=parts), explainer.explain, approvals.approvals
-        ),
-        server,
+    decisions = DecisionService(
+        idempotency, partial(report, parts=parts), explainer.explain, approvals.approvals
     )
+    policy = PolicyService(lambda: reloader.state, serving.is_set, parts)
+    decision_pb2_grpc.add_DecisionServiceServicer_to_server(decisions, server)
     approvals_pb2_grpc.add_ApprovalServiceServicer_to_server(approvals, server)
-    policy_pb2_grpc.add_PolicyServiceServicer_to_server(
-        PolicyService(lambda: reloader.state, serving.is_set, parts), server
-    )
+    policy_pb2_grpc.add_PolicyServiceServicer_to_server(policy, server)
     limits_pb2_grpc.add_LimitServiceServicer_to_server(
         LimitService(parts.store, parts.clock), server
     )
@@ -286,3 +287,4 @@ async def _listen(
     states = HealthStates(engine.ready, health, serving, ("", *_SERVICES))
     await states.update()
     work.start("the health", states.keep())
+    return LocalService(decisions, policy)

@@ -59,6 +59,26 @@ class Upstreams(Protocol):
         """
 
 
+class DecisionLink(Protocol):
+    """The way to the decision service, beside what is asked over it."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether decisions can be had."""
+
+    async def wait_connected(self, seconds: float) -> bool:
+        """Wait until they can, `seconds` at most; returns whether they can."""
+
+    async def run(self) -> None:
+        """Connect, and stay connected, until cancelled."""
+
+    async def policy_status(self) -> Any:
+        """The state of the policy; `None` when nobody tells in time."""
+
+    async def close(self) -> None:
+        """Finish what is under way, briefly."""
+
+
 class Decisions(Protocol):
     """Gives decisions."""
 

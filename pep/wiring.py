@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import structlog
 import uvicorn
@@ -32,6 +33,7 @@ from pep.judge.server_requests import ServerRequests
 from pep.judge.tasks import TaskBook
 from pep.load.background import Background
 from pep.load.room import Room
+from pep.ports import DecisionLink, Decisions
 from pep.upstreams.dispatch import Dispatch
 from pep.upstreams.http import Upstream
 from pep.upstreams.stdio_http import StdioServers
@@ -46,6 +48,11 @@ _PARTING_SECONDS = 0.5
 
 TakeOver = Callable[[PepConfig], None]
 
+
+class Judge(Decisions, DecisionLink, Protocol):
+    """Where decisions come from."""
+
+
 _new_id = RandomHex(16)
 
 log = structlog.get_logger("pep")
@@ -54,19 +61,20 @@ log = structlog.get_logger("pep")
 async def serve(
     config: PepConfig,
     *,
-    pdp_address: str,
+    pdp_address: str = "",
     stop: asyncio.Event,
     ready: Callable[[], None] | None = None,
     offer: Callable[[TakeOver], None] | None = None,
+    decisions: Judge | None = None,
 ) -> None:
     """Run until `stop` is set. `ready` is called once clients can connect.
 
     `offer` gets the function that takes over another configuration, of which only settings that are read
-    with each request may differ. `pdp_address` is `unix:/path` or `host:port`. Raises `StartError` when it
-    cannot listen. Open streams get `shutdown_grace_ms` to end, then they are cut.
+    with each request may differ. `pdp_address` is `unix:/path` or `host:port`, empty where `decisions` are
+    had here. Raises `StartError` when it cannot listen. Open streams get `shutdown_grace_ms` to end.
     """
     listener = _listen(config.listen)
-    decisions = DecisionClient(pdp_address, config.decision_timeout_ms, config.pdp_tls)
+    decisions = decisions or _client(config, pdp_address)
     upstream = Dispatch(Upstream(config.upstream_connect_timeout_ms), StdioServers(time.monotonic))
     parts = _parts(config, decisions, upstream)
     health = Health(lambda: decisions.is_connected, decisions.policy_status)
@@ -102,7 +110,11 @@ async def serve(
         await upstream.close()
 
 
-def _parts(config: PepConfig, decisions: DecisionClient, upstream: Dispatch) -> ExchangeParts:
+def _client(config: PepConfig, address: str) -> DecisionClient:
+    return DecisionClient(address, config.decision_timeout_ms, config.pdp_tls)
+
+
+def _parts(config: PepConfig, decisions: Judge, upstream: Dispatch) -> ExchangeParts:
     """The parts that every exchange uses."""
     return ExchangeParts(
         config=config,

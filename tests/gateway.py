@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +92,22 @@ class Gateway:
         """The records of calls, without what a client does to begin and end a session."""
         return [record for record in self.records() if record["method"] == method]
 
+    options: Sequence[str] = ("--inline",) if os.environ.get("TIPSTAFF_TEST_INLINE") else ()
+    """Options of `tipstaff up`: with TIPSTAFF_TEST_INLINE the same tests are of one process."""
+
     async def start(self) -> None:
         """Run `tipstaff up` and wait until it says that it is."""
         self.process = await asyncio.create_subprocess_exec(
             *bound_to_this_process(
-                [sys.executable, "-m", "tipstaff", "up", "--config", str(self.config)]
+                [
+                    sys.executable,
+                    "-m",
+                    "tipstaff",
+                    "up",
+                    "--config",
+                    str(self.config),
+                    *self.options,
+                ]
             ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

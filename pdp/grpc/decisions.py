@@ -60,6 +60,11 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             await abort(context, error)
         return decision_pb2.DecideResponse(decision=await self._encoded(call, decision))
 
+    async def submitted(self, request: decision_pb2.DecideRequest) -> asyncio.Future[Decision]:
+        """The future decision on one call; raises as the reading of a call does, and `Overloaded`."""
+        (call,) = await self._reader.read((request,))
+        return self._idempotency.submit(call)
+
     async def BatchDecide(  # noqa: N802
         self, request: decision_pb2.BatchDecideRequest, context: Context
     ) -> decision_pb2.BatchDecideResponse:

@@ -19,32 +19,26 @@ import grpc
 import structlog
 
 from pdp.api.address import CONFIGURATION_KEY
-from pdp.api.approval_codec import approval_from_wire
 from pdp.api.bounds import CodecError
 from pdp.api.codec import call_to_wire, decision_from_wire
-from pdp.api.model import Approval, Call, Decision, Effect, Reason
-from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
+from pdp.api.model import Call, Decision, Effect
+from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2_grpc
 from pep.config import PdpTls
 from pep.judge.decision_channel import async_channel
-from pep.load.background import Background
+from pep.judge.service_calls import ServiceCalls, no_decision
 from pep.load.deadlines import Deadlines
 
 # The service reads messages of at most 16 MiB; a larger one would end the stream for all calls.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
 _MAX_BATCH = 128
 _PAUSE_SECONDS = 0.1
-# Refunds and ends of calls come from calls that were under way, which are bounded; reports come from
-# unauthenticated callers, too.
-_SETTLED_AT_ONCE, _SETTLED_WAITING = 64, 20_000
-_REPORTS_AT_ONCE = 64
-_STATUS_SECONDS = 1.0
 
 log = structlog.get_logger("pep.ask")
 
 _Stream = Any  # grpc ships no types
 
 
-class DecisionClient:
+class DecisionClient(ServiceCalls):
     """The decision service as the proxy sees it."""
 
     def __init__(
@@ -60,19 +54,19 @@ class DecisionClient:
         A service that decides by another `configuration`, where one is named, answers nothing.
         Raises `StartError`.
         """
-        self._timeout = timeout_ms / 1000
+        self._channel = async_channel(address, tls or PdpTls())
+        super().__init__(
+            decision_pb2_grpc.DecisionServiceStub(self._channel),
+            policy_pb2_grpc.PolicyServiceStub(self._channel),
+            timeout_ms / 1000,
+        )
         self._deadlines = Deadlines(self._timeout, partial(_NoDecisionError, "deadline exceeded"))
         self._configuration = os.fsencode(configuration)
-        self._channel = async_channel(address, tls or PdpTls())
-        self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)
-        self._policy = policy_pb2_grpc.PolicyServiceStub(self._channel)
         self._waiting: dict[int, asyncio.Future[Decision]] = {}
         self._unsent: dict[int, decision_pb2.StreamItem] = {}
         self._woken = asyncio.Event()
         self._last_item = 0
         self._connected = asyncio.Event()
-        self._settling = Background(_SETTLED_AT_ONCE, _SETTLED_WAITING)
-        self._reporting = Background(_REPORTS_AT_ONCE)
 
     @property
     def is_connected(self) -> bool:
@@ -90,18 +84,16 @@ class DecisionClient:
 
     async def close(self) -> None:
         """Finish the refunds, briefly, and close the channel, once `run` has ended."""
-        await asyncio.gather(
-            self._settling.close(self._timeout), self._reporting.close(self._timeout)
-        )
+        await super().close()
         await self._channel.close()
 
     async def decide(self, call: Call) -> Decision:
         """The decision on `call`; a deny with the code `pdp_unavailable` when there is none."""
         if not self._connected.is_set():
-            return _no_decision(call, "not connected")
+            return no_decision(call, "not connected")
         request = call_to_wire(call)
         if request.ByteSize() > MAX_MESSAGE_BYTES:
-            return _no_decision(call, "the call is too large to be judged")
+            return no_decision(call, "the call is too large to be judged")
         self._last_item = item_id = self._last_item + 1
         future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         self._waiting[item_id] = future
@@ -114,21 +106,10 @@ class DecisionClient:
             self._give_back(future)
             raise
         except _NoDecisionError as error:
-            return _no_decision(call, str(error))
+            return no_decision(call, str(error))
         finally:
             self._waiting.pop(item_id, None)
             self._unsent.pop(item_id, None)
-
-    async def await_approval(self, approval_id: str, seconds: float) -> Approval | None:
-        """See `Decisions.await_approval`; a service that does not know the approval cannot tell either."""
-        milliseconds = int(seconds * 1000)
-        request = decision_pb2.AwaitApprovalRequest(approval_id=approval_id, wait_ms=milliseconds)
-        try:
-            reply = await self._stub.AwaitApproval(request, timeout=seconds + self._timeout)
-            return approval_from_wire(reply.approval)
-        except (grpc.aio.AioRpcError, CodecError) as error:
-            log.warning("approval not awaited", approval=approval_id, error=type(error).__name__)
-            return None
 
     def _give_back(self, future: asyncio.Future[Decision]) -> None:
         """Refund an allow that arrived just as its caller stopped waiting."""
@@ -136,52 +117,6 @@ class DecisionClient:
             decision = future.result()
             if decision.effect is Effect.ALLOW:
                 self.refund_soon(decision)
-
-    async def policy_status(self) -> policy_pb2.GetStatusResponse | None:
-        """The state of the policy; `None` when the service does not answer in time."""
-        request = policy_pb2.GetStatusRequest()
-        status: policy_pb2.GetStatusResponse
-        try:
-            status = await self._policy.GetStatus(request, timeout=_STATUS_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            log.warning("no state of the policy", status=error.code().name)
-            return None
-        return status
-
-    def refund_soon(self, decision: Decision) -> None:
-        """Refund what a decision took from limits, without waiting."""
-        if decision.limits:
-            request = decision_pb2.RefundRequest(decision_id=decision.decision_id)
-            self._tell(self._settling, self._stub.Refund, request)
-
-    def finish_soon(self, decision: Decision) -> None:
-        """Report the end of the call, without waiting, if the call holds a lease."""
-        if any(limit.algorithm == "concurrency" for limit in decision.limits):
-            request = decision_pb2.FinishRequest(decision_id=decision.decision_id)
-            self._tell(self._settling, self._stub.Finish, request)
-
-    def lost_soon(self, decision: Decision) -> None:
-        """Report that the answer was lost, without waiting, if the call used an approval or holds a lease."""
-        if decision.approval is None:
-            self.finish_soon(decision)
-            return
-        request = decision_pb2.FinishRequest(decision_id=decision.decision_id, answer_lost=True)
-        self._tell(self._settling, self._stub.Finish, request)
-
-    def report_soon(self, call: Call, reason: Reason) -> None:
-        """Have a refusal recorded that was made without a decision, without waiting."""
-        wire = types_pb2.Reason(code=reason.code, message=reason.message)
-        request = decision_pb2.ReportRequest(request=call_to_wire(call), reason=wire)
-        self._tell(self._reporting, self._stub.Report, request)
-
-    def _tell(self, lane: Background, rpc: Any, request: Any) -> None:
-        lane.start(type(request).__name__, self._send(rpc, request))
-
-    async def _send(self, rpc: Any, request: Any) -> None:
-        try:
-            await rpc(request, timeout=self._timeout)
-        except grpc.aio.AioRpcError as error:
-            log.warning("not told", request=type(request).__name__, status=error.code().name)
 
     async def run(self) -> None:
         """Connect, and stay connected, until cancelled."""
@@ -288,13 +223,3 @@ def _decision(reply: decision_pb2.StreamReply) -> Decision:
         return decision_from_wire(reply.decision)
     except CodecError as error:
         raise _NoDecisionError(f"not a decision: {error}") from error
-
-
-def _no_decision(call: Call, reason: str) -> Decision:
-    """The proxy's own deny; its id is the request's, as the service has given none."""
-    log.warning("no decision", request_id=call.request_id, server=call.server, reason=reason)
-    return Decision(
-        decision_id=call.request_id,
-        effect=Effect.DENY,
-        reason=Reason("pdp_unavailable", "The decision service did not answer."),
-    )

@@ -36,7 +36,17 @@ def _add_services(commands: Commands) -> None:
         "run everything: OPA, the decision service, the proxy",
     )
     add_config(parser)
+    parser.add_argument(
+        "--inline",
+        action="store_true",
+        help="the decision service and the proxy in one process: faster, for one machine",
+    )
     for name, command, what in (
+        (
+            "gate",
+            "tipstaff.cli.run.gate:command",
+            "run the decision service and the proxy in one process",
+        ),
         (
             "pdp",
             "tipstaff.cli.run.services:pdp_command",

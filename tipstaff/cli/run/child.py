@@ -23,10 +23,12 @@ from tipstaff.common.back_off import BackOff
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 8.0
-_COMMANDS = MappingProxyType({"pdp": ["pdp"], "pep": ["pep"], "console": ["console", "serve"]})
+_COMMANDS = MappingProxyType(
+    {"pdp": ["pdp"], "pep": ["pep"], "gate": ["gate"], "console": ["console", "serve"]}
+)
 _FIRST_PAUSE, _STEADY_AFTER = 0.1, 10.0
 # Nothing is judged without the services; a console whose port is taken need not be tried all the time.
-_LONGEST_PAUSE = MappingProxyType({"pdp": 5.0, "pep": 5.0, "console": 60.0})
+_LONGEST_PAUSE = MappingProxyType({"pdp": 5.0, "pep": 5.0, "gate": 5.0, "console": 60.0})
 
 log = structlog.get_logger("tipstaff.up")
 

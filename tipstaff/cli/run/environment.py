@@ -13,7 +13,7 @@ from typing import Literal
 from pep.upstreams.stdio_pool import INHERITED
 from tipstaff.cli.configuration.config import Config
 
-Service = Literal["pdp", "pep", "console"]
+Service = Literal["pdp", "pep", "gate", "console"]
 _PLAIN = frozenset(
     (
         *INHERITED,
@@ -28,8 +28,8 @@ _PLAIN_BEGINNINGS = ("LC_", "PYTHON", "LD_", "DYLD_", "GRPC_", "MALLOC_")
 
 def environment(service: Service, config: Config, around: Mapping[str, str]) -> dict[str, str]:
     """The variables of `around` for a service as a child process."""
-    own = set(_named(service, config))
-    others = {name for other in _SERVICES if other != service for name in _named(other, config)}
+    own = {name for part in _parts(service) for name in _named(part, config)}
+    others = {name for other in _SERVICES for name in _named(other, config)} - own
     given = {
         name: value
         for name, value in around.items()
@@ -39,6 +39,11 @@ def environment(service: Service, config: Config, around: Mapping[str, str]) -> 
 
 
 _SERVICES: tuple[Service, ...] = ("pdp", "pep", "console")
+
+
+def _parts(service: Service) -> tuple[Service, ...]:
+    """The services that the process of a service runs: the gate runs two."""
+    return ("pdp", "pep") if service == "gate" else (service,)
 
 
 def _is_plain(name: str) -> bool:

@@ -44,11 +44,11 @@ def pdp_command(arguments: argparse.Namespace) -> int:
                 run_folder=config.run_folder,
                 holder=lock.holder,
                 stop=stop,
-                ready=_announcer(arguments.ready_fd),
+                ready=announcer(arguments.ready_fd),
                 offer=reload.offer,
             )
 
-        return _until_stopped(run, reload, is_alone=arguments.ready_fd is None)
+        return until_stopped(run, reload, is_alone=arguments.ready_fd is None)
 
 
 def pep_command(arguments: argparse.Namespace) -> int:
@@ -63,11 +63,11 @@ def pep_command(arguments: argparse.Namespace) -> int:
             reload.settings,
             pdp_address=config.pdp.listen,
             stop=stop,
-            ready=_announcer(arguments.ready_fd),
+            ready=announcer(arguments.ready_fd),
             offer=reload.offer,
         )
 
-    return _until_stopped(run, reload, is_alone=arguments.ready_fd is None)
+    return until_stopped(run, reload, is_alone=arguments.ready_fd is None)
 
 
 def install_command(arguments: argparse.Namespace) -> int:
@@ -99,33 +99,38 @@ def opa_binary(config: Config, explicit: str | None) -> Path:
     return binary
 
 
-def _until_stopped(
-    run: Callable[[asyncio.Event], Coroutine[Any, Any, None]], reload: Reload, *, is_alone: bool
+def until_stopped(
+    run: Callable[[asyncio.Event], Coroutine[Any, Any, None]], *reloads: Reload, is_alone: bool
 ) -> int:
-    """Run until SIGTERM or SIGINT; SIGHUP has the configuration read anew.
+    """Run until SIGTERM or SIGINT; SIGHUP has the configuration of each service here read anew.
 
     Who is alone tells of a changed configuration itself; else `tipstaff up` does.
     """
+
+    def reload() -> None:
+        for each in reloads:
+            each.run()
 
     async def body() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, reload.run)
-        watching = asyncio.ensure_future(watch(lambda: reload.config)) if is_alone else None
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        watching = asyncio.ensure_future(watch(lambda: reloads[0].config)) if is_alone else None
         try:
             await run(stop)
         finally:
             if watching is not None:
                 watching.cancel()
-            running.forget(reload.service, reload.config)
+            for each in reloads:
+                running.forget(each.service, each.config)
 
     uvloop.run(body())
     return 0
 
 
-def _announcer(descriptor: int | None) -> Callable[[], None]:
+def announcer(descriptor: int | None) -> Callable[[], None]:
     """Tells a parent process, over a pipe, that the service is ready.
 
     What is there by then stays until the end: the garbage collector need not look at it each time.

@@ -39,7 +39,8 @@ def command(arguments: argparse.Namespace) -> int:
             f"{arguments.config}: no server is registered: add a section "
             '[servers.NAME] with url = "http://…/mcp"'
         )
-    if bool(config.pdp.tls.certificate) != bool(config.pep.pdp_tls.server_ca):
+    is_understood = bool(config.pdp.tls.certificate) == bool(config.pep.pdp_tls.server_ca)
+    if not is_understood and not arguments.inline:
         return console.fail(
             f"{arguments.config}: the proxy and the decision service would not understand each other: "
             "write both [pdp.tls] and [pep.pdp_tls]"
@@ -47,18 +48,22 @@ def command(arguments: argparse.Namespace) -> int:
     holder = Holder(os.getpid(), "tipstaff up", str(config.source))
     with state_lock.held(config.state_dir, holder) as lock:
         try:
-            asyncio.run(_run(config, opa, lock))
+            asyncio.run(_run(config, opa, lock, is_inline=arguments.inline))
         except ChildFailed as failure:
             return failure.code or 1
     return 0
 
 
-async def _run(config: Config, opa: Path, lock: StateLock) -> None:
+async def _run(config: Config, opa: Path, lock: StateLock, *, is_inline: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    children = [Child("pdp", config, opa, lock), Child("pep", config, opa)]
+    children = (
+        [Child("gate", config, opa, lock)]
+        if is_inline
+        else [Child("pdp", config, opa, lock), Child("pep", config, opa)]
+    )
     site = Reloading(config, children)
     loop.add_signal_handler(signal.SIGHUP, site.reload)
     running.note("up", config)

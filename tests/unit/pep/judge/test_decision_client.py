@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from pdp.api.model import Call, Decision, Effect, LimitResult, Reason
-from pep.judge import decision_client
+from pep.judge import decision_client, service_calls
 from pep.judge.decision_client import DecisionClient
 from tests.calls import call
 from tests.proxy_rig import ScriptedService, allow, deny, grpc_service
@@ -197,7 +197,7 @@ async def test_the_state_of_the_policy_is_told_or_not_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that hangs is not waited for."""
-    monkeypatch.setattr(decision_client, "_STATUS_SECONDS", 0.05)
+    monkeypatch.setattr(service_calls, "_STATUS_SECONDS", 0.05)
     async with connected(tmp_path) as site:
         status = await site.client.policy_status()
         assert status is not None
