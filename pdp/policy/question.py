@@ -101,7 +101,8 @@ class Question(Struct, frozen=True):
         for batch, answer in await self._query(sent):
             actual = self.catalogues.of(answer.revision)
             if _is_fault(answer) or actual is catalogue:
-                _take_over(batch, answer)
+                if not self._take_over(batch, answer):
+                    other = catalogue
                 self._remember(batch)
             elif actual is None:
                 detail = f"there is no catalogue of the revision {answer.revision!r}"
@@ -120,10 +121,29 @@ class Question(Struct, frozen=True):
         if answer is None:
             if case.read_by_yaml:
                 case.yaml_answer = self.known.get(revision, case.read_by_yaml)
+                case.revision = revision
             return False
         self.known.hits += 1
         case.answer, case.revision, case.is_known = answer, revision, True
         return True
+
+    def _take_over(self, batch: Sequence[Answered], answer: BatchAnswer) -> bool:
+        """Give each case its answer; `False` when one stays open.
+
+        That is so where its known answer is of another revision than has answered; what is known is forgotten.
+        """
+        is_whole = True
+        for case, each in zip(batch, answer.answers, strict=True):
+            if isinstance(each, Silence) and case.yaml_answer is not None:
+                if case.revision != answer.revision:
+                    self.known.forget()
+                    is_whole = False
+                    continue
+                case.answer = case.yaml_answer
+            else:
+                case.answer = _UNASKED if isinstance(each, Silence) else each
+            case.revision = answer.revision
+        return is_whole
 
     def _remember(self, batch: Sequence[Answered]) -> None:
         """Keep the answers of the revision in force."""
@@ -219,12 +239,6 @@ def _check_count(answer: BatchAnswer, count: int) -> None:
 def _is_fault(answer: BatchAnswer) -> bool:
     """Whether the answer is a fault, so that no revision has answered."""
     return not answer.revision and all(isinstance(each, Fault) for each in answer.answers)
-
-
-def _take_over(batch: Sequence[Answered], answer: BatchAnswer) -> None:
-    for case, each in zip(batch, answer.answers, strict=True):
-        case.answer = (case.yaml_answer or _UNASKED) if isinstance(each, Silence) else each
-        case.revision = answer.revision
 
 
 def _deny(batch: Sequence[Answered], fault: Fault) -> None:

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from pdp.answer import BatchAnswer, Fault, PolicyAnswer, Silence
 from pdp.api.model import Effect, Reason
+from pdp.policy.input import projected
 from pdp.policy.known_answers import KnownAnswers
 from pdp.policy.question import Answered, Question
 from pdp.rules.input_reads import EVERYTHING, InputReads, input_reads
@@ -239,3 +240,30 @@ async def test_silence_about_a_call_whose_answer_is_not_known_denies() -> None:
     (case,) = await site.ask("a")
     assert isinstance(case.answer, Fault)
     assert case.answer.code == "policy_invalid_result"
+
+
+async def test_a_known_answer_of_another_revision_than_the_one_that_is_silent_does_not_count() -> (
+    None
+):
+    """The rules have been edited meanwhile, with the same catalogue: the call is asked about as a whole."""
+    site = Site("one", "five", "five", reads=WITH_SITE)
+    site.catalogues.add("four", catalogue("Execute"), WITH_SITE)
+    site.catalogues.put_in_force("four")
+    site.catalogues.add("five", catalogue("Execute"), WITH_SITE)
+    site.known.put("four", _yaml_question(site, "a"), SILENT)
+    edited = structs.replace(SILENT, rule="edited")
+    answers = {True: Silence(), False: edited}
+    site.engine = FakeEngine(
+        lambda asked: BatchAnswer((answers["answer_is_known" in asked[0]],), "five")
+    )
+    (case,) = await site.ask("a")
+    assert (case.answer, case.revision) == (edited, "five")
+    assert ["answer_is_known" in asked[0] for asked in site.engine.asked] == [True, False]
+
+
+def _yaml_question(site: Site, name: str) -> bytes:
+    """What the YAML rules read of a call, as it is remembered."""
+    tool = site.catalogues.in_force.tool("files", "read")
+    reads = WITH_SITE.of_yaml
+    assert reads is not None
+    return b"yaml " + projected(call(name), tool, NOW, reads)
