@@ -6,6 +6,18 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
+// A page that loads itself anew at this moment interrupts the visit, which is then made again.
+async function go(page, { url }, again = 3) {
+  try {
+    const answer = await page.goto(url, { waitUntil: "domcontentloaded" });
+    return answer && answer.status();
+  } catch (error) {
+    if (!again || !String(error).includes("interrupted by another navigation")) throw error;
+    await page.waitForLoadState("domcontentloaded");
+    return go(page, { url }, again - 1);
+  }
+}
+
 const TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"];
 const TIMEOUT = 15000;
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -25,7 +37,7 @@ async function open({ tab, person }) {
 }
 
 const steps = {
-  go: (page, { url }) => page.goto(url, { waitUntil: "domcontentloaded" }).then((answer) => answer && answer.status()),
+  go,
   arrive: (page, { url }) => page.waitForURL(url, { waitUntil: "domcontentloaded" }).then(() => page.url()),
   click: (page, { at }) => page.locator(at).first().click(),
   hover: (page, { at }) => page.locator(at).first().hover(),
