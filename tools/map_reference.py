@@ -51,7 +51,9 @@ Held by import-linter (`make imports`; the contracts stand in `pyproject.toml`).
 | a deadline that has passed, and an allow that came too late | `pep/judge/decision_client.py` |
 | calls that wait are judged together, also when their callers have gone | `pdp/grpc/batching.py` |
 | the story of a batch | `pdp/decide.py` |
-| the question to OPA, and its answer | `pdp/policy/question.py`, `pdp/policy/opa.py`, `pdp/answer.py` |
+| the question to OPA, and its answer | `pdp/policy/question.py`, `pdp/policy/known_answers.py`, `pdp/policy/opa.py`, `pdp/answer.py` |
+| what rules read of a call | `pdp/rules/input_reads.py`, `pdp/policy/input.py` |
+| one process instead of two | `tipstaff/cli/run/gate.py`, `tipstaff/cli/run/inline.py` |
 | which YAML rule applies | `rego/mcp/lib/rules/rules.rego` |
 | how the rules combine | `rego/mcp/main/main.rego`, `rego/mcp/lib/findings/findings.rego` |
 | arguments against schemas | `pdp/rules/checks.py` |

@@ -26,7 +26,13 @@ PLAIN = {"PATH", "HOME", "LC_CTYPE", "PYTHONPATH", "MALLOC_ARENA_MAX"}
 
 
 @pytest.mark.parametrize(
-    ("service", "own"), [("pdp", {"REDIS"}), ("pep", {"BEARER", "KEY", "GRPC_TOKEN"})]
+    ("service", "own"),
+    [
+        ("pdp", {"REDIS"}),
+        ("pep", {"BEARER", "KEY", "GRPC_TOKEN"}),
+        ("gate", {"REDIS", "BEARER", "KEY", "GRPC_TOKEN"}),
+        ("console", set()),
+    ],
 )
 def test_a_service_gets_what_its_own_settings_name_and_what_programs_need(
     service: str, own: set[str]
