@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.certificates import Authority
+from tipstaff.common import http_pool
 from tipstaff.common.http_answer import LostError
 from tipstaff.common.http_pool import Origin, Pool, origin_and_target
 
@@ -150,3 +153,33 @@ async def test_a_server_that_takes_too_long_to_connect_is_given_up() -> None:
 def test_a_url_is_taken_as_it_is_written(url: str, origin: Origin, target: bytes) -> None:
     """Nothing is normalised: another spelling may be another place."""
     assert origin_and_target(url) == (origin, target)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_known", "passes"),
+    [("127.0.0.1", True, True), ("127.0.0.2", True, False), ("127.0.0.1", False, False)],
+)
+async def test_over_tls_a_server_is_who_it_says_by_an_authority_that_is_known(
+    names: str, is_known: bool, passes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's authorities, or those that OpenSSL's variables name."""
+    authority = Authority(tmp_path / "ca")
+    issued = authority.issue(names)
+    if is_known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+    http_pool._tls.cache_clear()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(issued.chain, issued.key)
+    server = await asyncio.start_server(Server()._serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    connections = pool()
+    asking = connections.ask(Origin("127.0.0.1", port, is_tls=True), HEAD)
+    async with server:
+        if passes:
+            assert await (await asking).read() == b"ok"
+        else:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await asking
+        connections.close()
+        await asyncio.sleep(0.05)
+    http_pool._tls.cache_clear()
