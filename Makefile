@@ -36,7 +36,7 @@ demo: dev .venv-demo/.made ## play the main job on real parts (KEEP=1 leaves it 
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 test: check .venv-demo/.made .tools/node/.made redis-server chromium $(INTEROP:%=.tools/interop/%/.made) ## all checks, then every test (T=path picks some)
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 20 $(T)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20 $(T)
 
 .tools/node/.made: tests/node/package.json tests/node/requirements.lock | $(VENV)/.made
 	@tools/node-packages $(PYTHON)

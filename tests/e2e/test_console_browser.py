@@ -409,6 +409,21 @@ async def test_rules_that_turn_to_deny_win_over_a_grant(stage: Stage, number: in
     await stage.site.tipstaff.wait_for_change(before)
 
 
+async def test_decisions_that_are_made_while_the_page_is_asked_for_appear_too(
+    stage: Stage, number: int
+) -> None:
+    """The page that comes was made before them."""
+    tab = await stage.tab()
+    await tab("delay", at="**/decisions", milliseconds=1500)
+    await tab("go", url=f"{stage.site.url}/decisions")
+    await tab("away")
+    await asyncio.sleep(0.5)
+    for extra in (10_000, 20_000):
+        held = await stage.site.hold("drop", b'{"number": %d}' % (number + extra), "steps")
+        await asyncio.sleep(0.5)
+    await tab("wait", at=f"a[href='/d/{held.decision_id}']")
+
+
 async def test_decisions_appear_by_themselves_unless_somebody_is_at_them(
     stage: Stage, number: int
 ) -> None:

@@ -36,8 +36,17 @@ async function open({ tab, person }) {
   tabs.set(tab, page);
 }
 
+// What the page asks for by script comes as it was when it was asked for, and so much later.
+const delay = (page, { at, milliseconds }) => page.route(at, async (route) => {
+  if (route.request().resourceType() !== "xhr") return route.continue();
+  const response = await route.fetch();
+  await new Promise((done) => setTimeout(done, milliseconds));
+  return route.fulfill({ response });
+});
+
 const steps = {
   go,
+  delay,
   arrive: (page, { url }) => page.waitForURL(url, { waitUntil: "domcontentloaded" }).then(() => page.url()),
   click: (page, { at }) => page.locator(at).first().click(),
   hover: (page, { at }) => page.locator(at).first().hover(),

@@ -89,7 +89,7 @@ function listen(kind, heard) {
 // new page as a document: no text becomes markup by this script.
 function follow(region) {
   const pause = document.getElementById("pause");
-  let isPaused = false, isAsking = false, isDue = false, askedAt = 0;
+  let isPaused = false, isAsking = false, isDue = false, timer = 0, askedAt = 0;
   if (pause) {
     pause.hidden = false;
     pause.addEventListener("click", () => {
@@ -105,7 +105,7 @@ function follow(region) {
     if (isAsking || isInUse()) { isDue = true; return; }
     const wait = askedAt + Number(region.dataset.every) - Date.now();
     if (wait > 0) {
-      if (!isDue) { isDue = true; setTimeout(() => { isDue = false; ask(); }, wait); }
+      if (!timer) timer = setTimeout(() => { timer = 0; ask(); }, wait);
       return;
     }
     isAsking = true; isDue = false; askedAt = Date.now();
@@ -115,9 +115,13 @@ function follow(region) {
     request.addEventListener("loadend", () => {
       isAsking = false;
       const fresh = request.status === 200 && request.response && request.response.getElementById("live");
-      if (fresh && !isInUse() && !isPaused) {
-        region.replaceChildren(...document.importNode(fresh, true).childNodes);
+      if (!fresh) return;
+      if (isInUse() || isPaused) {
+        isDue = true;
+        return;
       }
+      region.replaceChildren(...document.importNode(fresh, true).childNodes);
+      if (isDue) ask(); // something has changed since the page was asked for
     });
     request.send();
   };
