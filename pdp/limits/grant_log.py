@@ -33,6 +33,7 @@ class GrantLog:
         self._batches: dict[str, int] = {}
         self._ages: deque[tuple[int, int, tuple[str, ...]]] = deque()
         self._added: tuple[int, int, tuple[str, ...]] | None = None
+        self._deleted = 0
         # A row per request, as earlier versions wrote it: those requests cannot be repeated any more.
         db.execute("DROP TABLE IF EXISTS granted")
         db.execute(
@@ -76,21 +77,22 @@ class GrantLog:
         old = [batch for batch, _, _ in takewhile(lambda age: age[1] <= now - LIFE, self._ages)]
         if old:
             self._db.execute("DELETE FROM grants WHERE batch <= ?", (old[-1],))
+        self._deleted = len(old)
 
-    def commit(self, now: int) -> None:
-        """What was added is kept."""
-        while self._ages and self._ages[0][1] <= now - LIFE:
+    def commit(self) -> None:
+        """What was added is kept, what was deleted is gone."""
+        for _ in range(self._deleted):
             batch, _, request_ids = self._ages.popleft()
             for each in request_ids:
                 if self._batches.get(each) == batch:
                     del self._batches[each]
         if self._added is not None:
             self._keep(*self._added)
-            self._added = None
+        self.roll_back()
 
     def roll_back(self) -> None:
-        """What was added is not there."""
-        self._added = None
+        """What was added is not there, what was deleted is."""
+        self._added, self._deleted = None, 0
 
     def _keep(self, batch: int, at: int, request_ids: tuple[str, ...]) -> None:
         self._ages.append((batch, at, request_ids))

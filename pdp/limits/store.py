@@ -108,7 +108,7 @@ class SqliteStore:
 
     async def take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:
         """See `StateStore.take`."""
-        return await self._do(lambda: self._take(claims, now), now)
+        return await self._do(lambda: self._take(claims, now))
 
     async def give_back(self, grants: Sequence[Grant]) -> None:
         """See `StateStore.give_back`."""
@@ -136,14 +136,14 @@ class SqliteStore:
             self._thread.shutdown()
         self._db.close()
 
-    async def _do(self, work: Callable[[], T], now: int = 0) -> T:
+    async def _do(self, work: Callable[[], T]) -> T:
         """Do `work` in one transaction, committed when this returns; raises `StoreError`."""
         if self._thread is None:
-            return self._transaction(work, now)
+            return self._transaction(work)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._transaction, work, now)
+        return await loop.run_in_executor(self._thread, self._transaction, work)
 
-    def _transaction(self, work: Callable[[], T], now: int) -> T:
+    def _transaction(self, work: Callable[[], T]) -> T:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -156,7 +156,7 @@ class SqliteStore:
                 raise
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
-        self._grants.commit(now)
+        self._grants.commit()
         return result
 
     def _take(self, claims: Sequence[Claim], now: int) -> list[Taken | None]:

@@ -19,7 +19,7 @@ def opened(folder: Path, now: int = 0) -> GrantLog:
 
 def added(log: GrantLog, now: int, *request_ids: str) -> None:
     log.add([grant(each, now) for each in request_ids], now)
-    log.commit(now)
+    log.commit()
 
 
 def test_a_grant_is_found_by_its_request_whatever_batch_it_came_in(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_grant_that_was_given_back_is_not_found(tmp_path: Path) -> None:
     log = opened(tmp_path)
     added(log, 1, "a", "b")
     log.remove([grant("a"), grant("never granted")])
-    log.commit(1)
+    log.commit()
     for each in (log, opened(tmp_path, 2)):
         assert each.find(["a", "b"]) == {"b": grant("b", 1)}
 
@@ -48,7 +48,7 @@ def test_a_request_that_is_granted_again_has_its_newest_grant(tmp_path: Path) ->
     added(log, 1, "a")
     added(log, LIFE, "a")
     log.forget(LIFE + 1)
-    log.commit(LIFE + 1)
+    log.commit()
     assert log.find(["a"]) == {"a": grant("a", LIFE)}
 
 
@@ -60,7 +60,7 @@ def test_a_transaction_that_was_undone_leaves_nothing(tmp_path: Path) -> None:
     log.add([grant("a")], 1)
     db.execute("ROLLBACK")
     log.roll_back()
-    log.commit(1)
+    log.commit()
     assert log.find(["a"]) == {}
 
 
@@ -71,13 +71,13 @@ def test_after_a_minute_nothing_is_kept_in_the_file_or_in_memory(tmp_path: Path)
     for now in range(1, 101):
         added(log, now, f"r{now}")
     log.forget(LIFE + 60)
-    log.commit(LIFE + 60)
+    log.commit()
     assert db.execute("SELECT count(*) FROM grants").fetchone() == (40,)
     assert set(log.find([f"r{now}" for now in range(1, 101)])) == {
         f"r{now}" for now in range(61, 101)
     }
     log.forget(LIFE + 100)
-    log.commit(LIFE + 100)
+    log.commit()
     added(log, LIFE + 101, "new")
     assert set(log.find(["r100", "new"])) == {"new"}
 
@@ -96,5 +96,5 @@ def test_grants_of_a_clock_that_was_set_back_are_of_now(tmp_path: Path) -> None:
     log = opened(tmp_path, 5)
     assert log.last == 1000 * LIFE
     log.forget(5 + LIFE)
-    log.commit(5 + LIFE)
+    log.commit()
     assert log.find(["a"]) == {}
