@@ -92,8 +92,9 @@ class Question(Struct, frozen=True):
             if case.answer is None:
                 try:
                     case.document = policy_input(case.call, case.tool, now_ns)
-                    _project(case, catalogue.reads, now_ns)
-                    if not self._is_known(case, catalogue):
+                    case.reads = catalogue.reads
+                    case.read = projected(case.call, case.tool, now_ns, case.reads)
+                    if not self._is_known(case, catalogue, now_ns):
                         sent.append(case)
                 except Exception as error:  # noqa: BLE001 - of this call alone, whatever it is
                     self._fail(case, error)
@@ -111,15 +112,18 @@ class Question(Struct, frozen=True):
                 other = actual
         return other
 
-    def _is_known(self, case: Answered, catalogue: Catalogue) -> bool:
+    def _is_known(self, case: Answered, catalogue: Catalogue, now_ns: int) -> bool:
         """Give the case the answer that is known already, if one is; note it if one is to the YAML rules alone."""
         self.known.questions += 1
+        case.read_by_yaml, case.yaml_answer = b"", None
         if catalogue is not self.catalogues.in_force:
             return False
         revision = self.catalogues.revision
         answer = self.known.get(revision, case.read) if case.reads.is_repeatable else None
         if answer is None:
-            if case.read_by_yaml:
+            if case.reads.of_yaml is not None:
+                part = projected(case.call, case.tool, now_ns, case.reads.of_yaml)
+                case.read_by_yaml = _YAML + part
                 case.yaml_answer = self.known.get(revision, case.read_by_yaml)
                 case.revision = revision
             return False
@@ -212,15 +216,6 @@ class Question(Struct, frozen=True):
     def _fail(self, case: Answered, error: Exception) -> None:
         case.fail(error)
         self.unexpected(error)
-
-
-def _project(case: Answered, reads: InputReads, now_ns: int) -> None:
-    """Set what rules read of the case."""
-    case.reads = reads
-    case.read = projected(case.call, case.tool, now_ns, reads)
-    if reads.of_yaml is not None:
-        case.read_by_yaml = _YAML + projected(case.call, case.tool, now_ns, reads.of_yaml)
-    case.yaml_answer = None
 
 
 def _each(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from msgspec import structs
 
 from pdp.answer import Fault, PolicyAnswer
 from pdp.api.model import Call, Direction, Phase, Principal, Reference
-from pdp.policy.bundle import build, library_folder, read_policy
+from pdp.policy.bundle import Bundle, PolicyText, build, library_folder, read_policy
 from pdp.policy.input import policy_input, projected, query
 from pdp.policy.known_answers import KnownAnswers
 from pdp.policy.opa import OpaEngine
@@ -30,6 +31,7 @@ from tests.calls import call
 from tests.gateway import eventually
 from tipstaff.cli.run.install import find_opa
 
+OPA = find_opa(None) or Path("make dev gets it")
 CALLS = 400
 # Conditions that a site's rule may be made of. Each reads something; some fail where it is missing.
 CONDITIONS = (
@@ -142,10 +144,24 @@ def folder_of(folder: Path, rules: str) -> Path:
     return folder
 
 
-def decisions(bundle: Path, inputs: Sequence[bytes], opa: Path) -> list[str]:
+async def built_by_opa(random_: random.Random, folder: Path) -> tuple[PolicyText, Bundle, Path]:
+    """Random rules: as they are read, as they are built, and as a folder that `opa` reads without a key."""
+    key, packed, unpacked = folder / "key", folder / "policy.tar.gz", folder / "unpacked"
+    key.write_text("k" * 64)
+    text = read_policy(folder_of(folder / "policy", site(random_)), library_folder())
+    built = await build(text, opa=OPA, library=library_folder(), key_file=key)
+    packed.write_bytes(built.data)
+    unpacked.mkdir()
+    with tarfile.open(packed) as archive:
+        archive.extractall(unpacked, filter="data")
+    (unpacked / ".signatures.json").unlink()
+    return text, built, unpacked
+
+
+def decisions(bundle: Path, inputs: Sequence[bytes]) -> list[str]:
     """The decision on each, in a canonical form."""
     done = subprocess.run(
-        [opa, "eval", "-b", bundle, "--stdin-input", "--format=json",
+        [OPA, "eval", "-b", bundle, "--stdin-input", "--format=json",
          "data.mcp.main.decisions"],
         input=query(inputs)[len(b'{"input":') : -1], capture_output=True, check=True,
     )  # fmt: skip
@@ -159,21 +175,12 @@ async def test_answers_to_what_rules_read_are_the_answers_to_the_whole(
 ) -> None:
     """Random rules of a site beside YAML rules, random calls, missing arguments among them."""
     random_ = random.Random(seed)
-    opa = find_opa(None)
-    assert opa is not None, "make dev gets it"
-    folder = folder_of(tmp_path / "policy", site(random_))
-    key = tmp_path / "key"
-    key.write_text("k" * 64)
-    text = read_policy(folder, library_folder())
-    built = await build(text, opa=opa, library=library_folder(), key_file=key)
-    bundle = tmp_path / "policy.tar.gz"
-    bundle.write_bytes(built.data)
+    text, built, unsigned = await built_by_opa(random_, tmp_path)
     tools = Catalogue(text.catalogue)
     calls = [some_call(random_, number) for number in range(CALLS)]
     whole = [policy_input(each, tools.tool(each.server, each.target), 1) for each in calls]
     part = [projected(each, tools.tool(each.server, each.target), 1, built.reads) for each in calls]
-    unsigned = _unsigned(bundle, tmp_path)
-    expected, actual = decisions(unsigned, whole, opa), decisions(unsigned, part, opa)
+    expected, actual = decisions(unsigned, whole), decisions(unsigned, part)
     assert actual == expected
     assert len(set(expected)) > 5
     _equal_questions_have_equal_answers(part, expected, built.reads)
@@ -185,17 +192,10 @@ async def test_known_answers_are_those_of_rules_that_are_asked_every_time(
 ) -> None:
     """Call by call, in batches, over the real OPA: with a memory, and without."""
     random_ = random.Random(seed)
-    opa = find_opa(None)
-    assert opa is not None, "make dev gets it"
-    folder = folder_of(tmp_path / "policy", site(random_))
-    key = tmp_path / "key"
-    key.write_text("k" * 64)
-    text = read_policy(folder, library_folder())
-    built = await build(text, opa=opa, library=library_folder(), key_file=key)
-    (tmp_path / "policy.tar.gz").write_bytes(built.data)
+    text, built, unsigned = await built_by_opa(random_, tmp_path)
     socket = tmp_path / "o"
     process = subprocess.Popen(  # noqa: ASYNC220
-        [opa, "run", "--server", f"--addr=unix://{socket}", "-b", _unsigned(tmp_path / "policy.tar.gz", tmp_path)],
+        [OPA, "run", "--server", f"--addr=unix://{socket}", "-b", unsigned],
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     engine = OpaEngine(socket, 5000, 2)
@@ -236,12 +236,3 @@ def _equal_questions_have_equal_answers(
     if reads.is_repeatable:
         known = dict(zip(questions, answers, strict=True))
         assert [known[asked] for asked in questions] == list(answers)
-
-
-def _unsigned(bundle: Path, folder: Path) -> Path:
-    """The same bundle as a folder, which `opa eval` reads without a key."""
-    target = folder / "unpacked"
-    target.mkdir()
-    subprocess.run(["tar", "xzf", bundle, "-C", target], check=True)
-    (target / ".signatures.json").unlink()
-    return target
