@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from bench.load import message
+
 # The answers are looked at one by one: a broken script makes every lane look faster.
 SCRIPT = """
 local text = [==[%s]==]
@@ -53,7 +55,7 @@ def scripts(folder: Path) -> dict[str, Path]:
     ):  # fmt: skip
         more = VARIED if kind == "varied" else ""
         paths[kind] = folder / f"{kind}.lua"
-        paths[kind].write_text(SCRIPT % (json.dumps(_call(tool)), expected, tool, more))
+        paths[kind].write_text(SCRIPT % (message(tool, ARGUMENTS), expected, tool, more))
     paths["opa"] = folder / "opa.lua"
     body = json.dumps({"input": {"calls": [_question()]}})
     paths["opa"].write_text(SCRIPT % (body, '\\"effect\\":\\"allow\\"', "", ""))
@@ -68,15 +70,6 @@ def run(url: str, script: Path, in_flight: int, seconds: int) -> dict[str, float
     ).stdout  # fmt: skip
     figures: dict[str, float] = json.loads(printed.splitlines()[-1])
     return figures
-
-
-def _call(tool: str) -> dict[str, Any]:
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    parameters = {"name": tool, "arguments": ARGUMENTS, "_meta": meta}
-    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters}
 
 
 def _question() -> dict[str, Any]:
