@@ -151,8 +151,8 @@ class Connection(asyncio.Protocol):
             return
         if self._reading.has_surplus:
             self._fail(UnreadableError("the answer is longer than it says"))
-        elif self._reading.is_complete:
-            self._finish()
+        elif self._reading.is_complete and self._reading.answer is not None:
+            self._finish(self._reading.answer)
         elif self._reading.without_body > MAX_HEAD_BYTES:
             self._fail(UnreadableError("the head of the answer is too large"))
 
@@ -208,17 +208,14 @@ class Connection(asyncio.Protocol):
 
     # its own
 
-    def _finish(self) -> None:
+    def _finish(self, answer: Answer) -> None:
         """The answer is whole; serve again when it leaves nothing open, else close."""
-        if self._reading.answer is not None:
-            self._reading.answer.finish()
+        answer.finish()
         is_sent = self._writing is None and not self._transport.get_write_buffer_size()
         if not self._reading.is_lasting or not is_sent:
             self._fail(LostError("the connection serves no more requests"))
             return
-        if self._is_paused:
-            self._is_paused = False
-            self._transport.resume_reading()
+        self.read_on(answer)
         self._is_idle = True
         self._on_idle(self)
 
