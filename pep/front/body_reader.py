@@ -116,16 +116,12 @@ async def until_gone(
         is_gone = True
         main.cancel()
 
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        left()
-
     watcher = None
     if departure is None:
-        watcher = heard("the client watched", asyncio.ensure_future(watch()))
-    else:
-        departure.watch(left)
+        departure = Departure(lambda: None)
+        watching = asyncio.ensure_future(_watch(receive, departure))
+        watcher = heard("the client watched", watching)
+    departure.watch(left)
     try:
         await work
     except asyncio.CancelledError:
@@ -134,7 +130,12 @@ async def until_gone(
             raise
         log.info("client gone")
     finally:
-        if departure is not None:
-            departure.unwatch(left)
+        departure.unwatch(left)
         if watcher is not None:
             watcher.cancel()
+
+
+async def _watch(receive: Receive, departure: Departure) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    departure.happen()
