@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import grpc
@@ -21,12 +20,11 @@ import structlog
 from pdp.api.address import CONFIGURATION_KEY
 from pdp.api.bounds import CodecError
 from pdp.api.codec import call_to_wire, decision_from_wire
-from pdp.api.model import Call, Decision, Effect
+from pdp.api.model import Call, Decision
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2_grpc
 from pep.config import PdpTls
 from pep.judge.decision_channel import async_channel
-from pep.judge.service_calls import ServiceCalls, no_decision
-from pep.load.deadlines import Deadlines
+from pep.judge.service_calls import NoDecisionError, ServiceCalls, no_decision
 
 # The service reads messages of at most 16 MiB; a larger one would end the stream for all calls.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
@@ -60,7 +58,6 @@ class DecisionClient(ServiceCalls):
             policy_pb2_grpc.PolicyServiceStub(self._channel),
             timeout_ms / 1000,
         )
-        self._deadlines = Deadlines(self._timeout, partial(_NoDecisionError, "deadline exceeded"))
         self._configuration = os.fsencode(configuration)
         self._waiting: dict[int, asyncio.Future[Decision]] = {}
         self._unsent: dict[int, decision_pb2.StreamItem] = {}
@@ -99,24 +96,11 @@ class DecisionClient(ServiceCalls):
         self._waiting[item_id] = future
         self._unsent[item_id] = decision_pb2.StreamItem(item_id=item_id, request=request)
         self._woken.set()
-        self._deadlines.add(future)
         try:
-            return await future
-        except asyncio.CancelledError:
-            self._give_back(future)
-            raise
-        except _NoDecisionError as error:
-            return no_decision(call, str(error))
+            return await self.decided(call, future)
         finally:
             self._waiting.pop(item_id, None)
             self._unsent.pop(item_id, None)
-
-    def _give_back(self, future: asyncio.Future[Decision]) -> None:
-        """Refund an allow that arrived just as its caller stopped waiting."""
-        if future.done() and not future.cancelled() and future.exception() is None:
-            decision = future.result()
-            if decision.effect is Effect.ALLOW:
-                self.refund_soon(decision)
 
     async def run(self) -> None:
         """Connect, and stay connected, until cancelled."""
@@ -127,7 +111,7 @@ class DecisionClient(ServiceCalls):
                 reason = "the service ended the stream"
             except grpc.aio.AioRpcError as error:
                 reason = f"{error.code().name}: {error.details()}"
-            except (_NoDecisionError, TimeoutError) as error:
+            except (NoDecisionError, TimeoutError) as error:
                 reason = str(error) or "the service did not answer"
             except Exception as error:  # whatever the fault, the stream must come back
                 reason = repr(error)
@@ -144,7 +128,7 @@ class DecisionClient(ServiceCalls):
         try:
             async with asyncio.timeout(self._timeout):
                 if named not in tuple(await stream.initial_metadata()):
-                    raise _NoDecisionError("the service decides by another configuration")
+                    raise NoDecisionError("the service decides by another configuration")
         except BaseException:
             stream.cancel()
             raise
@@ -194,14 +178,11 @@ class DecisionClient(ServiceCalls):
         future = self._waiting.pop(reply.item_id, None)
         try:
             decision = _decision(reply)
-        except _NoDecisionError as error:
+        except NoDecisionError as error:
             if future is not None and not future.done():
                 future.set_exception(error)
             return
-        if future is not None and not future.done():
-            future.set_result(decision)
-        elif decision.effect is Effect.ALLOW:
-            self.refund_soon(decision)
+        self.settle(future, decision)
 
     def _fail_all(self, reason: str) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -209,17 +190,13 @@ class DecisionClient(ServiceCalls):
         log.warning("decision service away", reason=reason, calls=len(waiting))
         for future in waiting.values():
             if not future.done():
-                future.set_exception(_NoDecisionError(reason))
-
-
-class _NoDecisionError(Exception):
-    """No decision arrived; the message says why, for the log."""
+                future.set_exception(NoDecisionError(reason))
 
 
 def _decision(reply: decision_pb2.StreamReply) -> Decision:
     if reply.WhichOneof("outcome") != "decision":
-        raise _NoDecisionError(f"{reply.failure.reason or 'EMPTY'}: {reply.failure.message}")
+        raise NoDecisionError(f"{reply.failure.reason or 'EMPTY'}: {reply.failure.message}")
     try:
         return decision_from_wire(reply.decision)
     except CodecError as error:
-        raise _NoDecisionError(f"not a decision: {error}") from error
+        raise NoDecisionError(f"not a decision: {error}") from error

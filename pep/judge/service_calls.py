@@ -1,11 +1,14 @@
-"""What the proxy asks of the decision service beside decisions, one call each: refunds, ends, reports, approvals. Edge: gRPC.
+"""What every way to the decision service does alike: waits for decisions, and tells what became of them. Edge: gRPC.
 
-Nothing here raises: what cannot be told is logged, and a refund that is not given errs on the safe side.
+Every way of not getting a decision becomes a deny with the code `pdp_unavailable`; an allow that arrives
+after its caller has gone is refunded, because the call will not be made. What cannot be told is logged, and
+a refund that is not given errs on the safe side.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import grpc
@@ -17,6 +20,7 @@ from pdp.api.codec import call_to_wire
 from pdp.api.model import Approval, Call, Decision, Effect, Reason
 from pdp.api.v1 import decision_pb2, policy_pb2, types_pb2
 from pep.load.background import Background
+from pep.load.deadlines import Deadlines
 
 # Refunds and ends of calls come from calls that were under way, which are bounded; reports come from
 # unauthenticated callers, too.
@@ -27,6 +31,10 @@ _STATUS_SECONDS = 1.0
 log = structlog.get_logger("pep.ask")
 
 
+class NoDecisionError(Exception):
+    """No decision arrived; the message says why, for the log."""
+
+
 class ServiceCalls:
     """The calls of the decision service and of the policy service."""
 
@@ -35,6 +43,7 @@ class ServiceCalls:
         self._stub = stub
         self._policy = policy
         self._timeout = timeout
+        self._deadlines = Deadlines(timeout, partial(NoDecisionError, "deadline exceeded"))
         self._settling = Background(_SETTLED_AT_ONCE, _SETTLED_WAITING)
         self._reporting = Background(_REPORTS_AT_ONCE)
 
@@ -43,6 +52,29 @@ class ServiceCalls:
         await asyncio.gather(
             self._settling.close(self._timeout), self._reporting.close(self._timeout)
         )
+
+    async def decided(self, call: Call, future: asyncio.Future[Decision]) -> Decision:
+        """The decision that `future` brings, `NoDecisionError` or nothing in time; see `settle`."""
+        self._deadlines.add(future)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._give_back(future.result())
+            raise
+        except NoDecisionError as error:
+            return no_decision(call, str(error))
+
+    def settle(self, future: asyncio.Future[Decision] | None, decision: Decision) -> None:
+        """Hand `decision` to who waits for it; an allow that nobody waits for any more is given back."""
+        if future is not None and not future.done():
+            future.set_result(decision)
+        else:
+            self._give_back(decision)
+
+    def _give_back(self, decision: Decision) -> None:
+        if decision.effect is Effect.ALLOW:
+            self.refund_soon(decision)
 
     async def await_approval(self, approval_id: str, seconds: float) -> Approval | None:
         """See `Decisions.await_approval`; a service that does not know the approval cannot tell either."""

@@ -14,10 +14,9 @@ from typing import Any, NoReturn
 import grpc
 
 from pdp.api.codec import call_to_wire
-from pdp.api.model import Call, Decision, Effect
+from pdp.api.model import Call, Decision
 from pdp.local import LocalService
-from pep.judge.service_calls import ServiceCalls, no_decision
-from pep.load.deadlines import Deadlines
+from pep.judge.service_calls import NoDecisionError, ServiceCalls, no_decision
 
 
 class InlineDecisions(ServiceCalls):
@@ -29,7 +28,6 @@ class InlineDecisions(ServiceCalls):
         """Ask `service`; wait `timeout_ms` at most."""
         super().__init__(_Stub(service.decisions), _Stub(service.policy), timeout_ms / 1000)
         self._service = service
-        self._deadlines = Deadlines(self._timeout, partial(_LateError, "deadline exceeded"))
 
     async def run(self) -> None:
         """Stay connected, until cancelled."""
@@ -43,36 +41,23 @@ class InlineDecisions(ServiceCalls):
         """The decision on `call`; a deny with the code `pdp_unavailable` when there is none."""
         waiting: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         try:
-            judging = await self._service.submit(call_to_wire(call))
-            judging.add_done_callback(partial(self._settle, waiting))
-            self._deadlines.add(waiting)
-            return await waiting
-        except asyncio.CancelledError:
-            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
-                self._give_back(waiting.result())
-            raise
+            judging = await self._service.decisions.submitted(call_to_wire(call))
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no decision
-            return no_decision(call, f"{type(error).__name__}: {error}")
+            return no_decision(call, _why(error))
+        judging.add_done_callback(partial(self._hand_on, waiting))
+        return await self.decided(call, waiting)
 
-    def _settle(self, waiting: asyncio.Future[Decision], done: asyncio.Future[Decision]) -> None:
-        """Hand the decision on; an allow that nobody waits for any more is given back."""
+    def _hand_on(self, waiting: asyncio.Future[Decision], done: asyncio.Future[Decision]) -> None:
         if done.cancelled():
             waiting.cancel()
-        elif (error := done.exception()) is not None:
-            if not waiting.done():
-                waiting.set_exception(error)
-        elif waiting.done():
-            self._give_back(done.result())
-        else:
-            waiting.set_result(done.result())
-
-    def _give_back(self, decision: Decision) -> None:
-        if decision.effect is Effect.ALLOW:
-            self.refund_soon(decision)
+        elif (error := done.exception()) is None:
+            self.settle(waiting, done.result())
+        elif not waiting.done():
+            waiting.set_exception(NoDecisionError(_why(error)))
 
 
-class _LateError(Exception):
-    """The decision did not come in time."""
+def _why(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 class _Stub:
