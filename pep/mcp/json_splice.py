@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 _decode = msgspec.json.Decoder(dict[str, Raw]).decode
-_KEY = re.compile(rb'\s*,?\s*"[^"\\]*+(?:\\.[^"\\]*+)*+"\s*:\s*', re.DOTALL)
+_KEY = re.compile(rb'\s*,?\s*"[^"\\]*+(?:\\.[^"\\]*+)*"\s*:\s*', re.DOTALL)
 _END = re.compile(rb"\s*\}\s*")
 
 

@@ -12,9 +12,11 @@ import re
 _CHARACTER = r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})"
 _EXPRESSION = rf"\{{{_CHARACTER}+\}}"
 _SCHEME = r"[A-Za-z][A-Za-z0-9+\-.]*:"
-_is_uri = re.compile(rf"{_SCHEME}{_CHARACTER}*+").fullmatch
+_is_uri = re.compile(rf"{_SCHEME}{_CHARACTER}*").fullmatch
+# No possessive repeat: before CPython 3.11.5 it keeps what its last, failing round has read (gh-106052).
+# Of the alternatives at most one can begin at any character, so that there is little to try twice.
 _is_template = re.compile(
-    rf"(?:{_SCHEME}|(?={_EXPRESSION}))(?:{_CHARACTER}|{_EXPRESSION})*+"
+    rf"(?:{_SCHEME}|(?={_EXPRESSION}))(?:{_CHARACTER}|{_EXPRESSION})*"
 ).fullmatch
 
 

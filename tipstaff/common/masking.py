@@ -46,8 +46,15 @@ _SECRET_WORD = re.compile(rf"[\w.-]{{0,64}}?(?:{_KEYS})[\w.-]{{0,64}}:?", re.IGN
 # In a query string, an assignment, a header or a command the secret stands behind its key, in one
 # and the same text.
 _KEY_END = r"[\w.\[\]-]{0,64}[\"'`\\\]]{0,8}\s{0,8}(?:=>|[=:>]{1,3})\s{0,8}"
-# A value in quotes ends with them; a list or an object, of which this is no parser, with the text.
-_QUOTED = r"\\{0,7}(?P<quote>[\"'`])(?:\\[\s\S]|(?!(?P=quote))[\s\S])*+(?:(?P=quote)|\Z)"
+# A value in quotes ends with them; a list or an object, of which this is no parser, with the text. No
+# possessive repeat of a group: before CPython 3.11.5 it keeps what its last, failing round has read (gh-106052).
+_QUOTED = (
+    r"\\{0,7}(?:"
+    + "|".join(
+        rf"{quote}[^{quote}\\]*+(?:\\[\s\S][^{quote}\\]*+)*(?:{quote}|\\?\Z)" for quote in "\"'`"
+    )
+    + ")"
+)
 _VALUE = rf"(?:{_QUOTED}|(?!{re.escape(MASK)})[\[{{][\s\S]*|[^\s&;]+)"
 _HEADER = re.compile(
     rf"((?:authorization|cookie){_KEY_END})(?:{_QUOTED}|[^\r\n]+)", re.IGNORECASE | re.ASCII
