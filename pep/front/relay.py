@@ -218,7 +218,11 @@ class EventFilter:
         """The bytes that may be sent now; raises `AnswerUnreadable`."""
         parts: list[bytes] = []
         for start in range(0, len(piece), _BITE):
-            for number, event in enumerate(self._splitter.feed(piece[start : start + _BITE]), 1):
+            if start:
+                yield _YIELD
+            self._splitter.add(piece[start : start + _BITE])
+            parts.append(self._harmless())
+            for number, event in enumerate(self._splitter.events(), 1):
                 parts.append((yield from self._event(event)))
                 if number % _MANY_EVENTS == 0:
                     yield _YIELD
@@ -235,6 +239,19 @@ class EventFilter:
         """The bytes that are left when the stream has ended."""
         events = self._splitter.end()  # an event that never ended, or none
         return (yield from self._event(events[0])) if events else b""
+
+    def _harmless(self) -> bytes:
+        """The next events, all at once, when nothing in them can matter; in any doubt none of them.
+
+        What waits from before is short, so that no byte is scanned more than a few times.
+        """
+        if self._watch is not None or self._splitter.waiting > 2 * _BITE:
+            return b""
+        events = self._splitter.plain_events()
+        if not events or may_matter(events):
+            return b""
+        self._splitter.drop(len(events))
+        return events
 
     def _event(self, event: Event) -> Generator[Action, Any, bytes]:
         raw = event.raw

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import codecs
 
+from ahocorasick_rs import BytesAhoCorasick
+
 from pep.errors import AnswerUnreadable
 
 # In lower case. A letter written as an escape, or one that folds to a letter, could be one of these.
@@ -38,13 +40,12 @@ _BLANKS = b" \t\r\n"
 LONGEST_WORD = max(map(len, _WORDS))
 
 
+_find_words = BytesAhoCorasick(_WORDS).find_matches_as_indexes
+
+
 def may_matter(message: bytes) -> bool:
     """Whether the message has to be parsed."""
-    low = message.lower()
-    for word in _WORDS:  # noqa: SIM110 - at every message, and a generator costs twice as much
-        if word in low:
-            return True
-    return False
+    return bool(_find_words(message.lower()))
 
 
 def check_text(message: bytes) -> None:

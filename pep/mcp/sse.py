@@ -27,7 +27,11 @@ _ESCAPED = (
 _ODD = re.compile(rb"[\x0b\x0c\x1c-\x1e\x00]|\xc2\x85|\xe2\x80[\xa8\xa9]|(?:\A|[\r\n])\xef\xbb\xbf")
 
 # The usual lines before the data, which begins as an object does.
-_PLAIN = re.compile(rb"(?:(?:event|id|retry)?:[\x20-\x7e]*\r?\n)*+data: ?\{")
+_PLAIN = re.compile(rb"(?:(?:event|id|retry)?:[\x20-\x7e]*+\r?\n)*data: ?\{")
+# Whole events of that kind, one behind the other, each with its data on one line of plain text.
+_PLAIN_EVENTS = re.compile(
+    rb"(?:(?:(?:event|id|retry)?:[\x20-\x7e]*+\r?\n)*data: ?\{[\t\x20-\x7e]*+\r?\n\r?\n)+"
+)
 _MOST_LINES = 20_000
 
 
@@ -87,10 +91,31 @@ class Splitter:
         """Bytes of the event that has not ended."""
         return len(self._waiting)
 
+    def add(self, chunk: bytes) -> None:
+        """Take more bytes of the stream."""
+        self._waiting += chunk
+
+    def plain_events(self) -> bytes:
+        """The whole events in front that one scan proves to be plain: text, whose data begins as an object does.
+
+        They still wait: see `drop`.
+        """
+        events = _PLAIN_EVENTS.match(self._waiting)
+        return b"" if events is None else events[0]
+
+    def drop(self, size: int) -> None:
+        """Leave out the next `size` bytes: whole events, as `plain_events` has found them."""
+        del self._waiting[:size]
+        self._searched = 0
+
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that `chunk` completes."""
+        self.add(chunk)
+        return self.events()
+
+    def events(self) -> list[Event]:
+        """The whole events that wait."""
         waiting = self._waiting
-        waiting += chunk
         events, start = [], 0
         # A line's end and half of the next may have been there already: CR LF CR.
         search = max(0, self._searched - 3)

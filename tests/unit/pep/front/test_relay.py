@@ -6,9 +6,12 @@ import gzip
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pep.errors import AnswerUnreadable, DecisionAway
 from pep.front.relay import MAX_INSPECTED, Action, Begin, Filter, Last, Part, Read, Warn, relay
+from pep.mcp.sse import Splitter
 from tests.relay_script import Played, play, sent
 
 RawLines = tuple[tuple[bytes, bytes], ...]
@@ -20,6 +23,12 @@ RESULT = b'{"jsonrpc":"2.0","id":1,"result":{}}'
 LIST = b'{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}'
 KEPT_JSON = (b"content-type", b"application/json")
 HUGE = b'{"x":"' + b"a" * (MAX_INSPECTED + 10) + b'"}'
+
+
+PIECES_OF_EVENTS = (
+    b"data: {}\n\n", b"data: " + RESULT + b"\r\n\r\n", b"data: " + LIST + b"\n\n", b"id: 1\n", b": c\r\n",
+    b"data: {", b'"met', b'hod"', b"}", b"\n", b"\r", b"\r\n", b"data: []\n\n", b"x: \xc3\xa9\n", b"\x0b",
+)  # fmt: skip
 
 
 def hide(message: bytes) -> bytes:
@@ -191,6 +200,32 @@ def test_events_go_on_one_by_one_as_they_become_whole() -> None:
     ]  # fmt: skip
 
 
+@given(st.lists(st.sampled_from(PIECES_OF_EVENTS), max_size=30), st.lists(st.integers(0, 900)))
+def test_no_way_of_cutting_a_stream_takes_an_event_past_its_judge(
+    pieces: list[bytes], cuts: list[int]
+) -> None:
+    """However many harmless events pass at once: what each event alone would have had judged is judged."""
+    stream = b"".join(pieces) + b"\n\n\n"
+    at = sorted({cut % (len(stream) + 1) for cut in cuts})
+    chunks = [stream[a:b] for a, b in zip([0, *at], [*at, len(stream)], strict=True)]
+    splitter = Splitter()
+    alone = [event.raw for event in [*splitter.feed(stream), *splitter.end()]]
+    by_itself = [played(event, lines=EVENTS, judge=hide) for event in alone]
+    at_once = played(*chunks, lines=EVENTS, judge=hide)
+    expected = [each for one in by_itself for each in one.actions if isinstance(each, Filter)]
+    assert [each for each in at_once.actions if isinstance(each, Filter)] == expected
+    assert sent(at_once.actions)[2] == b"".join(sent(one.actions)[2] for one in by_itself)
+
+
+def test_many_harmless_events_pass_at_once() -> None:
+    """In one part, and unjudged; the one among them that holds a list is judged."""
+    many = b"data: {}\n\n" * 1000
+    actions = played(many, many + b"data: " + LIST + b"\n\n" + many, lines=EVENTS).actions
+    assert [each for each in actions if isinstance(each, Filter)] == [Filter(LIST)]
+    assert sent(actions)[2] == many + many + b"data: " + LIST + b"\n\n" + many
+    assert actions[2] == Part(many)
+
+
 def test_an_event_that_the_filter_changes_keeps_its_other_fields() -> None:
     """A client comes back by its id."""
     event = b"id: 7\nevent: message\ndata: " + LIST + b"\n\n"
@@ -288,6 +323,7 @@ def test_other_exchanges_work_between_the_pieces_of_a_large_response() -> None:
     """However few chunks it came in."""
     assert played(RESULT).yields == 0
     assert played(HUGE).yields >= MAX_INSPECTED // (256 * 1024)
-    assert played(b"data: {}\n\n" * 1000, lines=EVENTS).yields >= 3
+    assert played(b"data: {}\n\n" * 100_000, lines=EVENTS).yields >= 20
+    assert played(b"data: []\n\n" * 1000, lines=EVENTS, judge=nothing).yields >= 3
     packed = gzip.compress(b"{" + b" " * (MAX_INSPECTED - 10) + b"}")
     assert played(packed, lines=PACKED).yields >= 20

@@ -157,3 +157,37 @@ def test_an_event_of_very_many_lines_is_not_read() -> None:
     with pytest.raises(AnswerUnreadable):
         _ = Event(b"data:\n" * 30_000 + b"\n").data
     assert Event(b"data:\n" * 10_000 + b"\n").data == b"\n" * 9_999
+
+
+PLAIN_PIECES = st.lists(
+    st.sampled_from(
+        [b"data: {}\n\n", b'data:{"a":"b"}\r\n\r\n', b"id: 1\ndata: {\n\n", b"data: {", b"\n", b"\r", b"\r\n",
+         b"event: e\n", b"data: []\n\n", b": c\n", BOM, b"\x0b", b"\x00", "é".encode(), b"data: {}\ndata: {}\n\n"]
+    ),
+    max_size=20,
+)  # fmt: skip
+
+
+@given(PLAIN_PIECES)
+def test_events_that_pass_together_are_whole_and_each_is_plain(pieces: list[bytes]) -> None:
+    """They are those that come out one by one, and what is left comes out as before."""
+    stream = b"".join(pieces)
+    together, one_by_one = Splitter(), split(stream, [])
+    together.add(stream)
+    passed = together.plain_events()
+    together.drop(len(passed))
+    left = together.events() + together.end()
+    assert passed + b"".join(event.raw for event in left) == stream
+    plain = one_by_one[: len(one_by_one) - len(left)]
+    assert b"".join(event.raw for event in plain) == passed
+    assert all(event.is_plain and not event.is_doubtful for event in plain)
+
+
+def test_plain_events_are_found_in_front_only() -> None:
+    """What comes before the first of them is read first."""
+    splitter = Splitter()
+    splitter.add(b"data: []\n\ndata: {}\n\n")
+    assert splitter.plain_events() == b""
+    splitter.drop(len(b"data: []\n\n"))
+    splitter.add(b"data: {")
+    assert splitter.plain_events() == b"data: {}\n\n"
