@@ -1,5 +1,5 @@
 # Every target does the set-up it needs. `make` alone lists them.
-PYTHON ?= python3
+PYTHON ?= $(shell tools/fastest-python)
 VENV := .venv
 BIN := $(VENV)/bin
 OPA := .tools/opa-1.22.2/opa
@@ -11,7 +11,7 @@ INTEROP := mcp1 fastmcp langchain go
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test check fmt lint types imports rego proto-check proto docs-check docs lock \
+.PHONY: help dev demo test test-parts check fmt lint types imports rego proto-check proto docs-check docs lock \
 	redis-server chromium conformance interop held-clients fuzz hostile bench bench-limits bench-console \
 	bench-survey bench-register screenshots clean
 
@@ -35,8 +35,11 @@ $(OPA): | $(VENV)/.made
 demo: dev .venv-demo/.made ## play the main job on real parts (KEEP=1 leaves it running)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-test: check .venv-demo/.made .tools/node/.made redis-server chromium $(INTEROP:%=.tools/interop/%/.made) ## all checks, then every test (T=path picks some)
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20 $(T)
+test: check ## all checks, then every test (T=path picks some)
+	@$(MAKE) --no-print-directory --jobs 3 test-parts
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 20 $(T)
+
+test-parts: .venv-demo/.made .tools/node/.made redis-server chromium $(INTEROP:%=.tools/interop/%/.made)
 
 .tools/node/.made: tests/node/package.json tests/node/requirements.lock | $(VENV)/.made
 	@tools/node-packages $(PYTHON)
@@ -71,7 +74,8 @@ chromium:
 redis-server:
 	@tools/debian-package redis-server redis-server
 
-check: dev lint types imports rego proto-check docs-check ## format, lint, types, imports, Rego, proto
+check: dev ## format, lint, types, imports, Rego, proto
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types imports rego proto-check docs-check
 
 fmt: dev ## format Python, Rego and proto
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix-only .

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 
 Figures = dict[tuple[str, int], list[dict[str, float]]]
@@ -25,15 +23,10 @@ def rows(figures: Medians) -> list[dict[str, str | float]]:
     return [{"lane": name, "in_flight": count, **each} for (name, count), each in figures.items()]
 
 
-def table(figures: Medians, loads: Sequence[int]) -> str:
-    """Rate, latencies and CPU of each lane; the build of Python decides much of them."""
-    flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    build = "optimised" if "--enable-optimizations" in flags else "not optimised"
+def table(figures: Medians, loads: Sequence[int], python: str) -> str:
+    """Rate, latencies and CPU of each lane; `python` tells which Python was measured, which decides much of them."""
     lines = [
-        (
-            f"\nPython {sys.version.split()[0]}, {build}. Calls a second, p50 and p99 in ms, µs of CPU per call"
-            " (proxy/service/OPA):"
-        ),
+        (f"\n{python}. Calls a second, p50 and p99 in ms, µs of CPU per call (proxy/service/OPA):"),
         f"{'in flight':24}" + "".join(f"{count:>46}" for count in loads),
     ]
     for name in dict.fromkeys(name for name, _ in figures):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ _LONGEST = (
     "e2e/test_hostile_answers.py", "e2e/test_changed_tools.py", "contract/test_starter_rules.py",
     "e2e/test_clients.py", "e2e/test_approvals_command.py", "e2e/test_console_openid.py",
 )  # fmt: skip
+# The modules whose gateways are one process each (`tipstaff up --inline`): they are about pages, commands, rules and
+# sessions. Those about processes, faults, limits, clients and attacks have the two processes of the default.
+_IN_ONE_PROCESS = frozenset(
+    f"tests/e2e/test_{name}.py"
+    for name in (
+        "approvals_page", "callers", "changed_tools", "clients", "config_reload",
+        "console", "console_browser", "console_openid", "console_pages", "decide_command", "held_calls", "limits_command",
+        "lists", "register", "resource_uris", "secrets", "server_requests", "sessions", "shadow", "webhook",
+    )
+)  # fmt: skip
 _made: list[str] = []
 
 
@@ -48,6 +59,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest; within a file the order stays."""
     ranks = {f"tests/{name}": rank for rank, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def way_of_gateways(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Start the module's gateways as one process or as two; see `_IN_ONE_PROCESS`."""
+    if request.node.nodeid not in _IN_ONE_PROCESS:
+        yield
+        return
+    from tests.gateway import Gateway  # here, as few tests need it
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Gateway, "options", ("--inline",))
+        yield
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
