@@ -7,6 +7,7 @@
     ├── AnswerError        a person's answer to a held call does not count    (the person's fault)
     ├── ApprovalOverload   too many calls wait for people                   (the caller's fault)
     ├── Overloaded         more calls are waiting than can be judged soon   (ours)
+    ├── ListNotJudged      an entry of a list cannot be judged now          (ours)
     ├── SidecarError       OPA cannot be started                            (ours)
     ├── RecordError        a line is no record that can be judged again     (the caller's fault)
     ├── StoreError         the store of limits or approvals did not answer  (ours)
@@ -74,6 +75,12 @@ class Overloaded(PdpError):
     """More calls are waiting than can be judged soon."""
 
     code = "overloaded"
+
+
+class ListNotJudged(PdpError):
+    """An entry of a list cannot be judged now; the message says why."""
+
+    code = "list_not_judged"
 
 
 class RecordError(PdpError):

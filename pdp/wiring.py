@@ -46,6 +46,7 @@ from pdp.grpc.health import HealthStates
 from pdp.grpc.idempotency import Idempotency
 from pdp.grpc.limits import LimitService
 from pdp.grpc.listening import bound_server
+from pdp.grpc.lists import Lists
 from pdp.grpc.policy import PolicyService
 from pdp.grpc.records import RecordService
 from pdp.local import LocalService
@@ -121,14 +122,24 @@ async def serve(
         work.start("the watch over approvals", kept.approvals.run())
         _start_webhook(config.approvals.webhook, kept.approvals, clock, work)
         work.start("the watch over the rules", reloader.watch(config.policy.poll_seconds))
-        idempotency = Idempotency(batcher, kept.store)
+        decisions = _decisions(config, batcher, kept, parts)
         approvals = ApprovalService(kept.approvals, lambda: live.people)
         records_pb2_grpc.add_RecordServiceServicer_to_server(
             RecordService(kept.journal, secrets.token_hex(8)), server
         )
-        lend(await _listen(server, config, idempotency, reloader, parts, approvals, callers, work))
+        lend(await _listen(server, config, decisions, reloader, parts, approvals, callers, work))
         ready()
         await stop.wait()
+
+
+def _decisions(config: PdpConfig, batcher: Batcher, kept: _Kept, parts: Parts) -> DecisionService:
+    return DecisionService(
+        Idempotency(batcher, kept.store),
+        partial(report, parts=parts),
+        Explainer(parts, config.limits.replicas).explain,
+        kept.approvals,
+        Lists(batcher),
+    )
 
 
 class _Live(Struct):
@@ -256,19 +267,15 @@ def _tell_of(error: Exception) -> None:
 async def _listen(
     server: grpc.aio.Server,
     config: PdpConfig,
-    idempotency: Idempotency,
+    decisions: DecisionService,
     reloader: Reloader,
     parts: Parts,
     approvals: ApprovalService,
     stack: AsyncExitStack,
     work: Lifelong,
 ) -> LocalService:
-    explainer = Explainer(parts, config.limits.replicas)
     health = HealthServicer()
     serving = asyncio.Event()
-    decisions = DecisionService(
-        idempotency, partial(report, parts=parts), explainer.explain, approvals.approvals
-    )
     policy = PolicyService(lambda: reloader.state, serving.is_set, parts)
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(decisions, server)
     approvals_pb2_grpc.add_ApprovalServiceServicer_to_server(approvals, server)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
+from pdp.api.list_codec import ListEntry
 from pdp.api.model import Approval, Call, Decision, Reason
 from pep.config import Server
 from pep.mcp.headers import HeaderLines
@@ -84,6 +85,14 @@ class Decisions(Protocol):
 
     async def decide(self, call: Call) -> Decision:
         """The decision; a deny with the code `pdp_unavailable` when there is none."""
+
+    async def hidden_entries(
+        self, call: Call, entries: Sequence[ListEntry]
+    ) -> Collection[int] | None:
+        """The positions of the entries of a list that the caller must not see; `None` when nobody can tell.
+
+        `call` stands for each entry, at most 10,000.
+        """
 
     async def await_approval(self, approval_id: str, seconds: float) -> Approval | None:
         """The approval once it is no longer pending, or after `seconds`; `None` when nobody can tell."""

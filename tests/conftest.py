@@ -41,7 +41,7 @@ _IN_ONE_PROCESS = frozenset(
     for name in (
         "approvals_page", "callers", "changed_tools", "clients", "config_reload",
         "console", "console_browser", "console_openid", "console_pages", "decide_command", "held_calls", "limits_command",
-        "lists", "register", "resource_uris", "secrets", "server_requests", "sessions", "shadow", "webhook",
+        "register", "resource_uris", "secrets", "server_requests", "sessions", "shadow", "webhook",
     )
 )  # fmt: skip
 _made: list[str] = []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from pdp.api.list_codec import ListEntry
 from pdp.api.model import Approval, Call, Decision, Effect, Reason
+from pdp.api.reasons import PASSING_FAULTS
 from pep.callers.authentication import Callers
 from pep.callers.session import SessionBook
 from pep.config import PepConfig, Server
@@ -52,6 +54,18 @@ class Service:
         if self.gate is not None:
             await self.gate.wait()
         return self.answer(call) if callable(self.answer) else self.answer
+
+    async def hidden_entries(
+        self, call: Call, entries: Sequence[ListEntry]
+    ) -> Collection[int] | None:
+        calls = [
+            structs.replace(call, target=entry.target, definition=entry.definition)
+            for entry in entries
+        ]
+        decisions = [await self.decide(each) for each in calls]
+        if any(each.reason.code in PASSING_FAULTS for each in decisions):
+            return None
+        return {number for number, each in enumerate(decisions) if each.hidden}
 
     async def await_approval(self, approval_id: str, seconds: float) -> Approval | None:
         self.waits.append((approval_id, seconds))

@@ -13,12 +13,13 @@ import json
 import random
 import re
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from pdp.api import model
+from pdp.api.list_codec import ListEntry
 from pdp.api.model import Call, Decision, Direction, Effect, Reason
 from pep.errors import Refusal
 from pep.front.relay_io import Client, hand_on
@@ -79,6 +80,10 @@ class _Decisions:
         return Decision(
             decision_id="d", effect=effect, reason=Reason("x", "x"), hidden=call.target == "secret"
         )
+
+    async def hidden_entries(self, call: Call, entries: Sequence[ListEntry]) -> Collection[int]:
+        del call
+        return [number for number, entry in enumerate(entries) if entry.target == "secret"]
 
     def report_soon(self, call: Call, reason: Reason) -> None:
         """Nothing is recorded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MAX_NAME = 128
 MAX_TARGET = 8192
+MAX_LIST_ENTRIES = 10_000
 
 
 class CodecError(ValueError):

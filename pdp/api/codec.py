@@ -85,8 +85,7 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         raise CodecError("reference", f"unknown value {message.reference}")
     if message.protocol.era not in _ERAS:
         raise CodecError("protocol.era", "neither legacy nor modern")
-    if message.definition_digest and not _is_digest(message.definition_digest):
-        raise CodecError("definition_digest", "not sha256: and 64 hexadecimal digits")
+    check_digest("definition_digest", message.definition_digest)
     return Call(
         request_id=message.request_id,
         server=message.server,
@@ -106,6 +105,12 @@ def call_from_wire(message: decision_pb2.DecideRequest) -> Call:
         reference=_REFERENCE_FROM_WIRE[message.reference],
         approval_id=message.approval_id,
     )
+
+
+def check_digest(field: str, digest: str) -> None:
+    """Check a digest of a message, which may be empty; raises `CodecError`."""
+    if digest and not _is_digest(digest):
+        raise CodecError(field, "not sha256: and 64 hexadecimal digits")
 
 
 def call_to_wire(call: Call) -> decision_pb2.DecideRequest:

@@ -40,3 +40,17 @@ REASONS = MappingProxyType(
         "unknown_obligation": "The allow carries an obligation this enforcement point cannot meet.",
     }
 )
+
+PASSING_FAULTS = frozenset(
+    {
+        "policy_unavailable",
+        "policy_undefined",
+        "policy_stale",
+        "rate_limit_unavailable",
+        "journal_unavailable",
+        "approval_unavailable",
+    }
+)
+"""Faults behind a decision, not rules: the same call may pass once they are mended."""
+FAULTS_OF_ONE_CALL = frozenset({"policy_error", "policy_invalid_result", "internal_error"})
+"""Faults of one call: its neighbours, in a list too, have been judged."""

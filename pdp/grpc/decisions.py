@@ -19,6 +19,7 @@ from pdp.explain import Explained
 from pdp.grpc.batching import LARGE_BYTES
 from pdp.grpc.decoding import CallReader, is_large
 from pdp.grpc.idempotency import Idempotency
+from pdp.grpc.lists import Lists
 from pdp.grpc.status import Context, abort, bland, status_of
 from pdp.policy.question import INTERNAL_ERROR
 
@@ -38,15 +39,17 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         report: Callable[[Call, Reason], str],
         explain: Callable[[Call], Awaitable[Explained]],
         approvals: Approvals,
+        lists: Lists,
     ) -> None:
         """Decide through `idempotency`; `report` records a refusal and names its record, `explain` keeps nothing.
 
-        Callers wait for `approvals`.
+        Callers wait for `approvals`; the entries of `lists` are judged without being remembered.
         """
         self._idempotency = idempotency
         self._report = report
         self._explain = explain
         self._approvals = approvals
+        self._lists = lists
         self._reader = CallReader()
 
     async def Decide(  # noqa: N802 - the name is the contract's
@@ -96,6 +99,14 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             finally:
                 replies.finish()
             await writer
+
+    @bland
+    async def FilterList(  # noqa: N802
+        self, request: decision_pb2.FilterListRequest, context: Context
+    ) -> decision_pb2.FilterListResponse:
+        """Judge the entries of a list."""
+        del context
+        return decision_pb2.FilterListResponse(hidden=await self._lists.hidden(request))
 
     @bland
     async def Refund(  # noqa: N802

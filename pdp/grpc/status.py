@@ -18,7 +18,14 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from pdp.api import bounds
-from pdp.errors import AnswerError, JournalError, Overloaded, RequestError, StoreError
+from pdp.errors import (
+    AnswerError,
+    JournalError,
+    ListNotJudged,
+    Overloaded,
+    RequestError,
+    StoreError,
+)
 
 DOMAIN = "tipstaff"
 # exception: gRPC code, ErrorInfo reason
@@ -27,6 +34,7 @@ _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (RequestError, code_pb2.INVALID_ARGUMENT, "REQUEST_INVALID"),
     (StoreError, code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
     (JournalError, code_pb2.UNAVAILABLE, "JOURNAL_UNAVAILABLE"),
+    (ListNotJudged, code_pb2.UNAVAILABLE, "LIST_NOT_JUDGED"),
     (Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
 )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import grpc
@@ -20,6 +20,7 @@ import structlog
 from pdp.api.address import CONFIGURATION_KEY
 from pdp.api.bounds import CodecError
 from pdp.api.codec import call_to_wire, decision_from_wire
+from pdp.api.list_codec import ListEntry
 from pdp.api.model import Call, Decision
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2_grpc
 from pep.config import PdpTls
@@ -58,7 +59,8 @@ class DecisionClient(ServiceCalls):
             policy_pb2_grpc.PolicyServiceStub(self._channel),
             timeout_ms / 1000,
         )
-        self._configuration = os.fsencode(configuration)
+        if configuration:
+            self._metadata = ((CONFIGURATION_KEY, os.fsencode(configuration)),)
         self._waiting: dict[int, asyncio.Future[Decision]] = {}
         self._unsent: dict[int, decision_pb2.StreamItem] = {}
         self._woken = asyncio.Event()
@@ -102,6 +104,14 @@ class DecisionClient(ServiceCalls):
             self._waiting.pop(item_id, None)
             self._unsent.pop(item_id, None)
 
+    async def hidden_entries(
+        self, call: Call, entries: Sequence[ListEntry]
+    ) -> Collection[int] | None:
+        """See `Decisions.hidden_entries`."""
+        if not self._connected.is_set():
+            return None
+        return await super().hidden_entries(call, entries)
+
     async def run(self) -> None:
         """Connect, and stay connected, until cancelled."""
         while True:
@@ -121,13 +131,12 @@ class DecisionClient(ServiceCalls):
 
     async def _stream(self) -> _Stream:
         """A stream to a service that decides by the configuration, if one is named."""
-        if not self._configuration:
-            return self._stub.StreamDecide()
-        named = (CONFIGURATION_KEY, self._configuration)
-        stream = self._stub.StreamDecide(metadata=(named,))
+        stream = self._stub.StreamDecide(metadata=self._metadata)
+        if not self._metadata:
+            return stream
         try:
             async with asyncio.timeout(self._timeout):
-                if named not in tuple(await stream.initial_metadata()):
+                if self._metadata[0] not in tuple(await stream.initial_metadata()):
                     raise NoDecisionError("the service decides by another configuration")
         except BaseException:
             stream.cancel()

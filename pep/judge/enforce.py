@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from pdp.api.model import Appearance, Approval, Decision, Effect, Obligation, Reason
+from pdp.api.reasons import PASSING_FAULTS
 from pep.choices import DenialStyle
 from pep.errors import (
     WIRE,
@@ -51,19 +52,6 @@ _EXTRA_LINES: Mapping[type[Refusal], HeaderLines] = MappingProxyType(
         DecisionAway: [(b"retry-after", b"1")],
     }
 )
-# Faults behind the decision, not rules: the same call may pass once they are mended.
-_PASSING_FAULTS = frozenset(
-    {
-        "policy_unavailable",
-        "policy_undefined",
-        "policy_stale",
-        "rate_limit_unavailable",
-        "journal_unavailable",
-        "approval_unavailable",
-    }
-)
-# Faults of one call: its neighbours, in a list too, have been judged.
-_ONE_CALL_S_FAULTS = frozenset({"policy_error", "policy_invalid_result", "internal_error"})
 
 
 class Forward(Struct, frozen=True):
@@ -106,16 +94,6 @@ def enforce(message: Request, decision: Decision, *, era: str, denial: DenialSty
     return refuse(
         message.id, kind(_sentence(decision), _data(decision)), era=era, decision=decision
     )
-
-
-def is_shown(decision: Decision) -> bool:
-    """Whether a list may show the entry: not when it is hidden, nor when judging it failed."""
-    return not decision.hidden and decision.reason.code not in _ONE_CALL_S_FAULTS
-
-
-def is_fault(decision: Decision) -> bool:
-    """Whether the call was denied because of a fault, and not by a judgement."""
-    return decision.reason.code in _PASSING_FAULTS or decision.reason.code == "pdp_unavailable"
 
 
 def refuse(
@@ -231,7 +209,7 @@ def _sentence(decision: Decision) -> str:
 def _advice(decision: Decision) -> str:
     if decision.retry_after_ms > 0:
         return f"Try again in {_seconds(decision.retry_after_ms)} s."
-    if decision.reason.code in _PASSING_FAULTS:
+    if decision.reason.code in PASSING_FAULTS:
         return "This is a fault of the gateway, not of the call: try again later."
     if _denial(decision) is ApprovalRequired:
         return "Retrying will not help before a person has approved it."

@@ -8,16 +8,17 @@ neither holds up other exchanges.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import ParamSpec, TypeVar
 
 import structlog
 from msgspec import structs
 
-from pdp.api.model import Call, Decision, Reference
+from pdp.api.list_codec import ListEntry
+from pdp.api.model import Call, Reference
 from pep.choices import DenialStyle
 from pep.errors import DecisionAway
-from pep.judge.enforce import Refuse, is_fault, is_shown
+from pep.judge.enforce import Refuse
 from pep.judge.parts import JudgeParts
 from pep.judge.server_requests import Shown
 from pep.judge.turn import Turn, settle_all
@@ -27,7 +28,7 @@ from pep.mcp.jsonrpc import Request
 from pep.mcp.message_bytes import check_text, may_matter
 from pep.mcp.questions import Question
 
-_SLICE = 64
+_SLICE = 1000
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,14 +85,13 @@ class ResponseFilter:
     async def _list(self, message: bytes, finding: Finding) -> bytes:
         """The list without the entries hidden from this caller; judging a list takes from no limit."""
         questions = finding.questions
-        keep: list[bool] = []
         if questions[0].method == "tasks/get":
             keep = [self._is_owner(question.target) for question in questions]
-        for start in range(len(keep), len(questions), _SLICE):
-            decisions = await self._decide(questions[start : start + _SLICE])
-            if any(map(is_fault, decisions)):
-                raise DecisionAway("The list cannot be judged now; try again later")
-            keep += map(is_shown, decisions)
+        else:
+            keep = [True] * len(questions)
+            for start in range(0, len(questions), _SLICE):
+                for position in await self._hidden(questions[start : start + _SLICE]):
+                    keep[start + position] = False
         ttl_ms = self._parts.list_ttl_ms
         return await self._compute(len(message), kept, message, finding, tuple(keep), ttl_ms)
 
@@ -145,9 +145,14 @@ class ResponseFilter:
             raise
         return settle_all(turns, verdicts)
 
-    async def _decide(self, questions: Sequence[Question]) -> list[Decision]:
-        calls = [self._question_call(question) for question in questions]
-        return await asyncio.gather(*map(self._parts.decisions.decide, calls))
+    async def _hidden(self, questions: Sequence[Question]) -> Collection[int]:
+        """The positions of entries that are hidden from this caller; raises `DecisionAway`."""
+        call = self._question_call(structs.replace(questions[0], target="", definition=""))
+        entries = [ListEntry(question.target, question.definition) for question in questions]
+        hidden = await self._parts.decisions.hidden_entries(call, entries)
+        if hidden is None:
+            raise DecisionAway("The list cannot be judged now; try again later")
+        return hidden
 
     def _question_call(self, question: Question) -> Call:
         """The call that is judged for a request or a list entry of the server."""

@@ -8,6 +8,7 @@ a refund that is not given errs on the safe side.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ import structlog
 from pdp.api.approval_codec import approval_from_wire
 from pdp.api.bounds import CodecError
 from pdp.api.codec import call_to_wire
+from pdp.api.list_codec import ListEntry, list_to_wire
 from pdp.api.model import Approval, Call, Decision, Effect, Reason
 from pdp.api.v1 import decision_pb2, policy_pb2, types_pb2
 from pep.load.background import Background
@@ -43,6 +45,7 @@ class ServiceCalls:
         self._stub = stub
         self._policy = policy
         self._timeout = timeout
+        self._metadata: tuple[tuple[str, bytes], ...] = ()
         self._deadlines = Deadlines(timeout, partial(NoDecisionError, "deadline exceeded"))
         self._settling = Background(_SETTLED_AT_ONCE, _SETTLED_WAITING)
         self._reporting = Background(_REPORTS_AT_ONCE)
@@ -75,6 +78,23 @@ class ServiceCalls:
     def _give_back(self, decision: Decision) -> None:
         if decision.effect is Effect.ALLOW:
             self.refund_soon(decision)
+
+    async def hidden_entries(
+        self, call: Call, entries: Sequence[ListEntry]
+    ) -> Collection[int] | None:
+        """See `Decisions.hidden_entries`."""
+        try:
+            reply = await self._stub.FilterList(
+                list_to_wire(call, entries), timeout=self._timeout, metadata=self._metadata
+            )
+        except grpc.aio.AioRpcError as error:
+            log.warning("list not judged", server=call.server, reason=error.details())
+            return None
+        hidden = frozenset(reply.hidden)
+        if any(position >= len(entries) for position in hidden):
+            log.error("not an answer to a list", server=call.server, entries=len(entries))
+            return None
+        return hidden
 
     async def await_approval(self, approval_id: str, seconds: float) -> Approval | None:
         """See `Decisions.await_approval`; a service that does not know the approval cannot tell either."""

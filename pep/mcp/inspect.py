@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from pdp.api import definition, strict_json
-from pdp.api.bounds import MAX_TARGET
+from pdp.api.bounds import MAX_LIST_ENTRIES, MAX_TARGET
 from pdp.api.model import Direction, Phase
 from pep.errors import AnswerUnreadable
 from pep.mcp.json_splice import joined, members
@@ -25,7 +25,6 @@ from pep.mcp.lookalikes import fold, keys
 from pep.mcp.methods import LISTS, Listing
 from pep.mcp.questions import Question, check_keys, check_no, links, question, questions_in
 
-MOST_ENTRIES = 10_000
 # An answer may be larger than a call.
 _MAX_VALUES = 200_000
 
@@ -162,8 +161,8 @@ def _result(
 
 
 def _list(answered: Id | None, listing: Listing, entries: list[Any]) -> Finding:
-    if len(entries) > MOST_ENTRIES:
-        raise ValueError(f"more than {MOST_ENTRIES} entries of {listing.member}")
+    if len(entries) > MAX_LIST_ENTRIES:
+        raise ValueError(f"more than {MAX_LIST_ENTRIES} entries of {listing.member}")
     questions = tuple(
         Question(
             listing.method,

@@ -25,6 +25,7 @@ RULES = {
         "drop": {"action": "deny", "reason": "Never."},
         "render": {"rate_limit": {"algorithm": "concurrency", "max": 1, "window": 600}},
         "restart": {"action": "require_approval"},
+        "secret": {"action": "hide"},
     }
 }
 ALLOW, DENY = types_pb2.EFFECT_ALLOW, types_pb2.EFFECT_DENY
@@ -149,6 +150,31 @@ async def test_a_batch_is_judged_by_one_revision_in_order(service: Service) -> N
     assert [one.effect for one in found] == [ALLOW, ALLOW, DENY, ALLOW, DENY]
     assert found[-1].reason.code == "rate_limited"
     assert len({one.revision for one in found}) == 1
+
+
+async def test_a_list_is_one_question(service: Service, tipstaff: Gateway) -> None:
+    """Its answer names what is hidden; only that is recorded, and nothing is taken."""
+    names = ["poll", "secret", "read", "restart", "drop", *["poll", "secret"] * 100]
+    request = decision_pb2.FilterListRequest(
+        request=question("s", "", "list", phase=types_pb2.PHASE_LIST),
+        entries=[decision_pb2.ListEntry(target=name) for name in names],
+    )
+    reply = await service.FilterList(request)
+    hidden = [number for number, name in enumerate(names) if name == "secret"]
+    assert list(reply.hidden) == hidden
+    ids = {f"{request.request.request_id}.{number}" for number in hidden}
+    assert {
+        record["request_id"] for record in tipstaff.records() if record["phase"] == "list"
+    } == ids
+    assert (await service.Decide(question("s", "poll", "1"))).decision.effect == ALLOW
+
+
+async def test_what_is_no_list_is_refused_with_error_info(service: Service) -> None:
+    """A call is no entry of a list."""
+    request = decision_pb2.FilterListRequest(request=question("s", "read", "1"))
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await service.FilterList(request)
+    assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_a_stream_answers_every_item_and_tells_failures_apart(service: Service) -> None:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from pdp.api.v1 import types_pb2 as tipstaff_dot_decision_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tipstaff/decision/v1/decision.proto\x12\x14tipstaff.decision.v1\x1a tipstaff/decision/v1/types.proto\"\xaa\x04\n\rDecideRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06server\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0e\n\x06target\x18\x04 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x05 \x01(\x0c\x12\x32\n\tprincipal\x18\x06 \x01(\x0b\x32\x1f.tipstaff.decision.v1.Principal\x12.\n\x07session\x18\x07 \x01(\x0b\x32\x1d.tipstaff.decision.v1.Session\x12,\n\x06\x63lient\x18\x08 \x01(\x0b\x32\x1c.tipstaff.decision.v1.Client\x12\x30\n\x08protocol\x18\t \x01(\x0b\x32\x1e.tipstaff.decision.v1.Protocol\x12\x11\n\ttransport\x18\n \x01(\t\x12*\n\x05phase\x18\x0b \x01(\x0e\x32\x1b.tipstaff.decision.v1.Phase\x12\x10\n\x08is_retry\x18\x0c \x01(\x08\x12\x10\n\x08trace_id\x18\r \x01(\t\x12\x32\n\tdirection\x18\x0e \x01(\x0e\x32\x1f.tipstaff.decision.v1.Direction\x12\x19\n\x11\x64\x65\x66inition_digest\x18\x0f \x01(\t\x12\x32\n\treference\x18\x10 \x01(\x0e\x32\x1f.tipstaff.decision.v1.Reference\x12\x13\n\x0b\x61pproval_id\x18\x11 \x01(\t\"B\n\x0e\x44\x65\x63ideResponse\x12\x30\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1e.tipstaff.decision.v1.Decision\"K\n\x12\x42\x61tchDecideRequest\x12\x35\n\x08requests\x18\x01 \x03(\x0b\x32#.tipstaff.decision.v1.DecideRequest\"N\n\x13\x42\x61tchDecideResponse\x12\x37\n\tresponses\x18\x01 \x03(\x0b\x32$.tipstaff.decision.v1.DecideResponse\"F\n\x13StreamDecideRequest\x12/\n\x05items\x18\x01 \x03(\x0b\x32 .tipstaff.decision.v1.StreamItem\"S\n\nStreamItem\x12\x0f\n\x07item_id\x18\x01 \x01(\x04\x12\x34\n\x07request\x18\x02 \x01(\x0b\x32#.tipstaff.decision.v1.DecideRequest\"J\n\x14StreamDecideResponse\x12\x32\n\x07replies\x18\x01 \x03(\x0b\x32!.tipstaff.decision.v1.StreamReply\"\x8f\x01\n\x0bStreamReply\x12\x0f\n\x07item_id\x18\x01 \x01(\x04\x12\x32\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x1e.tipstaff.decision.v1.DecisionH\x00\x12\x30\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1d.tipstaff.decision.v1.FailureH\x00\x42\t\n\x07outcome\"*\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"$\n\rRefundRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\"\"\n\x0eRefundResponse\x12\x10\n\x08refunded\x18\x01 \x01(\x08\"9\n\rFinishRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x13\n\x0b\x61nswer_lost\x18\x02 \x01(\x08\"\x1f\n\x0e\x46inishResponse\x12\r\n\x05\x66reed\x18\x01 \x01(\x08\"<\n\x14\x41waitApprovalRequest\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x0f\n\x07wait_ms\x18\x02 \x01(\x03\"I\n\x15\x41waitApprovalResponse\x12\x30\n\x08\x61pproval\x18\x01 \x01(\x0b\x32\x1e.tipstaff.decision.v1.Approval\"F\n\x0e\x45xplainRequest\x12\x34\n\x07request\x18\x01 \x01(\x0b\x32#.tipstaff.decision.v1.DecideRequest\"R\n\x0f\x45xplainResponse\x12\x30\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1e.tipstaff.decision.v1.Decision\x12\r\n\x05\x66\x61ult\x18\x02 \x01(\t\"s\n\rReportRequest\x12\x34\n\x07request\x18\x01 \x01(\x0b\x32#.tipstaff.decision.v1.DecideRequest\x12,\n\x06reason\x18\x02 \x01(\x0b\x32\x1c.tipstaff.decision.v1.Reason\"%\n\x0eReportResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t2\xf6\x05\n\x0f\x44\x65\x63isionService\x12S\n\x06\x44\x65\x63ide\x12#.tipstaff.decision.v1.DecideRequest\x1a$.tipstaff.decision.v1.DecideResponse\x12\x62\n\x0b\x42\x61tchDecide\x12(.tipstaff.decision.v1.BatchDecideRequest\x1a).tipstaff.decision.v1.BatchDecideResponse\x12i\n\x0cStreamDecide\x12).tipstaff.decision.v1.StreamDecideRequest\x1a*.tipstaff.decision.v1.StreamDecideResponse(\x01\x30\x01\x12S\n\x06Refund\x12#.tipstaff.decision.v1.RefundRequest\x1a$.tipstaff.decision.v1.RefundResponse\x12S\n\x06\x46inish\x12#.tipstaff.decision.v1.FinishRequest\x1a$.tipstaff.decision.v1.FinishResponse\x12h\n\rAwaitApproval\x12*.tipstaff.decision.v1.AwaitApprovalRequest\x1a+.tipstaff.decision.v1.AwaitApprovalResponse\x12V\n\x07\x45xplain\x12$.tipstaff.decision.v1.ExplainRequest\x1a%.tipstaff.decision.v1.ExplainResponse\x12S\n\x06Report\x12#.tipstaff.decision.v1.ReportRequest\x1a$.tipstaff.decision.v1.ReportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tipstaff/decision/v1/decision.proto\x12\x14tipstaff.decision.v1\x1a tipstaff/decision/v1/types.proto\"\xaa\x04\n\rDecideRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06server\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0e\n\x06target\x18\x04 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x05 \x01(\x0c\x12\x32\n\tprincipal\x18\x06 \x01(\x0b\x32\x1f.tipstaff.decision.v1.Principal\x12.\n\x07session\x18\x07 \x01(\x0b\x32\x1d.tipstaff.decision.v1.Session\x12,\n\x06\x63lient\x18\x08 \x01(\x0b\x32\x1c.tipstaff.decision.v1.Client\x12\x30\n\x08protocol\x18\t \x01(\x0b\x32\x1e.tipstaff.decision.v1.Protocol\x12\x11\n\ttransport\x18\n \x01(\t\x12*\n\x05phase\x18\x0b \x01(\x0e\x32\x1b.tipstaff.decision.v1.Phase\x12\x10\n\x08is_retry\x18\x0c \x01(\x08\x12\x10\n\x08trace_id\x18\r \x01(\t\x12\x32\n\tdirection\x18\x0e \x01(\x0e\x32\x1f.tipstaff.decision.v1.Direction\x12\x19\n\x11\x64\x65\x66inition_digest\x18\x0f \x01(\t\x12\x32\n\treference\x18\x10 \x01(\x0e\x32\x1f.tipstaff.decision.v1.Reference\x12\x13\n\x0b\x61pproval_id\x18\x11 \x01(\t\"B\n\x0e\x44\x65\x63ideResponse\x12\x30\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1e.tipstaff.decision.v1.Decision\"K\n\x12\x42\x61tchDecideRequest\x12\x35\n\x08requests\x18\x01 \x03(\x0b\x32#.tipstaff.decision.v1.DecideRequest\"N\n\x13\x42\x61tchDecideResponse\x12\x37\n\tresponses\x18\x01 \x03(\x0b\x32$.tipstaff.decision.v1.DecideResponse\"F\n\x13StreamDecideRequest\x12/\n\x05items\x18\x01 \x03(\x0b\x32 .tipstaff.decision.v1.StreamItem\"S\n\nStreamItem\x12\x0f\n\x07item_id\x18\x01 \x01(\x04\x12\x34\n\x07request\x18\x02 \x01(\x0b\x32#.tipstaff.decision.v1.DecideRequest\"J\n\x14StreamDecideResponse\x12\x32\n\x07replies\x18\x01 \x03(\x0b\x32!.tipstaff.decision.v1.StreamReply\"\x8f\x01\n\x0bStreamReply\x12\x0f\n\x07item_id\x18\x01 \x01(\x04\x12\x32\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x1e.tipstaff.decision.v1.DecisionH\x00\x12\x30\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1d.tipstaff.decision.v1.FailureH\x00\x42\t\n\x07outcome\"*\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"{\n\x11\x46ilterListRequest\x12\x34\n\x07request\x18\x01 \x01(\x0b\x32#.tipstaff.decision.v1.DecideRequest\x12\x30\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1f.tipstaff.decision.v1.ListEntry\"6\n\tListEntry\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x19\n\x11\x64\x65\x66inition_digest\x18\x02 \x01(\t\"$\n\x12\x46ilterListResponse\x12\x0e\n\x06hidden\x18\x01 \x03(\r\"$\n\rRefundRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\"\"\n\x0eRefundResponse\x12\x10\n\x08refunded\x18\x01 \x01(\x08\"9\n\rFinishRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x13\n\x0b\x61nswer_lost\x18\x02 \x01(\x08\"\x1f\n\x0e\x46inishResponse\x12\r\n\x05\x66reed\x18\x01 \x01(\x08\"<\n\x14\x41waitApprovalRequest\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x0f\n\x07wait_ms\x18\x02 \x01(\x03\"I\n\x15\x41waitApprovalResponse\x12\x30\n\x08\x61pproval\x18\x01 \x01(\x0b\x32\x1e.tipstaff.decision.v1.Approval\"F\n\x0e\x45xplainRequest\x12\x34\n\x07request\x18\x01 \x01(\x0b\x32#.tipstaff.decision.v1.DecideRequest\"R\n\x0f\x45xplainResponse\x12\x30\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1e.tipstaff.decision.v1.Decision\x12\r\n\x05\x66\x61ult\x18\x02 \x01(\t\"s\n\rReportRequest\x12\x34\n\x07request\x18\x01 \x01(\x0b\x32#.tipstaff.decision.v1.DecideRequest\x12,\n\x06reason\x18\x02 \x01(\x0b\x32\x1c.tipstaff.decision.v1.Reason\"%\n\x0eReportResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t2\xd7\x06\n\x0f\x44\x65\x63isionService\x12S\n\x06\x44\x65\x63ide\x12#.tipstaff.decision.v1.DecideRequest\x1a$.tipstaff.decision.v1.DecideResponse\x12\x62\n\x0b\x42\x61tchDecide\x12(.tipstaff.decision.v1.BatchDecideRequest\x1a).tipstaff.decision.v1.BatchDecideResponse\x12i\n\x0cStreamDecide\x12).tipstaff.decision.v1.StreamDecideRequest\x1a*.tipstaff.decision.v1.StreamDecideResponse(\x01\x30\x01\x12_\n\nFilterList\x12\'.tipstaff.decision.v1.FilterListRequest\x1a(.tipstaff.decision.v1.FilterListResponse\x12S\n\x06Refund\x12#.tipstaff.decision.v1.RefundRequest\x1a$.tipstaff.decision.v1.RefundResponse\x12S\n\x06\x46inish\x12#.tipstaff.decision.v1.FinishRequest\x1a$.tipstaff.decision.v1.FinishResponse\x12h\n\rAwaitApproval\x12*.tipstaff.decision.v1.AwaitApprovalRequest\x1a+.tipstaff.decision.v1.AwaitApprovalResponse\x12V\n\x07\x45xplain\x12$.tipstaff.decision.v1.ExplainRequest\x1a%.tipstaff.decision.v1.ExplainResponse\x12S\n\x06Report\x12#.tipstaff.decision.v1.ReportRequest\x1a$.tipstaff.decision.v1.ReportResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,26 +50,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMREPLY']._serialized_end=1254
   _globals['_FAILURE']._serialized_start=1256
   _globals['_FAILURE']._serialized_end=1298
-  _globals['_REFUNDREQUEST']._serialized_start=1300
-  _globals['_REFUNDREQUEST']._serialized_end=1336
-  _globals['_REFUNDRESPONSE']._serialized_start=1338
-  _globals['_REFUNDRESPONSE']._serialized_end=1372
-  _globals['_FINISHREQUEST']._serialized_start=1374
-  _globals['_FINISHREQUEST']._serialized_end=1431
-  _globals['_FINISHRESPONSE']._serialized_start=1433
-  _globals['_FINISHRESPONSE']._serialized_end=1464
-  _globals['_AWAITAPPROVALREQUEST']._serialized_start=1466
-  _globals['_AWAITAPPROVALREQUEST']._serialized_end=1526
-  _globals['_AWAITAPPROVALRESPONSE']._serialized_start=1528
-  _globals['_AWAITAPPROVALRESPONSE']._serialized_end=1601
-  _globals['_EXPLAINREQUEST']._serialized_start=1603
-  _globals['_EXPLAINREQUEST']._serialized_end=1673
-  _globals['_EXPLAINRESPONSE']._serialized_start=1675
-  _globals['_EXPLAINRESPONSE']._serialized_end=1757
-  _globals['_REPORTREQUEST']._serialized_start=1759
-  _globals['_REPORTREQUEST']._serialized_end=1874
-  _globals['_REPORTRESPONSE']._serialized_start=1876
-  _globals['_REPORTRESPONSE']._serialized_end=1913
-  _globals['_DECISIONSERVICE']._serialized_start=1916
-  _globals['_DECISIONSERVICE']._serialized_end=2674
+  _globals['_FILTERLISTREQUEST']._serialized_start=1300
+  _globals['_FILTERLISTREQUEST']._serialized_end=1423
+  _globals['_LISTENTRY']._serialized_start=1425
+  _globals['_LISTENTRY']._serialized_end=1479
+  _globals['_FILTERLISTRESPONSE']._serialized_start=1481
+  _globals['_FILTERLISTRESPONSE']._serialized_end=1517
+  _globals['_REFUNDREQUEST']._serialized_start=1519
+  _globals['_REFUNDREQUEST']._serialized_end=1555
+  _globals['_REFUNDRESPONSE']._serialized_start=1557
+  _globals['_REFUNDRESPONSE']._serialized_end=1591
+  _globals['_FINISHREQUEST']._serialized_start=1593
+  _globals['_FINISHREQUEST']._serialized_end=1650
+  _globals['_FINISHRESPONSE']._serialized_start=1652
+  _globals['_FINISHRESPONSE']._serialized_end=1683
+  _globals['_AWAITAPPROVALREQUEST']._serialized_start=1685
+  _globals['_AWAITAPPROVALREQUEST']._serialized_end=1745
+  _globals['_AWAITAPPROVALRESPONSE']._serialized_start=1747
+  _globals['_AWAITAPPROVALRESPONSE']._serialized_end=1820
+  _globals['_EXPLAINREQUEST']._serialized_start=1822
+  _globals['_EXPLAINREQUEST']._serialized_end=1892
+  _globals['_EXPLAINRESPONSE']._serialized_start=1894
+  _globals['_EXPLAINRESPONSE']._serialized_end=1976
+  _globals['_REPORTREQUEST']._serialized_start=1978
+  _globals['_REPORTREQUEST']._serialized_end=2093
+  _globals['_REPORTRESPONSE']._serialized_start=2095
+  _globals['_REPORTRESPONSE']._serialized_end=2132
+  _globals['_DECISIONSERVICE']._serialized_start=2135
+  _globals['_DECISIONSERVICE']._serialized_end=2990
 # @@protoc_insertion_point(module_scope)

@@ -101,6 +101,28 @@ class Failure(_message.Message):
     message: str
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
+class FilterListRequest(_message.Message):
+    __slots__ = ("request", "entries")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    request: DecideRequest
+    entries: _containers.RepeatedCompositeFieldContainer[ListEntry]
+    def __init__(self, request: _Optional[_Union[DecideRequest, _Mapping]] = ..., entries: _Optional[_Iterable[_Union[ListEntry, _Mapping]]] = ...) -> None: ...
+
+class ListEntry(_message.Message):
+    __slots__ = ("target", "definition_digest")
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    target: str
+    definition_digest: str
+    def __init__(self, target: _Optional[str] = ..., definition_digest: _Optional[str] = ...) -> None: ...
+
+class FilterListResponse(_message.Message):
+    __slots__ = ("hidden",)
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    hidden: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, hidden: _Optional[_Iterable[int]] = ...) -> None: ...
+
 class RefundRequest(_message.Message):
     __slots__ = ("decision_id",)
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]

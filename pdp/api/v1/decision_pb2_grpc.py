@@ -51,6 +51,11 @@ class DecisionServiceStub:
                 request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.StreamDecideRequest.SerializeToString,
                 response_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.StreamDecideResponse.FromString,
                 _registered_method=True)
+        self.FilterList = channel.unary_unary(
+                '/tipstaff.decision.v1.DecisionService/FilterList',
+                request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FilterListRequest.SerializeToString,
+                response_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FilterListResponse.FromString,
+                _registered_method=True)
         self.Refund = channel.unary_unary(
                 '/tipstaff.decision.v1.DecisionService/Refund',
                 request_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.RefundRequest.SerializeToString,
@@ -99,6 +104,13 @@ class DecisionServiceServicer:
 
     def StreamDecide(self, request_iterator, context):
         """Judges calls over one long-lived stream. Replies come as they are ready, in any order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FilterList(self, request, context):
+        """Judges the entries of a list that a server has sent: which of them the caller may see. Takes from no limit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -156,6 +168,11 @@ def add_DecisionServiceServicer_to_server(servicer, server):
                     servicer.StreamDecide,
                     request_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.StreamDecideRequest.FromString,
                     response_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.StreamDecideResponse.SerializeToString,
+            ),
+            'FilterList': grpc.unary_unary_rpc_method_handler(
+                    servicer.FilterList,
+                    request_deserializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FilterListRequest.FromString,
+                    response_serializer=tipstaff_dot_decision_dot_v1_dot_decision__pb2.FilterListResponse.SerializeToString,
             ),
             'Refund': grpc.unary_unary_rpc_method_handler(
                     servicer.Refund,
@@ -266,6 +283,33 @@ class DecisionService:
             '/tipstaff.decision.v1.DecisionService/StreamDecide',
             tipstaff_dot_decision_dot_v1_dot_decision__pb2.StreamDecideRequest.SerializeToString,
             tipstaff_dot_decision_dot_v1_dot_decision__pb2.StreamDecideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FilterList(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tipstaff.decision.v1.DecisionService/FilterList',
+            tipstaff_dot_decision_dot_v1_dot_decision__pb2.FilterListRequest.SerializeToString,
+            tipstaff_dot_decision_dot_v1_dot_decision__pb2.FilterListResponse.FromString,
             options,
             channel_credentials,
             insecure,

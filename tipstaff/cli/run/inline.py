@@ -69,7 +69,8 @@ class _Stub:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._servicer, name)
 
-        async def call(request: Any, timeout: float) -> Any:  # noqa: ASYNC109 - as gRPC names it
+        async def call(request: Any, timeout: float, metadata: object = None) -> Any:  # noqa: ASYNC109 - as gRPC names it
+            del metadata
             try:
                 async with asyncio.timeout(timeout):
                     return await method(request, _Context())

@@ -65,10 +65,20 @@ TEXT = b'{"x":"' + b" ".join(b"%d" % (number * number) for number in range(800_0
         (Whole((JSON, PACKED), gzip.compress(TEXT * 2, mtime=0)), 60),
         (Whole((EVENTS, PACKED), gzip.compress(b": x\n" * (2 * MIB), mtime=0)), 25),
         (Whole((EVENTS,), b"\n\n" * 100_000), 500),
-        (Whole((EVENTS,), b"data: {}\n\n" * 50_000), 250),
+        (Whole((EVENTS,), b"data: []\n\n" * 50_000), 250),
+        (Whole((EVENTS,), b"data: {}\n\n" * 500_000), 150),
         (Whole((EVENTS,), b"data: " + TEXT + b"\n\n"), 30),
     ],
-    ids=["unpacked", "large", "large, unpacked", "unpacked events", "no events", "events", "event"],
+    ids=[
+        "unpacked",
+        "large",
+        "large, unpacked",
+        "unpacked events",
+        "no events",
+        "events",
+        "plain events",
+        "event",
+    ],
 )
 async def test_others_work_between_the_pieces_of_one_answer(answer: Whole, least: int) -> None:
     """However little its server had to send for it."""

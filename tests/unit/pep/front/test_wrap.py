@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from pdp.api.list_codec import ListEntry
 from pdp.api.model import Call, Decision, Effect, Principal, Reason, Session
 from pep.front.wrap import Place, Wrap
 from pep.judge.parts import JudgeParts
@@ -36,6 +38,10 @@ class Judge:
             decision_id=call.request_id, effect=effect, reason=Reason("r", "No."),
             hidden=call.target == "secret",
         )  # fmt: skip
+
+    async def hidden_entries(self, call: Call, entries: Sequence[ListEntry]) -> Collection[int]:
+        self.calls.append(call)
+        return [number for number, entry in enumerate(entries) if entry.target == "secret"]
 
     def report_soon(self, call: Call, reason: Reason) -> None:
         raise AssertionError

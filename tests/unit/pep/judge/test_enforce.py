@@ -27,7 +27,7 @@ from pep.errors import (
     Refusal,
     VerbNotAllowed,
 )
-from pep.judge.enforce import Forward, Refuse, ask_again, enforce, is_shown, refuse
+from pep.judge.enforce import Forward, Refuse, ask_again, enforce, refuse
 from pep.mcp.jsonrpc import NO_REPLY, Request
 from pep.mcp.methods import LEGACY, MODERN
 
@@ -255,22 +255,6 @@ def test_every_reason_code_can_be_shown() -> None:
         if code not in {"allowed", "hidden", "pdp_unavailable"}:
             text = refused(decision(code=code))[2]["result"]["content"][0]["text"]
             assert text.startswith("Policy violation: ")
-
-
-@pytest.mark.parametrize(
-    ("code", "hidden", "shown"),
-    [
-        ("denied_by_rule", False, True),
-        ("hidden", True, False),
-        ("policy_error", False, False),
-        ("internal_error", False, False),
-        ("policy_invalid_result", False, False),
-    ],
-)
-def test_an_entry_whose_rules_failed_is_not_shown(code: str, hidden: bool, shown: bool) -> None:
-    """It might have been hidden."""
-    decision = Decision(decision_id="d", effect=Effect.DENY, reason=Reason(code, ""), hidden=hidden)
-    assert is_shown(decision) is shown
 
 
 PENDING = Approval("a-1", ApprovalState.PENDING, 840_000, ("finance", "ops"))

@@ -94,36 +94,32 @@ async def test_hidden_entries_are_taken_out_of_a_list() -> None:
     assert rig.service.reports == []
 
 
-async def test_each_question_has_an_id_of_its_own_and_nothing_of_the_call() -> None:
+async def test_entries_are_asked_about_with_nothing_of_the_call() -> None:
     """Neither its arguments nor its target."""
     rig = Rig()
     await rig.filter(tools("a", "b"))
-    asked = rig.service.calls
-    assert len({one.request_id for one in asked}) == 2
-    assert {one.target for one in asked} == {"a", "b"}
-    assert not any(one.is_retry for one in asked)
+    entries = rig.service.calls
+    assert {entry.request_id for entry in entries} == {"q0"}
+    assert {entry.target for entry in entries} == {"a", "b"}
+    assert {entry.arguments for entry in entries} == {b"{}"}
+    assert not any(entry.is_retry for entry in entries)
 
 
-@pytest.mark.parametrize("code", ["pdp_unavailable", "policy_unavailable"])
-async def test_a_list_that_cannot_be_judged_is_not_shown(code: str) -> None:
+async def test_a_list_that_cannot_be_judged_is_not_shown() -> None:
     """An empty list would look like an answer."""
     with pytest.raises(DecisionAway):
-        await Rig(by_target(b=decision(Effect.DENY, code))).filter(tools("a", "b"))
+        await Rig(by_target(b=decision(Effect.DENY, "policy_unavailable"))).filter(tools("a", "b"))
 
 
-async def test_a_long_list_is_asked_about_in_slices() -> None:
-    """Others' calls have their turn in between."""
-    rig, waiting = Rig(), []
-    rig.service.gate = gate = asyncio.Event()
-    filtering = asyncio.ensure_future(rig.filter(tools(*map(str, range(200)))))
-    while not filtering.done():
-        await asyncio.sleep(0)
-        if len(rig.service.calls) not in waiting:
-            waiting.append(len(rig.service.calls))
-        if len(rig.service.calls) >= 64:
-            gate.set()
-    assert waiting[:2] in ([0, 64], [64, 128])
-    assert len(rig.service.calls) == 200
+async def test_a_long_list_is_asked_about_a_thousand_entries_at_a_time() -> None:
+    """And the last of them is hidden as the first is."""
+    rig = Rig(by_target(**{"0": HIDE, "1000": HIDE, "2499": HIDE}))
+    shown = json.loads(await rig.filter(tools(*map(str, range(2500)))))
+    hidden = {"0", "1000", "2499"}
+    assert [tool["name"] for tool in shown["result"]["tools"]] == [
+        str(number) for number in range(2500) if str(number) not in hidden
+    ]
+    assert [entry.request_id for entry in rig.service.calls[::1000]] == ["q0", "q1", "q2"]
 
 
 async def test_a_large_list_is_filtered_as_well() -> None:
