@@ -40,7 +40,7 @@ _IN_ONE_PROCESS = frozenset(
     f"tests/e2e/test_{name}.py"
     for name in (
         "approvals_page", "callers", "changed_tools", "clients", "config_reload",
-        "console", "console_browser", "console_openid", "console_pages", "decide_command", "held_calls", "limits_command",
+        "console", "console_openid", "console_pages", "decide_command", "held_calls", "limits_command",
         "register", "resource_uris", "secrets", "server_requests", "sessions", "shadow", "webhook",
     )
 )  # fmt: skip
