@@ -28,7 +28,7 @@ from pep.mcp.sse import Event, Splitter
 
 MAX_INSPECTED = 8 * 1024 * 1024
 # Bytes that are scanned before other exchanges may work.
-_BITE = 32 * 1024
+_BITE = 64 * 1024
 _MANY_EVENTS = 128
 _LARGE_EVENT = 256 * 1024
 _REWRITTEN = frozenset({b"content-length", b"content-encoding", b"etag", b"digest"})

@@ -40,12 +40,17 @@ _BLANKS = b" \t\r\n"
 LONGEST_WORD = max(map(len, _WORDS))
 
 
-_find_words = BytesAhoCorasick(_WORDS).find_matches_as_indexes
+# Fewer words begin with fewer bytes, which are found many times as fast.
+_find_in_ascii = BytesAhoCorasick(
+    [word for word in _WORDS if word.isascii()]
+).find_matches_as_indexes
+_find = BytesAhoCorasick(_WORDS).find_matches_as_indexes
 
 
 def may_matter(message: bytes) -> bool:
     """Whether the message has to be parsed."""
-    return bool(_find_words(message.lower()))
+    low = message.lower()
+    return bool(_find_in_ascii(low) if low.isascii() else _find(low))
 
 
 def check_text(message: bytes) -> None:

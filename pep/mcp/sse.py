@@ -28,10 +28,9 @@ _ODD = re.compile(rb"[\x0b\x0c\x1c-\x1e\x00]|\xc2\x85|\xe2\x80[\xa8\xa9]|(?:\A|[
 
 # The usual lines before the data, which begins as an object does.
 _PLAIN = re.compile(rb"(?:(?:event|id|retry)?:[\x20-\x7e]*+\r?\n)*data: ?\{")
-# Whole events of that kind, one behind the other, each with its data on one line of plain text.
-_PLAIN_EVENTS = re.compile(
-    rb"(?:(?:(?:event|id|retry)?:[\x20-\x7e]*+\r?\n)*data: ?\{[\t\x20-\x7e]*+\r?\n\r?\n)+"
-)
+# Whole events of that kind, one behind the other, each with its data on one line.
+_EVENTS = re.compile(rb"(?:(?:(?:event|id|retry)?:[\x20-\x7e]*+\r?\n)*data: ?\{.*+\n\r?\n)+")
+_PLAIN_TEXT = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 _MOST_LINES = 20_000
 
 
@@ -100,8 +99,13 @@ class Splitter:
 
         They still wait: see `drop`.
         """
-        events = _PLAIN_EVENTS.match(self._waiting)
-        return b"" if events is None else events[0]
+        match = _EVENTS.match(self._waiting)
+        events = b"" if match is None else match[0]
+        if not events.isascii() or events.translate(None, _PLAIN_TEXT):
+            return b""
+        # Some readers end a line at a CR alone.
+        ends_alone = b"\r" in events and b"\r" in events.replace(b"\r\n", b"\n")
+        return b"" if ends_alone else events
 
     def drop(self, size: int) -> None:
         """Leave out the next `size` bytes: whole events, as `plain_events` has found them."""

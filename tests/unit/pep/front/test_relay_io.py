@@ -60,10 +60,10 @@ TEXT = b'{"x":"' + b" ".join(b"%d" % (number * number) for number in range(800_0
 @pytest.mark.parametrize(
     ("answer", "least"),
     [
-        (Whole((JSON, PACKED), gzip.compress(b"{" + b" " * (7 * MIB) + b"}", mtime=0)), 25),
+        (Whole((JSON, PACKED), gzip.compress(b"{" + b" " * (7 * MIB) + b"}", 1, mtime=0)), 25),
         (Whole((JSON,), TEXT), 30),
-        (Whole((JSON, PACKED), gzip.compress(TEXT * 2, mtime=0)), 60),
-        (Whole((EVENTS, PACKED), gzip.compress(b": x\n" * (2 * MIB), mtime=0)), 25),
+        (Whole((JSON, PACKED), gzip.compress(TEXT * 2, 1, mtime=0)), 60),
+        (Whole((EVENTS, PACKED), gzip.compress(b": x\n" * (2 * MIB), 1, mtime=0)), 25),
         (Whole((EVENTS,), b"\n\n" * 100_000), 500),
         (Whole((EVENTS,), b"data: []\n\n" * 50_000), 250),
         (Whole((EVENTS,), b"data: {}\n\n" * 500_000), 150),
