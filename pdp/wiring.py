@@ -19,7 +19,6 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
 from msgspec import Struct
 
 from pdp.api.v1 import (
@@ -285,6 +284,9 @@ async def _listen(
     )
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     if config.reflection:
+        # Few want it, and every start would pay for it.
+        from grpc_reflection.v1alpha import reflection  # noqa: PLC0415
+
         names = (*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
     await server.start()
