@@ -16,6 +16,7 @@ import grpc
 import uvicorn
 
 from pdp.api.codec import call_from_wire, decision_to_wire
+from pdp.api.list_codec import calls_from_wire
 from pdp.api.model import Call, Decision, Effect, Reason
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc
 from pep.config import PepConfig, Server
@@ -65,6 +66,18 @@ class ScriptedService(decision_pb2_grpc.DecisionServiceServicer):
                     wire = decision_to_wire(decision)
                     replies.append(decision_pb2.StreamReply(item_id=item.item_id, decision=wire))
             await context.write(decision_pb2.StreamDecideResponse(replies=replies))
+
+    async def FilterList(self, request: Any, context: object) -> Any:
+        self.batches.append(len(request.entries))
+        hidden = []
+        for calls in calls_from_wire(request, 64):
+            for call in calls:
+                self.calls.append(call)
+                decision = self.script(call)
+                if decision is not None and decision.hidden:
+                    hidden.append(int(call.request_id.rpartition(".")[2]))
+            await asyncio.sleep(0)
+        return decision_pb2.FilterListResponse(hidden=hidden)
 
     async def Refund(self, request: Any, context: object) -> Any:
         self.refunds.append(request.decision_id)

@@ -24,6 +24,7 @@ from pdp.explain import Explainer
 from pdp.grpc.batching import Batcher
 from pdp.grpc.decisions import DecisionService
 from pdp.grpc.idempotency import Idempotency
+from pdp.grpc.lists import Lists
 from pdp.limits.budgets import Budget, Claim
 from pdp.limits.counters import key_of
 from pdp.limits.fallback import FallbackStore
@@ -200,6 +201,7 @@ async def served(
         partial(report, parts=story),
         Explainer(story, 1).explain,
         approvals,
+        Lists(batcher),
     )
     decision_pb2_grpc.add_DecisionServiceServicer_to_server(service, server)
     server.add_insecure_port(address)
