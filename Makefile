@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 OPA := .tools/opa-1.22.2/opa
 LIBRARY_CHECK := --strict --capabilities rego/capabilities.json --schema rego/schemas
 T ?= tests
+PEERS := .tools/bench
 INTEROP := mcp1 fastmcp langchain go
 
 # Compiled modules are kept: without them every process that a test starts compiles the whole source anew.
 export PYTHONDONTWRITEBYTECODE =
+# A command of OPA's that is over in a tenth of a second need not collect its garbage four times.
+export GOGC = 400
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test test-parts check fmt lint types imports rego proto-check proto docs-check docs lock \
@@ -112,10 +115,23 @@ proto: dev ## generate the gRPC stubs from proto/
 lock: ## renew the requirement locks (hashes, no URLs)
 	@tools/lock
 
-bench: dev ## rate, latency and CPU per call, beside nginx and OPA; BESIDE=PATH adds another checkout
+$(PEERS)/venv/.made: bench/peers/requirements.lock
+	@mkdir -p $(PEERS) && tools/python-venv $(PYTHON) $(@D) $<
+	@touch $@
+
+$(PEERS)/cerbos/.made: bench/peers/package.json .tools/node/.made
+	@mkdir -p $(@D) && cp $< $(@D)
+	@cd $(@D) && PATH="$(CURDIR)/.tools/node/bin:$$PATH" node $(CURDIR)/.tools/node/node/lib/node_modules/npm/bin/npm-cli.js \
+		install --silent --no-audit --no-fund --no-package-lock --ignore-scripts
+	@touch $@
+
+$(PEERS)/ghz:
+	@! command -v go >/dev/null || GOBIN="$(CURDIR)/$(PEERS)" go install github.com/bojand/ghz/cmd/ghz@v0.121.0
+
+bench: dev $(PEERS)/venv/.made $(PEERS)/cerbos/.made $(PEERS)/ghz ## what calls and decisions cost, beside others; PART=proxies|decisions|growth, BESIDE=PATH adds a checkout
 	@tools/debian-package nginx nginx
 	@tools/debian-package wrk wrk
-	$(BIN)/python -m bench --json bench/results/latest.json $(if $(BESIDE),--beside $(BESIDE))
+	$(BIN)/python -m bench $(if $(PART),--part $(PART),--json bench/results/latest.json) $(if $(BESIDE),--beside $(BESIDE))
 
 bench-limits: dev ## what a decision pays for its limits, by algorithm and store
 	$(BIN)/python -m bench.limits

@@ -1,13 +1,17 @@
-"""Measures, interleaved in one run, what stands between a client and its server.
+"""Measures, interleaved in one run, what stands between a client and its server, and who decides.
 
-    python -m bench                            this checkout, beside nginx and OPA
+    python -m bench                            everything, five rounds: about forty minutes
+    python -m bench --part proxies --rounds 3  one part, sooner
     python -m bench --beside ../other          and beside another checkout, after `make dev` there
 
-Lanes: the server itself; nginx as a plain proxy; OPA over REST, one decision a request; and per checkout a
-call that is allowed (one argument schema, one limit), one that is denied, and one that is allowed and differs
-each time in an argument that a rule in Rego reads. The load is made by wrk, a call of 1 KB, in rounds of
-random order. An answer that is not the expected one, or fewer records than calls, ends the run. Ratios
-count: absolute figures are of this machine at this hour.
+proxies    one call of 1 KB through nginx, Envoy, a FastMCP proxy, mcp-policy-gateway and Tipstaff in two processes and in one:
+           allowed (one argument schema, one limit), denied, and allowed while each call differs in an argument that a rule
+           in Rego reads; 1, 16 and 64 in flight, by wrk
+decisions  questions without a proxy: single, in batches, over the stream, beside OPA asked over REST, and Cerbos
+growth     tools, servers, sessions, sizes of arguments, lists, event streams, and memory over many calls
+
+The lanes of a part run in rounds of random order. An answer that is not the expected one, or fewer records than calls,
+ends the run. Ratios count: absolute figures are of this machine at this hour.
 """
 
 from __future__ import annotations
@@ -20,61 +24,118 @@ import shutil
 import tempfile
 import timeit
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from bench import report, wrk
-from bench.lanes import Lane, cpu_seconds, start
+from bench import decisions, growth, peers, plot, proxies, report, wrk
+from bench.lanes import Lane, measure
 
 IN_FLIGHT = (1, 16, 64)
+PARTS = ("proxies", "decisions", "growth")
 
 
 def main() -> None:
     """Run the benchmark and print its tables."""
+    given = _arguments()
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk makes the load: `make bench` installs it")
+    if missing := peers.missing():
+        print(f"not installed, so left out: {', '.join(missing)}", flush=True)
+    python, targets = _python(), report.Targets()
+    print(python)
+    kept: dict[str, Any] = {"python": python, "rounds": given.rounds, "seconds": given.seconds}
+    with tempfile.TemporaryDirectory(prefix="tipstaff-bench-") as name:
+        folder = Path(name)
+        for part in given.part or PARTS:
+            (folder / part).mkdir()
+            _MEASURE[part](folder / part, given, kept, targets)
+    print("\n".join(targets.lines))
+    if given.json:
+        kept["targets"] = targets.lines[1:]
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps(kept, indent=1) + "\n")
+        _draw(given.json.parent, kept)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--part", action="append", choices=PARTS, help="measure this part only")
     parser.add_argument("--beside", action="append", default=[], type=Path, metavar="CHECKOUT")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="per lane, load and round")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
-    given = parser.parse_args()
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk makes the load: `make bench` installs it")
+    parser.add_argument(
+        "--calls", type=int, default=100_000, help="calls over which memory is watched"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="also write the figures here, and plots beside them"
+    )
+    return parser.parse_args()
+
+
+def _proxies(
+    folder: Path, given: argparse.Namespace, kept: dict[str, Any], targets: report.Targets
+) -> None:
+    with ExitStack() as stack:
+        lanes = proxies.lanes(folder, [Path(), *given.beside], IN_FLIGHT, stack)
+        port, pid = decisions.start_opa(folder, stack)
+        url, script = (
+            f"http://127.0.0.1:{port}/v1/data/mcp/main/decisions",
+            wrk.scripts(folder)["opa"],
+        )
+        for count in IN_FLIGHT:
+            lanes[count].append(
+                Lane("opa rest", partial(wrk.run, url, script, count), {"opa": pid})
+            )
+        figures = _rounds(lanes, given)
+    kept["proxies"] = report.rows(figures)
+    print(report.table(figures, IN_FLIGHT, "A call through"), flush=True)
+    report.proxy_targets(figures, figures["opa rest", 1], targets)
+
+
+def _decisions(
+    folder: Path, given: argparse.Namespace, kept: dict[str, Any], targets: report.Targets
+) -> None:
+    with ExitStack() as stack:
+        figures = _rounds({64: decisions.lanes(folder, stack)}, given)
+    kept["decisions"] = report.rows(figures)
+    print(report.table(figures, [64], "Decisions"), flush=True)
+    report.decision_targets(figures, targets)
+
+
+def _growth(
+    folder: Path, given: argparse.Namespace, kept: dict[str, Any], targets: report.Targets
+) -> None:
+    print("\nGrowth: 16 calls in flight where a rate is told, else one after the other")
+    kept["growth"] = []
+    for row in growth.rows(folder, given.seconds, given.calls):
+        kept["growth"].append(row)
+        print(report.line(row), flush=True)
+    report.growth_targets(kept["growth"], targets)
+
+
+_MEASURE = {"proxies": _proxies, "decisions": _decisions, "growth": _growth}
+
+
+def _rounds(lanes: Mapping[int, Sequence[Lane]], given: argparse.Namespace) -> report.Medians:
+    """Load every lane in every round, in random order."""
     figures: report.Figures = defaultdict(list)
-    with tempfile.TemporaryDirectory(prefix="tipstaff-bench-") as folder, ExitStack() as stack:
-        lanes = start(Path(folder), [Path(), *given.beside], stack)
-        for lane in lanes:
-            _measure(lane, 16, 2)  # warm up
-        for number in range(given.rounds):
-            print(f"round {number + 1} of {given.rounds} …", flush=True)
-            for in_flight in IN_FLIGHT:
-                for lane in random.sample(lanes, len(lanes)):
-                    figures[lane.name, in_flight].append(_measure(lane, in_flight, given.seconds))
-    medians = report.medians(figures)
-    print(report.table(medians, IN_FLIGHT, _python()))
-    print(report.targets(medians))
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps(report.rows(medians), indent=1) + "\n")
-
-
-def _measure(lane: Lane, in_flight: int, seconds: int) -> dict[str, float]:
-    """One run: the rate, latencies in ms, and µs of CPU per call, in all and of each process."""
-    before = {name: cpu_seconds((pid,)) for name, pid in lane.pids.items()}
-    recorded = _lines(lane.records)
-    made = wrk.run(lane.url, lane.script, in_flight, seconds)
-    calls = made["calls"]
-    records = _lines(lane.records) - recorded
-    if made["bad"] or (lane.records is not None and records < calls):
-        raise SystemExit(f"{lane.name}: {made}, {records} records")
-    spent = {
-        name: (cpu_seconds((pid,)) - before[name]) / calls * 1e6 for name, pid in lane.pids.items()
-    }
-    return {
-        "rate": calls / made["seconds"], "p50": made["p50"] / 1e3, "p99": made["p99"] / 1e3,
-        "cpu": sum(spent.values()), **spent,
-    }  # fmt: skip
+    first = lanes[min(lanes)]
+    for lane in first:
+        measure(lane, 1)  # warm up
+    for number in range(given.rounds):
+        print(f"round {number + 1} of {given.rounds} …", flush=True)
+        for in_flight, there in lanes.items():
+            for lane in random.sample(there, len(there)):
+                figures[lane.name, in_flight].append(measure(lane, given.seconds))
+    order = [lane.name for lane in first]
+    return report.medians(
+        {key: figures[key] for key in sorted(figures, key=lambda key: order.index(key[0]))}
+    )
 
 
 def _python() -> str:
@@ -83,8 +144,23 @@ def _python() -> str:
     return f"Python {platform.python_version()}, which takes {took * 1e6:,.0f} µs for a plain loop"
 
 
-def _lines(records: Path | None) -> int:
-    return 0 if records is None else records.read_bytes().count(b"\n")
+def _draw(folder: Path, kept: Mapping[str, Any]) -> None:
+    """Write the plots for which there are figures."""
+    names = {
+        "allow .": "Tipstaff", "allow . --inline": "Tipstaff, one process", "varied .": "Tipstaff, a rule in Rego asked",
+        "nginx": "nginx, a plain proxy", "envoy": "Envoy, no look into bodies", "fastmcp": "FastMCP proxy and middleware",
+        "mcp-policy-gateway": "mcp-policy-gateway",
+    }  # fmt: skip
+    for key, title, unit, count in (
+        ("cpu", "CPU of an allowed call, 16 in flight", "µs", 16),
+        ("rate", "Allowed calls a second, 16 in flight", "/s", 16),
+    ):
+        values = [
+            (names[row["lane"]], row[key]) for row in kept.get("proxies", ())
+            if row["in_flight"] == count and row["lane"] in names
+        ]  # fmt: skip
+        if values:
+            (folder / f"{key}.svg").write_text(plot.bars(title, values, unit, "Tipstaff"))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 
-from bench.lanes import cpu_seconds
 from bench.load import request
+from bench.processes import cpu_seconds
 from pdp.api.v1 import types_pb2
 from tests.browser import Browser, Tab, browser
 from tests.console_rig import Site, console_before

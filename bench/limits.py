@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.lanes import cpu_seconds
+from bench.processes import cpu_seconds
 from pdp.answer import Limit
 from pdp.limits.budgets import Budget, Claim
 from pdp.limits.redis import RedisStore

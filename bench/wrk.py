@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.load import message
+from bench.peers import TOKEN
 
 # The answers are looked at one by one: a broken script makes every lane look faster.
 SCRIPT = """
@@ -48,31 +49,42 @@ ARGUMENTS = {
 
 
 def scripts(folder: Path) -> dict[str, Path]:
-    """The scripts by kind: a call that is allowed, that is denied, that differs each time; a question to OPA."""
-    paths = {}
-    for kind, tool, expected in (
-        ("allow", "echo", '\\"ok\\"'), ("deny", "remove", "Nothing is removed"), ("varied", "echo", '\\"ok\\"'),
-    ):  # fmt: skip
-        more = VARIED if kind == "varied" else ""
-        paths[kind] = folder / f"{kind}.lua"
-        paths[kind].write_text(SCRIPT % (message(tool, ARGUMENTS), expected, tool, more))
-    paths["opa"] = folder / "opa.lua"
-    body = json.dumps({"input": {"calls": [_question()]}})
-    paths["opa"].write_text(SCRIPT % (body, '\\"effect\\":\\"allow\\"', "", ""))
-    return paths
+    """The scripts by kind: a call that is allowed, with a token or without, that is denied, that differs each time.
+
+    And `opa`, a question to OPA.
+    """
+    token = f'wrk.headers["authorization"] = "Bearer {TOKEN}"'
+    return {
+        "allow": script(folder / "allow.lua"),
+        "token": script(folder / "token.lua", more=token),
+        "deny": script(folder / "deny.lua", tool="remove", expected="Nothing is removed"),
+        "varied": script(folder / "varied.lua", more=VARIED),
+        "opa": script(
+            folder / "opa.lua", body=json.dumps({"input": {"calls": [question()]}}),
+            expected='\\"effect\\":\\"allow\\"',
+        ),
+    }  # fmt: skip
+
+
+def script(
+    path: Path, *, tool: str = "echo", body: str = "", expected: str = "ok", more: str = ""
+) -> Path:
+    """Write a script: a call of `tool`, or another `body`, whose answer holds `expected`; `more` is Lua that varies it."""
+    path.write_text(SCRIPT % (body or message(tool, ARGUMENTS), expected, tool, more))
+    return path
 
 
 def run(url: str, script: Path, in_flight: int, seconds: int) -> dict[str, float]:
     """Load `url`; returns calls, seconds, p50 and p99 in µs, and how many answers were wrong."""
     printed = subprocess.run(
-        ["wrk", "-t1", f"-c{in_flight}", f"-d{seconds}s", "-s", str(script), url],
+        ["wrk", "-t1", f"-c{in_flight}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script), url],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     figures: dict[str, float] = json.loads(printed.splitlines()[-1])
     return figures
 
 
-def _question() -> dict[str, Any]:
+def question() -> dict[str, Any]:
     """The whole input of one call, as it is documented."""
     tool = {
         "category": "",
