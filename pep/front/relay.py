@@ -226,13 +226,8 @@ class EventFilter:
                 parts.append((yield from self._event(event)))
                 if number % _MANY_EVENTS == 0:
                     yield _YIELD
-        if self._splitter.waiting > MAX_INSPECTED:
-            begun = self._splitter.take()
-            if self._watch is None:
-                check_begin(Event(begun[:_BITE]).data)
-                self._watch = Watch()
-            yield from _see(self._watch, begun)
-            parts.append(begun)
+            if self._splitter.waiting > MAX_INSPECTED:
+                parts.append((yield from self._too_large()))
         return b"".join(parts)
 
     def end(self) -> Generator[Action, Any, bytes]:
@@ -252,6 +247,15 @@ class EventFilter:
             return b""
         self._splitter.drop(len(events))
         return events
+
+    def _too_large(self) -> Generator[Action, Any, bytes]:
+        """What there is of an event too large to hold: it streams by, and is watched until it ends."""
+        begun = self._splitter.take()
+        if self._watch is None:
+            check_begin(Event(begun[:_BITE]).data)
+            self._watch = Watch()
+        yield from _see(self._watch, begun)
+        return begun
 
     def _event(self, event: Event) -> Generator[Action, Any, bytes]:
         raw = event.raw

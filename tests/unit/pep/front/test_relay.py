@@ -323,7 +323,7 @@ def test_other_exchanges_work_between_the_pieces_of_a_large_response() -> None:
     """However few chunks it came in."""
     assert played(RESULT).yields == 0
     assert played(HUGE).yields >= MAX_INSPECTED // (256 * 1024)
-    assert played(b"data: {}\n\n" * 100_000, lines=EVENTS).yields >= 20
+    assert played(b"data: {}\n\n" * 100_000, lines=EVENTS).yields >= 10
     assert played(b"data: []\n\n" * 1000, lines=EVENTS, judge=nothing).yields >= 3
     packed = gzip.compress(b"{" + b" " * (MAX_INSPECTED - 10) + b"}")
     assert played(packed, lines=PACKED).yields >= 20

@@ -66,7 +66,7 @@ TEXT = b'{"x":"' + b" ".join(b"%d" % (number * number) for number in range(800_0
         (Whole((EVENTS, PACKED), gzip.compress(b": x\n" * (2 * MIB), 1, mtime=0)), 25),
         (Whole((EVENTS,), b"\n\n" * 100_000), 500),
         (Whole((EVENTS,), b"data: []\n\n" * 50_000), 250),
-        (Whole((EVENTS,), b"data: {}\n\n" * 500_000), 150),
+        (Whole((EVENTS,), b"data: {}\n\n" * 500_000), 70),
         (Whole((EVENTS,), b"data: " + TEXT + b"\n\n"), 30),
     ],
     ids=[
