@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE =
 export GOGC = 400
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-parts check fmt lint types imports rego proto-check proto docs-check docs lock \
+.PHONY: help dev demo test test-parts collected check fmt lint types imports rego proto-check proto docs-check docs lock \
 	redis-server chromium conformance interop held-clients fuzz hostile bench bench-limits bench-console \
 	bench-survey bench-register screenshots clean
 
@@ -42,7 +42,11 @@ test: check ## all checks, then every test (T=path picks some)
 	@$(MAKE) --no-print-directory --jobs 3 test-parts
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 20 $(T)
 
-test-parts: .venv-demo/.made .tools/node/.made redis-server chromium $(INTEROP:%=.tools/interop/%/.made)
+# pytest rewrites its tests before they run: once here, beside the downloads, instead of in every worker.
+collected: dev
+	@$(BIN)/python -m pytest --collect-only --quiet $(T) >/dev/null || true
+
+test-parts: collected .venv-demo/.made .tools/node/.made redis-server chromium $(INTEROP:%=.tools/interop/%/.made)
 
 .tools/node/.made: tests/node/package.json tests/node/requirements.lock | $(VENV)/.made
 	@tools/node-packages $(PYTHON)

@@ -124,6 +124,8 @@ class Batching(Struct, frozen=True, forbid_unknown_fields=True):
     """Most calls that wait; more are refused at once."""
     max_waiting_per_caller: Positive = 2_000
     """Most calls of one caller that wait; callers are served in turn."""
+    max_wait_ms: Positive = 2000
+    """Milliseconds that a call may wait; what has waited longer is refused unjudged, as nobody waits for it any more."""
 
 
 class ServiceTls(Struct, frozen=True, forbid_unknown_fields=True):

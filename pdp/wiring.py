@@ -116,6 +116,7 @@ async def serve(
             in_flight=config.batching.in_flight,
             max_waiting=config.batching.max_waiting,
             max_waiting_per_caller=config.batching.max_waiting_per_caller,
+            max_wait=config.batching.max_wait_ms / 1000,
         )
         work.start("the judging of calls", batcher.run())
         work.start("the watch over approvals", kept.approvals.run())

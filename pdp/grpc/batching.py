@@ -2,16 +2,21 @@
 
 No timer is involved, so that a lone call is not delayed. A group (of BatchDecide) is never split.
 Callers are served round robin. A call with large arguments is judged alone, in a lane of its own:
-however slow it is, it neither delays nor fails a small one.
+however slow it is, it neither delays nor fails a small one. What has waited too long is refused unjudged: who
+asked has given up, and judging it would only make the next ones wait as long.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
 
 from pdp.api.model import Call
 from pdp.decide import Judgement
+from pdp.errors import Overloaded
 from pdp.grpc.fair_queue import Bounds, FairQueue
 
 LARGE_BYTES = 64 * 1024
@@ -21,7 +26,14 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024
 _CALLERS_PART = 4  # one caller may have a fourth of the bytes that wait
 
 JudgeMany = Callable[[Sequence[Call]], Awaitable[list[Judgement]]]
-_Group = tuple[Sequence[Call], asyncio.Future[list[Judgement]]]
+
+
+class _Group(Struct, frozen=True):
+    """Calls that are judged together, their future judgements, and when they came by the loop's clock."""
+
+    calls: Sequence[Call]
+    future: asyncio.Future[list[Judgement]]
+    came: float
 
 
 class _Lane:
@@ -44,9 +56,11 @@ class Batcher:
         in_flight: int,
         max_waiting: int,
         max_waiting_per_caller: int | None = None,
+        max_wait: float = math.inf,
     ) -> None:
-        """Start nothing yet: see `run`."""
+        """Start nothing yet: see `run`. Calls that have waited for `max_wait` seconds are refused."""
         self._judge = judge
+        self._max_wait = max_wait
         self._in_flight = in_flight
         bounds = Bounds(
             calls=max_waiting,
@@ -59,12 +73,14 @@ class Batcher:
 
     def submit(self, calls: Sequence[Call]) -> asyncio.Future[list[Judgement]]:
         """Queue `calls` to be judged together; raises `Overloaded`."""
-        future: asyncio.Future[list[Judgement]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Judgement]] = loop.create_future()
         sizes = [len(call.arguments) + len(call.principal.claims) for call in calls]
         size = sum(sizes)
         is_large = size > LARGE_BYTES and (max(sizes) > LARGE_BYTES or size > MAX_BATCH_BYTES)
         lane = self._large if is_large else self._small
-        lane.waiting.put(calls[0].principal.id, (calls, future), len(calls), size)
+        group = _Group(calls, future, loop.time())
+        lane.waiting.put(calls[0].principal.id, group, len(calls), size)
         lane.arrived.set()
         return future
 
@@ -81,19 +97,31 @@ class Batcher:
             while not lane.waiting:
                 lane.arrived.clear()
                 await lane.arrived.wait()
-            await self._judge_all(lane.waiting.take(lane.max_calls, MAX_BATCH_BYTES))
+            groups = self._in_time(lane.waiting.take(lane.max_calls, MAX_BATCH_BYTES))
+            if groups:
+                await self._judge_all(groups)
+
+    def _in_time(self, groups: Sequence[_Group]) -> list[_Group]:
+        """The groups that have not waited too long; the others fail with `Overloaded`."""
+        oldest = asyncio.get_running_loop().time() - self._max_wait
+        for group in groups:
+            if group.came <= oldest and not group.future.done():
+                group.future.set_exception(
+                    Overloaded(f"the call has waited for {self._max_wait:g} seconds")
+                )
+        return [group for group in groups if group.came > oldest]
 
     async def _judge_all(self, groups: Sequence[_Group]) -> None:
-        calls = [call for group, _ in groups for call in group]
+        calls = [call for group in groups for call in group.calls]
         try:
             judgements = await self._judge(calls)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the worker
-            for _, future in groups:
-                if not future.done():
-                    future.set_exception(error)
+            for group in groups:
+                if not group.future.done():
+                    group.future.set_exception(error)
             return
         start = 0
-        for group, future in groups:
-            if not future.done():
-                future.set_result(judgements[start : start + len(group)])
-            start += len(group)
+        for group in groups:
+            if not group.future.done():
+                group.future.set_result(judgements[start : start + len(group.calls)])
+            start += len(group.calls)

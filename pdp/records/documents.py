@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from pdp.api import strict_json
-from tipstaff.common.masking import find_hints, masked, masked_text, may_hold_secret
+from tipstaff.common.masking import hints, masked, masked_text, may_hold_secret
 
 MAX_RECORDED = 16 * 1024
 _MAX_POINTERS = 4096  # characters, in all of one document
@@ -42,7 +42,7 @@ def masked_document(data: bytes, longest: int = MAX_RECORDED) -> Masked:
     if len(data) > longest:
         return Masked(json.dumps({"[omitted]": f"{len(data)} bytes"}).encode(), is_omitted=True)
     data = strict_json.on_one_line(data)
-    if not find_hints(data.lower()):
+    if not hints.finds_in(data.lower()):
         return Masked(data)
     value = json.loads(data)
     hidden = masked(value, _masked_inner)

@@ -166,6 +166,7 @@ class ResponseFilter:
             direction=question.direction,
             is_retry=False,
             reference=Reference.NONE,
+            approval_id="",
             definition=question.definition,
         )
 

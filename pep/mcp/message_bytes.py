@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import codecs
 
-from ahocorasick_rs import BytesAhoCorasick
-
 from pep.errors import AnswerUnreadable
+from tipstaff.common.word_scan import WordScan
 
 # In lower case. A letter written as an escape, or one that folds to a letter, could be one of these.
 _WORDS = (
@@ -41,16 +40,14 @@ LONGEST_WORD = max(map(len, _WORDS))
 
 
 # Fewer words begin with fewer bytes, which are found many times as fast.
-_find_in_ascii = BytesAhoCorasick(
-    [word for word in _WORDS if word.isascii()]
-).find_matches_as_indexes
-_find = BytesAhoCorasick(_WORDS).find_matches_as_indexes
+_words_of_ascii = WordScan([word for word in _WORDS if word.isascii()])
+_words = WordScan(_WORDS)
 
 
 def may_matter(message: bytes) -> bool:
     """Whether the message has to be parsed."""
     low = message.lower()
-    return bool(_find_in_ascii(low) if low.isascii() else _find(low))
+    return (_words_of_ascii if low.isascii() else _words).finds_in(low)
 
 
 def check_text(message: bytes) -> None:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ahocorasick_rs import BytesAhoCorasick
+from tipstaff.common.word_scan import WordScan
 
 MASK = "[masked]"
 SHORTEST_SECRET = 6
@@ -70,15 +70,15 @@ _HINTS = (
     *"pin otp cvv eyj sk- sk_ pk- pk_ rk- rk_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_".split(),
     *"glpat- pypi- npm_ hf_ ya29. akia asia xox xapp- aiza -----begin basic ://".split(),
 )
-find_hints = BytesAhoCorasick([hint.encode() for hint in _HINTS]).find_matches_as_indexes
-"""What in bytes, made lower case, needs a closer look; nothing is a proof that they hold no secret."""
+hints = WordScan([hint.encode() for hint in _HINTS])
+"""What in bytes, made lower case, needs a closer look; when it finds nothing, they hold no secret."""
 # Members that name what the member `value` beside them holds.
 _NAMING = ("name", "key", "header")
 
 
 def may_hold_secret(text: str) -> bool:
     """Whether `text` needs a closer look; false is a proof that it does not."""
-    return bool(find_hints(text.lower().encode(errors="surrogatepass")))
+    return hints.finds_in(text.lower().encode(errors="surrogatepass"))
 
 
 def without(text: str, secrets: Iterable[str]) -> str:

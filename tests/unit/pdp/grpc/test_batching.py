@@ -110,6 +110,26 @@ async def test_too_many_waiting_calls_are_refused_at_once() -> None:
     waiting.cancel()
 
 
+async def test_what_has_waited_too_long_is_refused_unjudged() -> None:
+    """Who asked has given up, and the calls behind it are judged the sooner."""
+    gate = Gate()
+    batcher = Batcher(gate.judge, max_calls=8, in_flight=1, max_waiting=100, max_wait=0.05)
+    task = await run(batcher)
+    first = batcher.submit([call("1")])
+    await settle()
+    late, gone = batcher.submit([call("2")]), batcher.submit([call("3")])
+    gone.cancel()
+    await asyncio.sleep(0.06)
+    fresh = batcher.submit([call("4"), call("5")])
+    gate.open.set()
+    assert len(await first) == 1
+    with pytest.raises(Overloaded, match=r"waited for 0\.05 seconds"):
+        await late
+    assert len(await fresh) == 2
+    assert gate.batches == [["1"], ["4", "5"]]
+    task.cancel()
+
+
 async def test_callers_are_served_in_turn_whoever_asks_most() -> None:
     """The calm caller came last, and is in the first batch after."""
     gate = Gate()
