@@ -41,6 +41,9 @@ async def test_the_console_comes_with_up_and_comes_back(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "tipstaff", "console", "login", "-c", str(gateway.config)]
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
         assert done.stdout.startswith(f"http://127.0.0.1:{port}/login#t=")
+        command = [sys.executable, "-m", "tipstaff", "status", "-c", str(gateway.config)]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+        assert f"console           ready           http://127.0.0.1:{port}/" in done.stdout
         gateway.kill("console serve")
         await eventually(lambda: answers(port), 20)
         assert await gateway.revision()

@@ -30,6 +30,7 @@ def command(arguments: argparse.Namespace) -> int:
         "proxy": _proxy(config) if config.pep.servers else None,
         "policy": policy,
         "approvals": {"pending": _pending(config) if policy["runs"] else None},
+        "console": _console(config.console.port) if config.console.port else None,
         "configuration": {
             "file": str(config.source),
             "advice": running.outdated(config),
@@ -105,6 +106,16 @@ def _pending(config: Config) -> int | None:
         return None
 
 
+def _console(port: int) -> dict[str, Any]:
+    """Where the console is, and whether it answers; calls are judged without it."""
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        httpx.get(f"{url}login", timeout=_SECONDS, trust_env=False)
+    except httpx.HTTPError as error:
+        return {"url": url, "runs": False, "reason": type(error).__name__}
+    return {"url": url, "runs": True}
+
+
 def _print(config: Config, state: dict[str, Any]) -> None:
     proxy, policy, pids = state["proxy"], state["policy"], _pids(state)
     if proxy is None:
@@ -123,6 +134,7 @@ def _print(config: Config, state: dict[str, Any]) -> None:
         _line("decision service", word, where, style)
         _print_policy(policy)
         _print_pending(state["approvals"]["pending"])
+    _print_console(state["console"])
     _print_configuration(config, state)
 
 
@@ -152,6 +164,16 @@ def _print_pending(pending: int | None) -> None:
         )
     else:
         _line("approvals", "none", "no call waits for an answer", _GOOD)
+
+
+def _print_console(page: dict[str, Any] | None) -> None:
+    """A line about the pages, where `up` serves them; their absence keeps no call from being judged."""
+    if page is None:
+        return
+    if page["runs"]:
+        _line("console", "ready", f"{page['url']}  (tipstaff console login opens it)", _GOOD)
+    else:
+        _line("console", "does not run", f"nobody answers at {page['url']}", "bold yellow")
 
 
 def _print_configuration(config: Config, state: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
 from tipstaff.cli import console
 from tipstaff.cli.operate import status
 
@@ -110,6 +111,17 @@ def test_programs_get_the_same_as_json(
     assert plain["approvals"] == {"pending": 0}
     assert plain["configuration"] == {"file": str(site), "advice": "", "needs_restart": []}
     assert plain["services"] == []
+    assert plain["console"] is None
+
+
+def test_a_console_that_does_not_answer_is_told_and_is_no_fault(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls are judged without it."""
+    site.write_text(f"{SERVER}[console]\nport = {free_port()}\n")
+    code, told = shown(monkeypatch, site, READY, POLICY)
+    assert code == 0
+    assert "console           does not run    nobody answers at http://127.0.0.1:" in told
 
 
 @pytest.mark.parametrize(
