@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from tipstaff.common.die_with_parent import bound_to_this_process
+
 
 def cpu_seconds(pids: Iterable[int]) -> float:
     """User and system time that the processes have used so far."""
@@ -34,9 +36,9 @@ def spawn(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a process, which the stack ends."""
+    """Start a process, which the stack ends; it does not outlive this one either."""
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd=cwd,
+        bound_to_this_process(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd=cwd,
         env={**os.environ, **(environment or {})},
     )  # fmt: skip
 
