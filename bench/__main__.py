@@ -160,6 +160,7 @@ def _draw(folder: Path, kept: Mapping[str, Any]) -> None:
             if row["in_flight"] == count and row["lane"] in names
         ]  # fmt: skip
         if values:
+            values.sort(key=lambda each: each[1], reverse=key == "rate")
             (folder / f"{key}.svg").write_text(plot.bars(title, values, unit, "Tipstaff"))
 
 

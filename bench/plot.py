@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -13,19 +14,23 @@ _STYLE = (
 
 
 def bars(title: str, values: Sequence[tuple[str, float]], unit: str, ours: str) -> str:
-    """Horizontal bars, the longest as wide as there is room; those whose name begins with `ours` stand out."""
+    """Horizontal bars on a logarithmic scale, as what is measured lies a thousandfold apart, each with its value.
+
+    Those whose name begins with `ours` stand out.
+    """
     longest = max(value for _, value in values)
+    origin = min(value for _, value in values) / 2
     room = _WIDTH - _LEFT - 110
     height = _TOP + len(values) * (_BAR + _GAP) + 8
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style>",
-        f'<text class="t" x="0" y="20">{escape(title)}</text>',
+        f'<text class="t" x="0" y="20">{escape(title)} (logarithmic scale)</text>',
     ]
     for number, (name, value) in enumerate(values):
         y = _TOP + number * (_BAR + _GAP)
         kind = "o" if name.startswith(ours) else "b"
-        wide = max(2.0, room * value / longest)
+        wide = room * math.log(value / origin) / math.log(longest / origin)
         parts.append(
             f'<text x="{_LEFT - 10}" y="{y + 14}" text-anchor="end">{escape(name)}</text>'
             f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{wide:.1f}" height="{_BAR}" rx="2"/>'
