@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from pdp.api.model import Call, Decision, Effect, LimitResult, Reason
+from pdp.api.list_codec import ListEntry
+from pdp.api.model import Call, Decision, Effect, LimitResult, Phase, Reason
 from pep.judge import decision_client, service_calls
 from pep.judge.decision_client import DecisionClient
 from tests.calls import call
 from tests.proxy_rig import ScriptedService, allow, deny, grpc_service
 
 LIMIT = LimitResult(name="l", scope="session", max=5, window=60, cost=1, remaining=4, passed=True)
+LISTED = structs.replace(call("r", target=""), phase=Phase.LIST)
 HELD = structs.replace(LIMIT, algorithm="concurrency")
 
 
@@ -76,6 +78,23 @@ async def test_a_decision_is_what_the_service_says_of_this_very_call(tmp_path: P
         ]
         assert [one.target for one in site.service.calls] == targets
         assert max(site.service.batches) <= 128 < sum(site.service.batches)
+
+
+async def test_of_a_list_the_hidden_entries_are_told(tmp_path: Path) -> None:
+    """By their positions, from one question."""
+    async with connected(tmp_path) as site:
+        site.service.script = lambda one: deny(
+            one.request_id, hidden=one.target.startswith("secret")
+        )
+        entries = [ListEntry("a"), ListEntry("secret"), ListEntry("b"), ListEntry("secret too")]
+        assert await site.client.hidden_entries(LISTED, entries) == {1, 3}
+        assert site.service.batches == [4]
+
+
+async def test_without_a_service_nobody_can_tell_what_of_a_list_is_hidden(tmp_path: Path) -> None:
+    """At once, and not that nothing is."""
+    async with client(tmp_path, 60_000) as site, asyncio.timeout(1):
+        assert await site.client.hidden_entries(LISTED, [ListEntry("a")]) is None
 
 
 async def test_without_a_service_every_call_is_denied_at_once(tmp_path: Path) -> None:

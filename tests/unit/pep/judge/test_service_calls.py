@@ -6,10 +6,12 @@ import asyncio
 from typing import Any
 
 import grpc
+import pytest
 from msgspec import structs
 
+from pdp.api.list_codec import ListEntry
 from pdp.api.model import Approval, ApprovalState, LimitResult, Reason
-from pdp.api.v1 import policy_pb2
+from pdp.api.v1 import decision_pb2, policy_pb2
 from pep.judge.service_calls import ServiceCalls, no_decision
 from tests.calls import call
 from tests.proxy_rig import allow
@@ -29,7 +31,8 @@ class Stub:
         self._answer = answer
 
     def __getattr__(self, name: str) -> Any:
-        async def answer(request: Any, timeout: float) -> Any:  # noqa: ASYNC109
+        async def answer(request: Any, timeout: float, metadata: Any = ()) -> Any:  # noqa: ASYNC109
+            assert metadata == ()
             assert timeout > 0
             self.asked.append((name, request))
             if isinstance(self._answer, Exception):
@@ -55,6 +58,24 @@ async def told(*tell: Any, answer: Any = None) -> list[tuple[str, Any]]:
     await asyncio.sleep(0)
     await calls.close()
     return stub.asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "hidden"),
+    [
+        (decision_pb2.FilterListResponse(), set()),
+        (decision_pb2.FilterListResponse(hidden=[0, 1]), {0, 1}),
+        (decision_pb2.FilterListResponse(hidden=[2]), None),
+        (away(), None),
+    ],
+)
+async def test_what_is_no_answer_to_a_list_tells_nothing_of_it(
+    answer: Any, hidden: set[int] | None
+) -> None:
+    """An entry that the list does not have, or no answer at all."""
+    calls = ServiceCalls(Stub(answer), Stub(), 1)
+    assert await calls.hidden_entries(call(), [ListEntry("a"), ListEntry("b")]) == hidden
+    await calls.close()
 
 
 async def test_a_refund_is_asked_for_only_where_something_was_taken() -> None:
