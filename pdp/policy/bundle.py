@@ -30,7 +30,8 @@ from pdp.rules.input_reads import SYNTAX_QUERY, InputPath, InputReads, input_rea
 from pdp.rules.site_rules import Module
 from pdp.tools.catalogue import without_prose
 
-ROOTS = ("mcp", "servers", "catalog", "site")
+# Every path: OPA then refuses to write any other rule or datum, and drops what was written before (ADR 21).
+_ROOTS = [""]
 _SERVER_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _PARSERS = 4
 _PARSE = ("parse", "--format=json", "--json-include=locations,-comments")
@@ -187,7 +188,7 @@ async def _checked(text: PolicyText, temporary: Path, *, opa: Path, library: Pat
     staged, tests = temporary / "bundle", temporary / "tests"
     _write(staged, text.files)
     _write(tests, text.tests)
-    manifest = {"revision": text.revision, "roots": list(ROOTS), "rego_version": 1}
+    manifest = {"revision": text.revision, "roots": _ROOTS, "rego_version": 1}
     (staged / ".manifest").write_text(json.dumps(manifest), encoding="utf-8")
     site = [name for name in text.files if name.startswith(_SITE)]
     if site:  # the library is checked when it is made, and what stands in YAML is checked by now

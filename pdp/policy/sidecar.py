@@ -1,9 +1,9 @@
 """OPA as a child process: started locked down, started again when it dies, ended with the service.
 
-Locked down means: one unix socket of mode 0600 in a 0700 folder; an authorization policy that opens
-the decision query, the health and the status page, and nothing that writes; one signed bundle; no
-decision log of its own (the service writes the records). The socket's folder keeps other users out,
-so a bearer token would add nothing: a process that can open the socket could read the token.
+Locked down means: one unix socket of mode 0600 in a 0700 folder; one signed bundle, which owns every
+path, so that OPA refuses whatever else is written to it; no decision log of its own (the service writes
+the records). The socket's folder keeps other users out, so a bearer token would add nothing: a process
+that can open the socket could read the token.
 """
 
 from __future__ import annotations
@@ -25,20 +25,6 @@ from tipstaff.common import atomic_file, child_process
 from tipstaff.common.back_off import BackOff
 from tipstaff.common.child_process import keep_running
 
-AUTHZ = """package system.authz
-
-default allow := false
-
-allow if {
-	input.method == "POST"
-	input.path == ["v1", "data", "mcp", "main", "decisions"]
-}
-
-allow if {
-	input.method == "GET"
-	input.path in [["health"], ["v1", "status"]]
-}
-"""
 BUNDLE = "policy"
 KEY = "local"
 _FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_AFTER = 0.05, 2.0, 10.0
@@ -103,12 +89,10 @@ def arguments(sidecar: Sidecar) -> list[str]:
         f"--config-file={sidecar.folder / 'opa.yaml'}",
         f"--addr=unix://{sidecar.socket}",
         "--unix-socket-perm=600",
-        "--authorization=basic",
         "--skip-version-check",
         "--log-level=error",
         "--log-level-request=debug",
         "--shutdown-grace-period=2",
-        str(sidecar.folder / "authz.rego"),
     ]
 
 
@@ -163,8 +147,7 @@ async def _run_to_its_end(process: asyncio.subprocess.Process) -> int:
 
 def _prepare(sidecar: Sidecar) -> None:
     make_folder(sidecar.folder)
-    for name, text in (("opa.yaml", configuration(sidecar)), ("authz.rego", AUTHZ)):
-        atomic_file.replace(sidecar.folder / name, text.encode())
+    atomic_file.replace(sidecar.folder / "opa.yaml", configuration(sidecar).encode())
 
 
 async def _start(sidecar: Sidecar) -> asyncio.subprocess.Process:
