@@ -97,9 +97,8 @@ class Batcher:
             while not lane.waiting:
                 lane.arrived.clear()
                 await lane.arrived.wait()
-            groups = self._in_time(lane.waiting.take(lane.max_calls, MAX_BATCH_BYTES))
-            if groups:
-                await self._judge_all(groups)
+            # Nothing here names the groups, which would keep them in memory until the next come.
+            await self._judge_all(self._in_time(lane.waiting.take(lane.max_calls, MAX_BATCH_BYTES)))
 
     def _in_time(self, groups: Sequence[_Group]) -> list[_Group]:
         """The groups that have not waited too long; the others fail with `Overloaded`."""
@@ -113,6 +112,8 @@ class Batcher:
 
     async def _judge_all(self, groups: Sequence[_Group]) -> None:
         calls = [call for group in groups for call in group.calls]
+        if not calls:
+            return
         try:
             judgements = await self._judge(calls)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the worker
