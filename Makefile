@@ -125,8 +125,7 @@ $(PEERS)/venv/.made: bench/peers/requirements.lock
 
 $(PEERS)/cerbos/.made: bench/peers/package.json .tools/node/.made
 	@mkdir -p $(@D) && cp $< $(@D)
-	@cd $(@D) && PATH="$(CURDIR)/.tools/node/bin:$$PATH" node $(CURDIR)/.tools/node/node/lib/node_modules/npm/bin/npm-cli.js \
-		install --silent --no-audit --no-fund --no-package-lock --ignore-scripts
+	@tools/npm-install $(@D)
 	@touch $@
 
 $(PEERS)/ghz:

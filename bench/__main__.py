@@ -1,6 +1,6 @@
 """Measures, interleaved in one run, what stands between a client and its server, and who decides.
 
-    python -m bench                            everything, five rounds: about forty minutes
+    python -m bench                            everything, five rounds: about twenty minutes
     python -m bench --part proxies --rounds 3  one part, sooner
     python -m bench --beside ../other          and beside another checkout, after `make dev` there
 
@@ -82,11 +82,8 @@ def _proxies(
 ) -> None:
     with ExitStack() as stack:
         lanes = proxies.lanes(folder, [Path(), *given.beside], IN_FLIGHT, stack)
-        port, pid = decisions.start_opa(folder, stack)
-        url, script = (
-            f"http://127.0.0.1:{port}/v1/data/mcp/main/decisions",
-            wrk.scripts(folder)["opa"],
-        )
+        url, pid = decisions.start_opa(folder, stack)
+        script = wrk.opa_script(folder)
         for count in IN_FLIGHT:
             lanes[count].append(
                 Lane("opa rest", partial(wrk.run, url, script, count), {"opa": pid})

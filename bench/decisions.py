@@ -47,13 +47,12 @@ def lanes(folder: Path, stack: ExitStack) -> list[Lane]:
 
 def opa(folder: Path, stack: ExitStack, name: str) -> Lane:
     """OPA alone, with the same rules, asked about one call over REST."""
-    port, pid = start_opa(folder, stack)
-    url = f"http://127.0.0.1:{port}/v1/data/mcp/main/decisions"
+    url, pid = start_opa(folder, stack)
     return Lane(name, deciding("opa", url), {"opa": pid})
 
 
-def start_opa(folder: Path, stack: ExitStack) -> tuple[int, int]:
-    """Start OPA with the rules; returns its port and its process."""
+def start_opa(folder: Path, stack: ExitStack) -> tuple[str, int]:
+    """Start OPA with the rules; returns the URL of a decision, and its process."""
     program = find_opa(None)
     if program is None:
         raise SystemExit("no opa: make dev gets it")
@@ -67,7 +66,7 @@ def start_opa(folder: Path, stack: ExitStack) -> tuple[int, int]:
     options = [f"--addr=127.0.0.1:{port}", "--log-level=error", "--skip-verify", "-b", str(bundle)]
     process = spawn([str(program), "run", "--server", *options], stack)
     wait_for(port, process)
-    return port, process.pid
+    return f"http://127.0.0.1:{port}/v1/data/mcp/main/decisions", process.pid
 
 
 def _by_ghz(folder: Path, kind: str, site: gateways.Site, pids: dict[str, int]) -> list[Lane]:

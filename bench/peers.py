@@ -6,6 +6,7 @@ What is not installed is left out, and said to be: `make bench` installs all of 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -142,9 +143,8 @@ def policy_gateway(folder: Path, upstream: int, stack: ExitStack) -> Peer | None
     conf.write_text(_POLICY_GATEWAY.format(folder=folder, upstream=upstream))
     command = [str(PYTHON), "-m", "mcp_policy_gateway", "run", "-c", str(conf)]
     command += ["--transport", "http", "--port", str(port)]
-    process = spawn(command, stack, environment={"BENCH_TOKEN": TOKEN})
-    wait_for(port, process)
-    return Peer(port, {"gateway": process.pid}, folder / "audit.jsonl")
+    records, token = folder / "audit.jsonl", {"BENCH_TOKEN": TOKEN}
+    return _started(command, port, "gateway", stack, records, token)
 
 
 def cerbos(folder: Path, stack: ExitStack) -> Peer | None:
@@ -160,9 +160,14 @@ def cerbos(folder: Path, stack: ExitStack) -> Peer | None:
 
 
 def _started(
-    command: list[str], port: int, name: str, stack: ExitStack, records: Path | None = None
+    command: list[str],
+    port: int,
+    name: str,
+    stack: ExitStack,
+    records: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Peer:
-    process = spawn(command, stack)
+    process = spawn(command, stack, environment=environment)
     wait_for(port, process)
     pids = {
         name if number == 0 else f"{name}{number}": pid

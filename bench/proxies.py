@@ -13,7 +13,6 @@ from bench.gateways import BY_ARGUMENT
 from bench.lanes import Lane
 from bench.processes import free_port, spawn, wait_for
 
-LaneOf = dict[int, list[Lane]]
 # A proxy that begins a session at the server for each call answers 64 at once in seconds.
 _MOST_AT_ONCE = {"fastmcp": 16}
 
@@ -27,7 +26,7 @@ def upstream(stack: ExitStack) -> int:
 
 def lanes(
     folder: Path, checkouts: Sequence[Path], in_flight: Sequence[int], stack: ExitStack
-) -> LaneOf:
+) -> dict[int, list[Lane]]:
     """Start everything, and return the lanes for each number of calls in flight; the stack ends it."""
     port, scripts = upstream(stack), wrk.scripts(folder)
     ways: list[tuple[str, str, str, dict[str, int], Path | None]] = [

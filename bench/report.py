@@ -53,11 +53,6 @@ def _cell(each: Mapping[str, float] | None) -> str:
     return f"{each['rate']:.0f} ±{each['spread'] * 50:.0f}% {each['p50']:.2f} {each['p99']:.2f} ms {spent}"
 
 
-def growth(grown: Iterable[Mapping[str, Any]]) -> str:
-    """What was measured as things grew, a line for each."""
-    return "\n".join(line(row) for row in grown)
-
-
 def line(row: Mapping[str, Any]) -> str:
     """One row of growth."""
     figures = "  ".join(f"{name} {value:,.4g}" for name, value in row.items() if name != "what")

@@ -49,25 +49,24 @@ ARGUMENTS = {
 
 
 def scripts(folder: Path) -> dict[str, Path]:
-    """The scripts by kind: a call that is allowed, with a token or without, that is denied, that differs each time.
-
-    And `opa`, a question to OPA.
-    """
+    """The scripts by kind: a call that is allowed, with a token or without, that is denied, that differs each time."""
     token = f'wrk.headers["authorization"] = "Bearer {TOKEN}"'
     return {
         "allow": script(folder / "allow.lua"),
         "token": script(folder / "token.lua", more=token),
         "deny": script(folder / "deny.lua", tool="remove", expected="Nothing is removed"),
         "varied": script(folder / "varied.lua", more=VARIED),
-        "opa": script(
-            folder / "opa.lua", body=json.dumps({"input": {"calls": [question()]}}),
-            expected='\\"effect\\":\\"allow\\"',
-        ),
-    }  # fmt: skip
+    }
+
+
+def opa_script(folder: Path) -> Path:
+    """The script for a question to OPA."""
+    body = json.dumps({"input": {"calls": [question()]}})
+    return script(folder / "opa.lua", body=body, expected='\\"effect\\":\\"allow\\"')
 
 
 def script(
-    path: Path, *, tool: str = "echo", body: str = "", expected: str = "ok", more: str = ""
+    path: Path, *, tool: str = "echo", body: str = "", expected: str = '\\"ok\\"', more: str = ""
 ) -> Path:
     """Write a script: a call of `tool`, or another `body`, whose answer holds `expected`; `more` is Lua that varies it."""
     path.write_text(SCRIPT % (body or message(tool, ARGUMENTS), expected, tool, more))

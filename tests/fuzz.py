@@ -127,7 +127,8 @@ def stream(dice: random.Random) -> None:
     shown = EventFilter(request_id=1)
     while start < len(data):
         end = start + dice.randrange(1, 40)
-        events += splitter.feed(data[start:end])
+        splitter.add(data[start:end])
+        events += splitter.events()
         screened += play(shown.feed(data[start:end]), judge=hide).result
         start = end
     events += splitter.end()

@@ -112,11 +112,6 @@ class Splitter:
         del self._waiting[:size]
         self._searched = 0
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """The events that `chunk` completes."""
-        self.add(chunk)
-        return self.events()
-
     def events(self) -> list[Event]:
         """The whole events that wait."""
         waiting = self._waiting

@@ -209,7 +209,8 @@ def test_no_way_of_cutting_a_stream_takes_an_event_past_its_judge(
     at = sorted({cut % (len(stream) + 1) for cut in cuts})
     chunks = [stream[a:b] for a, b in zip([0, *at], [*at, len(stream)], strict=True)]
     splitter = Splitter()
-    alone = [event.raw for event in [*splitter.feed(stream), *splitter.end()]]
+    splitter.add(stream)
+    alone = [event.raw for event in [*splitter.events(), *splitter.end()]]
     by_itself = [played(event, lines=EVENTS, judge=hide) for event in alone]
     at_once = played(*chunks, lines=EVENTS, judge=hide)
     expected = [each for one in by_itself for each in one.actions if isinstance(each, Filter)]
