@@ -15,7 +15,6 @@ from pdp.api.model import Appearance, Approval, Decision, Effect, Obligation, Re
 from pdp.api.reasons import PASSING_FAULTS
 from pep.choices import DenialStyle
 from pep.errors import (
-    WIRE,
     ApprovalRequired,
     BodyTooLarge,
     BodyTooSlow,
@@ -32,6 +31,7 @@ from pep.errors import (
 from pep.judge import rate_limit
 from pep.judge.holding import is_held
 from pep.mcp.admit import status_of
+from pep.mcp.error_codes import WIRE
 from pep.mcp.headers import HeaderLines
 from pep.mcp.jsonrpc import NO_REPLY, Id, ReplyTo, Request, render_error, render_result
 from pep.mcp.methods import LEGACY, MODERN

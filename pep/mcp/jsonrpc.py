@@ -16,8 +16,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from pdp.api import strict_json
-from pep.errors import WIRE, InvalidRequest, ParseError, Refusal
+from pep.errors import InvalidRequest, ParseError, Refusal
 from pep.mcp.counts import check_counts
+from pep.mcp.error_codes import WIRE
 from pep.mcp.lookalikes import KnownKeys, keys
 
 Id = str | int
@@ -141,7 +142,7 @@ def render_result(request_id: Id, result: dict[str, Any]) -> bytes:
 
 
 def render_error(reply_to: ReplyTo, error: Refusal) -> bytes:
-    """A response with an error, its code taken from `pep.errors.WIRE`.
+    """A response with an error, its code taken from `pep.mcp.error_codes`.
 
     Where the request has no readable id, the error has none (MCP 2026-07-28, Streamable HTTP).
     """

@@ -19,7 +19,6 @@ from pdp.api.model import (
 )
 from pdp.api.reasons import REASONS
 from pep.errors import (
-    WIRE,
     BodyTooLarge,
     InvalidParams,
     InvalidRequest,
@@ -28,6 +27,7 @@ from pep.errors import (
     VerbNotAllowed,
 )
 from pep.judge.enforce import Forward, Refuse, ask_again, enforce, refuse
+from pep.mcp.error_codes import WIRE
 from pep.mcp.jsonrpc import NO_REPLY, Request
 from pep.mcp.methods import LEGACY, MODERN
 
