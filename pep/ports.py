@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from typing import Any, Protocol
 
 from pdp.api.list_codec import ListEntry
-from pdp.api.model import Approval, Call, Decision, Reason
+from pdp.api.model import Approval, Call, Decision, Principal, Reason
+from pep.callers.session import LegacySession
 from pep.config import Server
+from pep.judge.server_requests import Holder
 from pep.mcp.headers import HeaderLines
+from pep.mcp.jsonrpc import Id
 from tipstaff.common.http_answer import LostError as LostError  # noqa: PLC0414 - also of a child's pipe
 from tipstaff.common.http_answer import UnreadableError as UnreadableError  # noqa: PLC0414
 
@@ -58,6 +61,30 @@ class Upstreams(Protocol):
         Cancelled before any of it was sent, raises `NeverSentCancelledError`. `caller` is the principal's
                 id, for servers that run once per caller.
         """
+
+
+class Workers(Protocol):
+    """The other proxies that serve the same port."""
+
+    def elsewhere(
+        self, scope: dict[str, Any], server: Server, era: str, session_id: str
+    ) -> int | None:
+        """The number of the worker that must serve a request; `None` when it is served here."""
+
+    async def forward(self, worker: int, scope: dict[str, Any], body: bytes | None) -> Answer:
+        """Have that worker serve it; raises `NeverReachedError` or `LostError`."""
+
+    async def tell_session(self, server: Server, session_id: str, session: LegacySession) -> bool:
+        """Tell of a session that a caller was given; returns whether another worker keeps it."""
+
+    async def tell_task(self, server: str, task: str, principal: Principal) -> None:
+        """Tell of a task that a caller was named."""
+
+    async def ask_answer(self, holder: Holder, request_id: Id) -> bool:
+        """Whether another worker has shown the client that request of a server, and this answers it."""
+
+    async def close(self) -> None:
+        """Close the ways to them."""
 
 
 class DecisionLink(Protocol):

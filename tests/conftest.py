@@ -71,7 +71,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="module", autouse=True)
 def way_of_gateways(request: pytest.FixtureRequest) -> Iterator[None]:
     """Start the module's gateways as one process or as two; see `_IN_ONE_PROCESS`."""
-    if request.node.nodeid not in _IN_ONE_PROCESS:
+    if request.node.nodeid not in _IN_ONE_PROCESS or "TIPSTAFF_TEST_UP" in os.environ:
         yield
         return
     from tests.gateway import Gateway  # here, as few tests need it

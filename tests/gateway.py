@@ -92,8 +92,8 @@ class Gateway:
         """The records of calls, without what a client does to begin and end a session."""
         return [record for record in self.records() if record["method"] == method]
 
-    options: Sequence[str] = ("--inline",) if os.environ.get("TIPSTAFF_TEST_INLINE") else ()
-    """Options of `tipstaff up`: with TIPSTAFF_TEST_INLINE the same tests are of one process."""
+    options: Sequence[str] = os.environ.get("TIPSTAFF_TEST_UP", "").split()
+    """Options of `tipstaff up`; TIPSTAFF_TEST_UP=--inline has the same tests of one process, "--workers 2" of two proxies."""
 
     async def start(self) -> None:
         """Run `tipstaff up` and wait until it says that it is."""

@@ -54,6 +54,7 @@ Held by import-linter (`make imports`; the contracts stand in `pyproject.toml`).
 | the question to OPA, and its answer | `pdp/policy/question.py`, `pdp/policy/known_answers.py`, `pdp/policy/opa.py`, `pdp/answer.py` |
 | what rules read of a call | `pdp/rules/input_reads.py`, `pdp/policy/input.py` |
 | one process instead of two | `tipstaff/cli/run/gate.py`, `tipstaff/cli/run/inline.py` |
+| several proxies on one port: which of them serves it, and how it gets there | `pep/workers/position.py`, `pep/workers/handover.py`, `pep/workers/peers.py`, `pep/workers/entrance.py` |
 | which YAML rule applies | `rego/mcp/lib/rules/rules.rego` |
 | how the rules combine | `rego/mcp/main/main.rego`, `rego/mcp/lib/findings/findings.rego` |
 | arguments against schemas | `pdp/rules/checks.py` |

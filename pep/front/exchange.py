@@ -5,6 +5,7 @@ Edge, but without sockets of its own: ASGI callables on one side, two ports on t
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any
 
 import structlog
@@ -13,7 +14,6 @@ from msgspec import structs
 from pdp.api.model import Call
 from pep.config import Server
 from pep.errors import (
-    AnswerUnasked,
     InvalidParams,
     InvalidRequest,
     Refusal,
@@ -35,7 +35,7 @@ from pep.judge.server_requests import Shown
 from pep.judge.turn import Turn
 from pep.mcp import headers, jsonrpc
 from pep.mcp.admit import Admitted, admit, check_name, lightened
-from pep.mcp.jsonrpc import Id, Message, Request, Response
+from pep.mcp.jsonrpc import Message, Request, Response
 from pep.mcp.methods import LEGACY, MODERN, Target
 from pep.ports import (
     Answer,
@@ -46,6 +46,7 @@ from pep.ports import (
     Send,
 )
 from pep.upstreams.faults import refusal_of
+from pep.workers.handover import hand_over
 
 _LIGHT_BYTES = 4096  # a larger message is not kept while the server works on its answer
 
@@ -68,7 +69,6 @@ class Exchange:
         self._caller = RequestCaller(parts, server, scope)
         self._era = LEGACY
         self._turn = Turn(parts.decisions, server.denial)
-        self._answered: Id | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -89,6 +89,8 @@ class Exchange:
 
     async def _answer_verb(self, receive: Receive, caller_id: str) -> None:
         verb, parts = self._scope["method"], self._parts
+        workers, session_id = parts.judging.workers, self._headers.session
+        worker = workers.elsewhere(self._scope, self._server, self._era, session_id)
         if verb == "POST":
             headers.check_media(self._headers)
             body = RequestBody(
@@ -100,13 +102,19 @@ class Exchange:
             )
             try:
                 data = await body.receive(receive)
-                await until_gone(receive, self._post(body, data), self._departure)
+                work = self._post(body, data) if worker is None else self._leave(worker, data)
+                await until_gone(receive, work, self._departure)
             finally:
                 body.release()
         elif verb in {"GET", "DELETE"} and self._era != MODERN:
-            await until_gone(receive, self._pass_verb(verb), self._departure)
+            work = self._pass_verb(verb) if worker is None else self._leave(worker, None)
+            await until_gone(receive, work, self._departure)
         else:
             raise VerbNotAllowed("Method Not Allowed")
+
+    def _leave(self, worker: int, body: bytes | None) -> Coroutine[Any, Any, None]:
+        """Leave the request to the worker that keeps what it needs."""
+        return hand_over(self._parts.judging.workers, worker, self._scope, body, self._client)
 
     async def refuse(self, fault: Refusal) -> None:
         """Answer with an error."""
@@ -127,7 +135,7 @@ class Exchange:
         if state:
             call = self._caller.resume(call, state)
         if isinstance(message, Response):
-            self._check_shown(message)
+            await self._caller.take_answer(message)
         with self._caller.under_way_once(message.id if isinstance(message, Request) else None):
             refusal = await self._decide(admitted, call, body)
             body.end_slot()
@@ -171,18 +179,11 @@ class Exchange:
         verdict = await self._turn.decide(call, message, hold)
         return verdict if isinstance(verdict, Refuse) else None
 
-    def _check_shown(self, message: Response) -> None:
-        """Refuse an answer to a request that the client was not shown, or has answered; raises `AnswerUnasked`."""
-        holder = self._caller.holder(self._headers.session)
-        if not self._parts.server_requests.answer(holder, message.id):
-            raise AnswerUnasked("No request of the server with this id waits for an answer")
-        self._answered = message.id
-
     async def _pass_message(self, body: bytes, admitted: Admitted, call: Call) -> None:
         answer = await self._forward("POST", body)
         session_id = self._headers.session
         if admitted.row is not None and admitted.row.name == "initialize":
-            session_id = self._caller.learn(answer, admitted) or session_id
+            session_id = await self._caller.learn(answer, admitted) or session_id
         budget_lines = self._turn.budget_lines if admitted.target else []
         request = admitted.message if isinstance(admitted.message, Request) else None
         response_filter = self._response_filter(call, request, self._shown(session_id))
@@ -258,10 +259,7 @@ class Exchange:
     def _give_back(self) -> None:
         """Refund the decision and let the client answer again, as the server has seen nothing."""
         self._turn.never_sent()
-        if self._answered is not None:
-            holder = self._caller.holder(self._headers.session)
-            self._parts.server_requests.reopen(holder, self._answered)
-            self._answered = None
+        self._caller.answer_again()
 
     async def _send_on(self, verb: str, body: bytes | None, lines: headers.HeaderLines) -> Answer:
         server = self._server

@@ -17,7 +17,13 @@ from pep.callers.authentication import Callers
 from pep.callers.metadata import challenge
 from pep.callers.session import LegacySession, SessionBook
 from pep.config import PepConfig, Server
-from pep.errors import CredentialInvalid, CredentialMissing, Refusal, SessionNotFound
+from pep.errors import (
+    AnswerUnasked,
+    CredentialInvalid,
+    CredentialMissing,
+    Refusal,
+    SessionNotFound,
+)
 from pep.front.held_answer import HeldAnswer
 from pep.front.held_request import hold_of
 from pep.judge import call
@@ -30,7 +36,7 @@ from pep.load.background import Background
 from pep.load.room import Room
 from pep.mcp.admit import Admitted
 from pep.mcp.headers import RequestHeaders, header_era
-from pep.mcp.jsonrpc import Id, Request
+from pep.mcp.jsonrpc import Id, Request, Response
 from pep.mcp.methods import LEGACY
 from pep.ports import Answer, Decisions, Upstreams
 
@@ -62,6 +68,7 @@ class RequestCaller:
         self._scope = scope
         self._principal: Principal | None = None
         self._round = Round()
+        self._answered: Id | None = None
         self.headers = RequestHeaders()
 
     @property
@@ -114,6 +121,23 @@ class RequestCaller:
         finally:
             self._parts.sessions.end(exchanged)
 
+    async def take_answer(self, answer: Response) -> None:
+        """Take an answer to a request that the client was shown and has not answered; raises `AnswerUnasked`."""
+        holder = self.holder(self.headers.session)
+        if self._parts.server_requests.answer(holder, answer.id):
+            self._answered = answer.id
+            return
+        # Without a session any worker may have shown it.
+        workers = self._parts.judging.workers
+        if holder.session or not await workers.ask_answer(holder, answer.id):
+            raise AnswerUnasked("No request of the server with this id waits for an answer")
+
+    def answer_again(self) -> None:
+        """Let the client answer again, as its answer did not reach the server."""
+        if self._answered is not None:
+            self._parts.server_requests.reopen(self.holder(self.headers.session), self._answered)
+            self._answered = None
+
     def hold(self, client: HeldAnswer, request: Request) -> Hold | None:
         """How `request` is held while people are asked; `None` when it is not."""
         return hold_of(
@@ -134,7 +158,7 @@ class RequestCaller:
         self._round = self._parts.rounds.read(state, call)
         return structs.replace(call, approval_id=self._round.approval_id)
 
-    def learn(self, answer: Answer, admitted: Admitted) -> str:
+    async def learn(self, answer: Answer, admitted: Admitted) -> str:
         """Bind the session of an answer to `initialize` to this caller; returns the session's id, or ""."""
         given = [value for name, value in answer.lines if name.lower() == b"mcp-session-id"]
         if answer.status != 200 or len(given) != 1:
@@ -142,7 +166,9 @@ class RequestCaller:
         session_id = given[0].decode("latin-1")
         client = call.client_of("initialize", call.params_of(admitted.message), {})
         legacy_session = LegacySession(self.principal.id, client)
-        self._parts.sessions.learn(self._server.name, session_id, legacy_session)
+        workers = self._parts.judging.workers
+        if not await workers.tell_session(self._server, session_id, legacy_session):
+            self._parts.sessions.learn(self._server.name, session_id, legacy_session)
         return session_id
 
     def holder(self, session_id: str) -> Holder:

@@ -69,7 +69,7 @@ class ResponseFilter:
         """
         finding = await self._compute(len(message), _inspect, message)
         if isinstance(finding, Created):
-            self._parts.tasks.learn(self._call.server, finding.task, self._call.principal)
+            await self._learn_task(finding.task)
         if isinstance(finding, Withdrawn) and self._shown is not None:
             self._shown.withdraw(finding.id)
         if not isinstance(finding, Finding):
@@ -81,6 +81,12 @@ class ResponseFilter:
         if finding.kind is Kind.LIST:
             return await self._list(message, finding)
         return await self._input(message, finding)
+
+    async def _learn_task(self, task: str) -> None:
+        """Note whose the task is, before the client can ask for it anywhere."""
+        server, principal = self._call.server, self._call.principal
+        self._parts.tasks.learn(server, task, principal)
+        await self._parts.workers.tell_task(server, task, principal)
 
     async def _list(self, message: bytes, finding: Finding) -> bytes:
         """The list without the entries hidden from this caller; judging a list takes from no limit."""

@@ -45,6 +45,12 @@ class Upstream:
         Cancelling closes the connection.
         """
         origin, target = origin_and_target(server.url)
+        return await self.ask(origin, method, target, lines, body)
+
+    async def ask(
+        self, origin: Origin, method: str, target: bytes, lines: HeaderLines, body: bytes | None
+    ) -> Answer:
+        """See `send`; `target` is asked for at `origin`."""
         head = _head(method, target, lines, body)
         connection = await self._connection(origin)
         try:

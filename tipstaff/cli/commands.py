@@ -41,6 +41,13 @@ def _add_services(commands: Commands) -> None:
         action="store_true",
         help="the decision service and the proxy in one process: faster, for one machine",
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="so many proxies on the one port, for more calls at once than one can pass on",
+    )
     for name, command, what in (
         (
             "gate",
@@ -58,6 +65,7 @@ def _add_services(commands: Commands) -> None:
         add_config(parser)
         parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
         parser.add_argument("--lock-fd", type=int, help=argparse.SUPPRESS)
+        parser.add_argument("--worker", help=argparse.SUPPRESS)
 
 
 def _add_wrap(commands: Commands) -> None:

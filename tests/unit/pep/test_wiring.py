@@ -14,8 +14,8 @@ from pep import wiring
 from pep.config import PepConfig, Server
 from pep.errors import StartError
 from pep.wiring import serve
+from pep.workers.position import Position
 from tests.proxy_rig import ScriptedService, grpc_service
-from tipstaff.common.lifelong import EndedError
 
 NOBODY = "http://127.0.0.1:9/mcp"
 
@@ -86,18 +86,48 @@ async def test_without_a_decision_service_it_starts_and_is_not_ready(
     await asyncio.wait_for(serving, 10)
 
 
-async def test_a_listener_that_ends_by_itself_ends_the_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_two_workers_serve_one_port_and_what_one_must_keep_is_served_by_it(
+    tmp_path: Path,
 ) -> None:
-    """Whoever watches it starts it again."""
+    """Here in one loop: a session that is nobody's reaches the upstream from whichever worker it has."""
+    stop, port, address = asyncio.Event(), a_port(), f"unix:{tmp_path / 'pdp.sock'}"
+    readies = [asyncio.Event() for _ in range(2)]
+    async with grpc_service(ScriptedService(), address):
+        serving = [
+            asyncio.ensure_future(
+                serve(
+                    config(port),
+                    pdp_address=address,
+                    stop=stop,
+                    ready=ready.set,
+                    position=Position(number, 2, tmp_path, "k"),
+                )
+            )
+            for number, ready in enumerate(readies)
+        ]
+        for ready in readies:
+            await asyncio.wait_for(ready.wait(), 10)
+        assert {path.name for path in tmp_path.glob("worker-*")} == {"worker-0.sock", "worker-1.sock"}  # fmt: skip
+        # The upstream is not there: whoever is to serve the session says so.
+        lines = {"MCP-Protocol-Version": "2025-11-25", "Accept": "text/event-stream"}
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(limits=limits) as client:
+            for number in range(16):
+                session = {**lines, "Mcp-Session-Id": f"{number // 2}"}
+                answer = await client.get(f"http://127.0.0.1:{port}/s/mcp", headers=session)
+                assert (answer.status_code, "cannot be reached" in answer.text) == (502, True)
+        stop.set()
+        await asyncio.wait_for(asyncio.gather(*serving), 10)
 
-    async def ends(self: object, sockets: object = None) -> None:
-        """A listener that has failed."""
 
-    monkeypatch.setattr(wiring._Server, "serve", ends)
-    async with grpc_service(ScriptedService(), address := f"unix:{tmp_path / 'pdp.sock'}"):
-        with pytest.raises(EndedError, match="listener"):
-            await serve(config(a_port()), pdp_address=address, stop=asyncio.Event())
+def test_what_one_worker_has_sealed_the_others_can_open() -> None:
+    """A configured key is for more than these; without any a proxy has its own."""
+    first, second = (wiring._rounds_key(config(1), Position(n, 2, Path(), "k")) for n in range(2))
+    assert first == second
+    assert wiring._rounds_key(config(1), Position(0, 2, Path(), "other")) != first
+    assert wiring._rounds_key(config(1), None) != wiring._rounds_key(config(1), None)
+    keyed = structs.replace(config(1), rounds_key="c")
+    assert wiring._rounds_key(keyed, Position(0, 2, Path(), "k")) == wiring._rounds_key(keyed, None)
 
 
 def test_ids_are_not_to_be_guessed() -> None:

@@ -18,6 +18,7 @@ from pdp.private_files import open_private
 from pdp.state_lock import StateLock
 from tipstaff.cli.configuration.config import Config
 from tipstaff.cli.run.environment import Service, environment
+from tipstaff.cli.run.workers import Seat
 from tipstaff.common import child_process
 from tipstaff.common.back_off import BackOff
 
@@ -52,18 +53,22 @@ class Child:
         opa: Path,
         lock: StateLock | None = None,
         log_file: Path | None = None,
+        seat: Seat | None = None,
     ) -> None:
         """Start nothing yet: see `start`. What it says goes to `log_file`, else where ours goes.
 
-        With `lock`, which is ours, it has the state folder, and so has every one that follows it.
+        With `lock`, which is ours, it has the state folder, and so has every one that follows it. With
+        `seat` it is one of several workers.
         """
         self.name = name
         self._command = [sys.executable, "-m", "tipstaff", *_COMMANDS[name]]
         self._command += ["--config", str(config.source)]
         self._command += ["--opa", str(opa)] if name != "console" else []
         self._command += ["--lock-fd", str(lock.descriptor)] if lock else []
+        self._command += seat.options() if seat else []
         self._descriptors = (lock.descriptor,) if lock else ()
-        self._environment = environment(name, config, os.environ)
+        self._own_variables = seat.environment() if seat else {}
+        self._environment = self._variables(config)
         self._log_file = log_file
         self._process: asyncio.subprocess.Process | None = None
         self._is_ready = False  # before that SIGHUP would end it, and it reads its files anyway
@@ -96,11 +101,14 @@ class Child:
 
     def lacking(self, config: Config) -> set[str]:
         """The variables that `config` names for it and that it was not started with."""
-        return set(environment(self.name, config, os.environ)) - set(self._environment)
+        return set(self._variables(config)) - set(self._environment)
+
+    def _variables(self, config: Config) -> dict[str, str]:
+        return environment(self.name, config, os.environ) | self._own_variables
 
     def reload(self, config: Config) -> None:
         """Have it read the configuration anew; one that is started again finds no variable of the old."""
-        self._environment = environment(self.name, config, os.environ)
+        self._environment = self._variables(config)
         if self._process is not None and self.is_running and self._is_ready:
             self._process.send_signal(signal.SIGHUP)
 

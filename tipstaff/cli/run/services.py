@@ -20,6 +20,7 @@ from tipstaff.cli.configuration.config import Config, load
 from tipstaff.cli.run import running
 from tipstaff.cli.run.install import OpaInstallError, find_opa, install_opa
 from tipstaff.cli.run.reload import PDP, PEP, Reload, watch
+from tipstaff.cli.run.workers import position
 
 # Objects that are new since the last look of the garbage collector, before the next; Python's own
 # 700 means one look in every few calls.
@@ -56,6 +57,7 @@ def pep_command(arguments: argparse.Namespace) -> int:
     from pep.wiring import serve as serve_pep
 
     config = load(arguments.config)
+    place = position(arguments, config, os.environ)
     reload = Reload(PEP, config)
 
     async def run(stop: asyncio.Event) -> None:
@@ -65,6 +67,7 @@ def pep_command(arguments: argparse.Namespace) -> int:
             stop=stop,
             ready=announcer(arguments.ready_fd),
             offer=reload.offer,
+            position=place,
         )
 
     return until_stopped(run, reload, is_alone=arguments.ready_fd is None)

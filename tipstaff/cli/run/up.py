@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ import structlog
 from pdp import state_lock
 from pdp.errors import ConfigError
 from pdp.state_lock import Holder, StateLock
+from pep.listener import reserve
 from tipstaff.cli import console
 from tipstaff.cli.configuration import config_checks
 from tipstaff.cli.configuration.config import Config, load
@@ -23,6 +25,7 @@ from tipstaff.cli.run import running
 from tipstaff.cli.run.child import Child, ChildFailed
 from tipstaff.cli.run.reload import watch
 from tipstaff.cli.run.services import opa_binary
+from tipstaff.cli.run.workers import seats
 from tipstaff.common.lifelong import Lifelong
 
 log = structlog.get_logger("tipstaff.up")
@@ -45,36 +48,52 @@ def command(arguments: argparse.Namespace) -> int:
             f"{arguments.config}: the proxy and the decision service would not understand each other: "
             "write both [pdp.tls] and [pep.pdp_tls]"
         )
+    if arguments.inline and arguments.workers > 1:
+        return console.fail(
+            "--workers is for proxies beside the decision service: leave out --inline"
+        )
     holder = Holder(os.getpid(), "tipstaff up", str(config.source))
-    with state_lock.held(config.state_dir, holder) as lock:
+    with contextlib.ExitStack() as stack:
+        lock = stack.enter_context(state_lock.held(config.state_dir, holder))
+        if arguments.workers > 1:
+            stack.enter_context(reserve(config.pep.listen))
+        services = _services(config, opa, lock, arguments)
         try:
-            asyncio.run(_run(config, opa, lock, is_inline=arguments.inline))
+            asyncio.run(_run(config, opa, services))
         except ChildFailed as failure:
             return failure.code or 1
     return 0
 
 
-async def _run(config: Config, opa: Path, lock: StateLock, *, is_inline: bool) -> None:
+def _services(
+    config: Config, opa: Path, lock: StateLock, arguments: argparse.Namespace
+) -> list[list[Child]]:
+    """The services, in the order of their start; those of one list start together."""
+    if arguments.inline:
+        return [[Child("gate", config, opa, lock)]]
+    places = seats(arguments.workers)
+    proxies = [Child("pep", config, opa, seat=seat if len(places) > 1 else None) for seat in places]
+    return [[Child("pdp", config, opa, lock)], proxies]
+
+
+async def _run(config: Config, opa: Path, services: list[list[Child]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    children = (
-        [Child("gate", config, opa, lock)]
-        if is_inline
-        else [Child("pdp", config, opa, lock), Child("pep", config, opa)]
-    )
+    children = [child for together in services for child in together]
     site = Reloading(config, children)
     loop.add_signal_handler(signal.SIGHUP, site.reload)
     running.note("up", config)
     try:
-        for child in children:
-            started = asyncio.create_task(child.start())
+        for together in services:
+            started = asyncio.create_task(_start(together))
             await _first(started, stop)
             if stop.is_set():
                 return
         if config.console.port:
-            children.append(await _console(config, opa))
+            services.append([await _console(config, opa)])
+            children += services[-1]
         _print_urls(config)
         async with Lifelong() as work:
             for child in children:
@@ -83,8 +102,19 @@ async def _run(config: Config, opa: Path, lock: StateLock, *, is_inline: bool) -
             await stop.wait()
     finally:
         running.forget("up", config)
-        for child in reversed(children):
-            await child.end()
+        for together in reversed(services):
+            await asyncio.gather(*(child.end() for child in together))
+
+
+async def _start(together: Sequence[Child]) -> None:
+    """Start them; when one fails, the others are not waited for."""
+    starting = [asyncio.ensure_future(child.start()) for child in together]
+    try:
+        await asyncio.gather(*starting)
+    finally:
+        for each in starting:
+            each.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
 
 
 async def _console(config: Config, opa: Path) -> Child:

@@ -64,7 +64,7 @@ async def test_the_session_that_an_initialize_gave_out_is_its_callers() -> None:
     rig = ExchangeRig()
     caller = await came(rig)
     response = Response((*Response().lines, SESSION))
-    assert caller.learn(response, admitted(caller, INITIALIZE)) == "abc"
+    assert await caller.learn(response, admitted(caller, INITIALIZE)) == "abc"
     again = await came(rig, SESSION)
     assert again.legacy_session() == LegacySession(ANN, Client("c", "1"))
     call = again.call(admitted(again), again.legacy_session())
@@ -84,7 +84,7 @@ async def test_only_one_id_of_a_successful_initialize_is_a_session(response: Res
     """Two readers would take different ones of two."""
     rig = ExchangeRig()
     caller = await came(rig)
-    assert caller.learn(response, admitted(caller, INITIALIZE)) == ""
+    assert await caller.learn(response, admitted(caller, INITIALIZE)) == ""
     assert (await came(rig, SESSION)).legacy_session() is None
 
 
