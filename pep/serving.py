@@ -11,7 +11,6 @@ from typing import Any
 
 import structlog
 import uvicorn
-from msgspec import structs
 
 from pep.config import PepConfig, Tls
 from pep.front.connection import with_timeouts
@@ -28,10 +27,11 @@ class Server(uvicorn.Server):
         app: Callable[..., Any],
         config: PepConfig,
         listener: socket.socket,
+        tls: Tls,
         ready: Callable[[], None] = lambda: None,
     ) -> None:
         """Serve `app` on `listener`; raises `OSError` or `ssl.SSLError` for TLS files that cannot be used."""
-        super().__init__(_settings(app, config))
+        super().__init__(_settings(app, config, tls))
         self.config.load()
         self.listener = listener
         self._ready = ready
@@ -45,11 +45,6 @@ class Server(uvicorn.Server):
         """Listen, and say so."""
         await super().startup(sockets)
         self._ready()
-
-
-def without_tls(config: PepConfig) -> PepConfig:
-    """The settings for a socket on which this machine's own processes connect."""
-    return structs.replace(config, tls=Tls())
 
 
 async def run(servers: Sequence[Server], stop: asyncio.Event) -> None:
@@ -70,16 +65,16 @@ async def run(servers: Sequence[Server], stop: asyncio.Event) -> None:
         raise EndedError("the listener has ended")
 
 
-def _settings(app: Callable[..., Any], config: PepConfig) -> uvicorn.Config:
+def _settings(app: Callable[..., Any], config: PepConfig, tls: Tls) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=with_timeouts(
             head=config.head_timeout_ms / 1000, write=config.write_timeout_ms / 1000
         ),
-        ssl_certfile=config.tls.certificate or None,
-        ssl_keyfile=config.tls.key or None,
-        ssl_ca_certs=config.tls.client_ca or None,
-        ssl_cert_reqs=ssl.CERT_OPTIONAL if config.tls.client_ca else ssl.CERT_NONE,
+        ssl_certfile=tls.certificate or None,
+        ssl_keyfile=tls.key or None,
+        ssl_ca_certs=tls.client_ca or None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if tls.client_ca else ssl.CERT_NONE,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -13,7 +13,7 @@ import structlog
 
 from pep.callers.authentication import Callers
 from pep.callers.session import SessionBook
-from pep.config import PepConfig
+from pep.config import PepConfig, Tls
 from pep.front.app import App
 from pep.front.health import Health
 from pep.front.request_caller import ExchangeParts
@@ -28,7 +28,7 @@ from pep.listener import listen, listen_privately
 from pep.load.background import Background
 from pep.load.room import Room
 from pep.ports import DecisionLink, Decisions, Workers
-from pep.serving import Server, run, without_tls
+from pep.serving import Server, run
 from pep.upstreams.dispatch import Dispatch
 from pep.upstreams.http import Upstream
 from pep.upstreams.stdio_http import StdioServers
@@ -86,7 +86,7 @@ async def serve(
         offer(_taking_over(parts, upstream, app))
     try:
         servers = _entrances(position, app, parts)
-        servers.append(Server(app, config, listener, ready or (lambda: None)))
+        servers.append(Server(app, config, listener, config.tls, ready or (lambda: None)))
         async with Lifelong() as work:
             work.start("the stream to the decision service", decisions.run())
             if (context := servers[-1].config.ssl) is not None:
@@ -129,7 +129,7 @@ def _entrances(position: Position | None, app: App, parts: ExchangeParts) -> lis
         return []
     books = Books(parts.sessions, parts.server_requests, parts.judging.tasks)
     listener = listen_privately(position.socket_of(position.number))
-    return [Server(Entrance(app, books), without_tls(parts.config), listener)]
+    return [Server(Entrance(app, books), parts.config, listener, Tls())]
 
 
 def _parts(

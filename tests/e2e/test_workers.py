@@ -7,9 +7,11 @@ has met every worker.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from tests.certificates import Authority
 from tests.gateway import Gateway, call_headers, eventually, make_token, tool_call
 from tests.pool_child import COMMAND
 from tests.proxy_rig import asgi_upstream
@@ -399,3 +402,40 @@ async def test_what_cannot_be_meant_is_said(
     gate.options = options
     with pytest.raises(AssertionError, match=hint):
         await gate.start()
+
+
+async def test_a_client_certificate_names_the_caller_also_where_another_worker_serves_it(
+    tmp_path: Path,
+) -> None:
+    """What was proven to one worker is told to the other, and to nobody else."""
+    ours = Authority(tmp_path / "ours")
+    server = ours.issue("127.0.0.1")
+    tls = (
+        f'[tls]\ncertificate = "{server.chain}"\nkey = "{server.key}"\nclient_ca = "{ours.path}"\n'
+    )
+    async with asgi_upstream(Keeper()) as url:
+        gate = Gateway(tmp_path, {"s": {"url": url, "accept": ("mtls",)}}, tls)
+        gate.options = ("--workers", "2")
+        gate.rules("s", RULES)
+        await gate.start()
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                clients = []
+                for name in ("ann", "bob"):
+                    issued = ours.issue(uri=f"spiffe://{name}")
+                    context = ssl.create_default_context(cafile=str(ours.path))
+                    context.load_cert_chain(issued.chain, issued.key)
+                    limits = httpx.Limits(max_keepalive_connections=0)
+                    client = httpx.AsyncClient(verify=context, limits=limits, timeout=20)
+                    clients.append(await stack.enter_async_context(client))
+                ann, bob = (Site(gate, Keeper(), {}, client) for client in clients)
+                gate.url = lambda name: f"https://127.0.0.1:{gate.port}/{name}/mcp"  # type: ignore[method-assign]
+                line = await ann.begin()
+                for who, status in ((ann, 200), (bob, 404)):
+                    answers = await often(lambda n, who=who: who.call("x", request_id=n, **line))
+                    assert {answer.status_code for answer in answers} == {status}
+        finally:
+            await gate.stop()
+    judged = [each for each in gate.judged() if each["effect"] == "allow"]
+    assert {each["principal"]["id"] for each in judged} == {"mtls:spiffe://ann"}
+    assert {each["session"]["kind"] for each in judged} == {"legacy"}

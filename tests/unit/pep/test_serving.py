@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from msgspec import structs
 
 from pep.config import PepConfig, Tls
-from pep.serving import Server, run, without_tls
+from pep.config import Server as ServedBy
+from pep.serving import Server, run
 from tipstaff.common.lifelong import EndedError
 
 SETTINGS = PepConfig(shutdown_grace_ms=1000)
@@ -38,7 +38,10 @@ async def test_all_are_served_until_the_end_and_say_when_they_are_ready() -> Non
     stop, ready = asyncio.Event(), asyncio.Event()
     with listening(2) as (one, other):
         ports = [each.getsockname()[1] for each in (one, other)]
-        servers = [Server(app, SETTINGS, one), Server(app, SETTINGS, other, ready.set)]
+        servers = [
+            Server(app, SETTINGS, one, Tls()),
+            Server(app, SETTINGS, other, Tls(), ready.set),
+        ]
         serving = asyncio.ensure_future(run(servers, stop))
         await asyncio.wait_for(ready.wait(), 10)
         async with httpx.AsyncClient() as client:
@@ -61,7 +64,7 @@ async def test_one_that_ends_by_itself_ends_them_all(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Server, "serve", ends)
     with listening(2) as (one, other):
-        servers = [Server(app, SETTINGS, one), Server(app, SETTINGS, other)]
+        servers = [Server(app, SETTINGS, one, Tls()), Server(app, SETTINGS, other, Tls())]
         with pytest.raises(EndedError, match="listener"):
             await asyncio.wait_for(run(servers, asyncio.Event()), 10)
         assert servers[1].should_exit
@@ -69,8 +72,15 @@ async def test_one_that_ends_by_itself_ends_them_all(monkeypatch: pytest.MonkeyP
 
 def test_tls_files_that_cannot_be_used_are_an_error() -> None:
     """Before anything is served."""
-    settings = structs.replace(SETTINGS, tls=Tls(certificate="/nowhere", key="/nowhere"))
+    tls = Tls(certificate="/nowhere", key="/nowhere")
     with listening(1) as (one,), pytest.raises(OSError, match=r"nowhere|No such file"):
-        Server(app, settings, one)
+        Server(app, SETTINGS, one, tls)
+
+
+def test_a_socket_for_this_machine_needs_no_tls() -> None:
+    """Also where callers prove who they are by certificates."""
+    mutual = Tls(certificate="/nowhere", key="/nowhere", client_ca="/nowhere")
+    served = ServedBy("s", url="http://127.0.0.1:9/mcp", accept=("mtls",))
+    settings = PepConfig(servers=(served,), tls=mutual)
     with listening(1) as (one,):
-        assert Server(app, without_tls(settings), one).config.ssl is None
+        assert Server(app, settings, one, Tls()).config.ssl is None
