@@ -7,6 +7,7 @@ configuration, with one message that says what to do.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ from tipstaff.cli.arguments import Command, CommandParser, shows_help
 from tipstaff.cli.errors import TipstaffError
 from tipstaff.cli.run.opa_digests import OPA_VERSION
 
+# What is loaded at the start stays, so that looking through it for garbage again and again finds none.
+gc.set_threshold(50_000)
 # Children are started with exec, so gRPC need not keep itself usable across a fork.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 # gRPC's older way to its sockets hands a message to fewer threads: a lone call waits 9 times instead of 20.
