@@ -24,6 +24,7 @@ from tests import real_servers
 from tests.gateway import MODERN, Gateway, eventually
 from tests.proxy_rig import asgi_upstream, free_port
 from tests.stdio_servers import ROOT
+from tests.warm import warm
 from tipstaff.survey.asking.answering import no_elicitation, no_sampling
 
 OPA = ROOT / ".tools" / "opa-1.22.2" / "opa"
@@ -31,19 +32,12 @@ OPA = ROOT / ".tools" / "opa-1.22.2" / "opa"
 MOST_SECONDS = 10
 
 
-async def tipstaff(
-    folder: Path, *arguments: str, fails: bool = False, answer: str | None = None
-) -> str:
+async def tipstaff(folder: Path, *arguments: str, fails: bool = False) -> str:
     """What the command prints; it must end with 0, or not when it `fails`."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", *arguments, cwd=folder,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT), "TIPSTAFF_OPA": str(OPA)},
-    )  # fmt: skip
-    said, _ = await process.communicate()
-    assert (process.returncode != 0) is fails, said.decode()
-    return said.decode()
+    environment = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT), "TIPSTAFF_OPA": str(OPA)}
+    code, out, err = await warm().run("tipstaff", *arguments, cwd=folder, env=environment)
+    assert (code != 0) is fails, out + err
+    return out + err
 
 
 def read(folder: Path, *parts: str) -> Any:

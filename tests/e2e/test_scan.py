@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import pty
@@ -18,6 +17,7 @@ from tests import stdio_servers
 from tests.mcp_servers import sdk_server
 from tests.proxy_rig import asgi_upstream
 from tests.stdio_servers import ROOT
+from tests.warm import warm
 
 SECRETS = (
     "s3cret-of-a-variable",
@@ -62,14 +62,7 @@ def home(tmp_path: Path) -> Home:
 
 async def scan(home: Home, *arguments: str) -> tuple[int, str, str]:
     """The exit code, and what stands on standard output and standard error."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", "scan", *arguments, cwd=home.project,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, env=home.environment,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    return await warm().run("tipstaff", "scan", *arguments, cwd=home.project, env=home.environment)
 
 
 def at_a_terminal(home: Home, answers: str, *arguments: str) -> str:
