@@ -7,6 +7,7 @@ LIBRARY_CHECK := --strict --capabilities rego/capabilities.json --schema rego/sc
 T ?= tests
 PEERS := .tools/bench
 INTEROP := mcp1 fastmcp langchain go
+CHECKS := lint types imports rego proto-check docs-check
 
 # Compiled modules are kept: without them every process that a test starts compiles the whole source anew.
 export PYTHONDONTWRITEBYTECODE =
@@ -38,9 +39,9 @@ $(OPA): | $(VENV)/.made
 demo: dev .venv-demo/.made ## play the main job on real parts (KEEP=1 leaves it running)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-test: check ## all checks, then every test (T=path picks some)
-	@$(MAKE) --no-print-directory --jobs 3 test-parts
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 20 $(T)
+test: dev ## all checks, then every test (T=path picks some)
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target $(CHECKS) test-parts
+	$(BIN)/python -m pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder --durations 20 $(T)
 
 # pytest rewrites its tests before they run: once here, beside the downloads, instead of in every worker.
 collected: dev
@@ -82,7 +83,7 @@ redis-server:
 	@tools/debian-package redis-server redis-server
 
 check: dev ## format, lint, types, imports, Rego, proto
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types imports rego proto-check docs-check
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target $(CHECKS)
 
 fmt: dev ## format Python, Rego and proto
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix-only .

@@ -183,7 +183,7 @@ async def test_what_a_server_that_hung_took_for_nobody_is_given_back(
     server: redis_server.Server,
 ) -> None:
     """It runs the script when it goes on, though the call was refused long ago."""
-    store = RedisStore(server.url, 50, f"t{next(_numbers)}:")
+    store = RedisStore(server.url, 400, f"t{next(_numbers)}:")
     for number in range(2):
         await store.take([Claim(f"r{number}", (budget("a"), budget("g", algorithm="gcra")))], 0)
     server.process.send_signal(signal.SIGSTOP)
