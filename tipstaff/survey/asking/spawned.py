@@ -79,7 +79,7 @@ class Spawned:
         self._noise: list[bytes] = []
         self._noise_count = 0
         self._bytes = 0
-        self._is_closed = False
+        self._closed = asyncio.Event()
         self.is_too_much = False
 
     @property
@@ -102,7 +102,7 @@ class Spawned:
                 message = self._heard(line)
                 if message is not None:
                     return message
-            self._is_closed = True
+            self._closed.set()
             raise anyio.EndOfStream
 
         async with contextlib.aclosing(lines):
@@ -110,7 +110,7 @@ class Spawned:
 
     async def own_exit(self) -> int | None:
         """The exit code of a server that has ended by itself, which comes a moment after the end of its output."""
-        if self._is_closed:
+        if self._closed.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_REAP_SECONDS):
                     await child_process.exit_code(self._started, look_seconds=0.01)
@@ -122,6 +122,10 @@ class Spawned:
                 item.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
             )
         except LostError as error:
+            # It has gone. What it said before that tells why, and may not have been read yet.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_REAP_SECONDS):
+                    await self._closed.wait()
             raise anyio.BrokenResourceError from error
 
     def _heard(self, line: bytes | None) -> SessionMessage | None:
