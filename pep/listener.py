@@ -18,14 +18,7 @@ def listen(address: str, *, is_shared: bool = False) -> socket.socket:
     Those that share an address get its connections in turn, by the kernel's choice, and one that ends
     leaves new ones to the others.
     """
-    host, port = listen_address(address)
-    family = _family(host)
-    try:
-        return socket.create_server(
-            (host, port), family=family, backlog=_BACKLOG, reuse_port=is_shared
-        )
-    except OSError as error:
-        raise _cannot_listen(address, error) from error
+    return _bound(address, is_shared=is_shared, listens=True)
 
 
 def reserve(address: str) -> socket.socket:
@@ -34,11 +27,8 @@ def reserve(address: str) -> socket.socket:
     Sockets of one user can share an address without knowing of each other. So it must be free at first,
     of such sockets too: half of the calls would be judged by somebody else's rules.
     """
-    try:
-        _bound(address, is_shared=False).close()
-        return _bound(address, is_shared=True)
-    except OSError as error:
-        raise _cannot_listen(address, error) from error
+    _bound(address, is_shared=False).close()
+    return _bound(address, is_shared=True)
 
 
 def listen_privately(path: Path) -> socket.socket:
@@ -55,10 +45,10 @@ def listen_privately(path: Path) -> socket.socket:
     return listener
 
 
-def _bound(address: str, *, is_shared: bool) -> socket.socket:
-    """A socket that has the address and does not listen; raises `OSError` where that cannot be."""
+def _bound(address: str, *, is_shared: bool, listens: bool = False) -> socket.socket:
+    """A socket that has the address; raises `StartError` where that cannot be."""
     host, port = listen_address(address)
-    family = _family(host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -67,19 +57,13 @@ def _bound(address: str, *, is_shared: bool) -> socket.socket:
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind((host, port))
-    except OSError:
+        if listens:
+            bound.listen(_BACKLOG)
+    except OSError as error:
         bound.close()
-        raise
+        if error.errno == errno.EADDRINUSE:
+            hint = "the port is in use. Stop what listens there, or set [pep] listen to another"
+        else:
+            hint = error.strerror or str(error)
+        raise StartError(f"cannot listen on {address}: {hint}") from error
     return bound
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def _cannot_listen(address: str, error: OSError) -> StartError:
-    if error.errno == errno.EADDRINUSE:
-        hint = "the port is in use. Stop what listens there, or set [pep] listen to another"
-    else:
-        hint = error.strerror or str(error)
-    return StartError(f"cannot listen on {address}: {hint}")

@@ -16,6 +16,7 @@ from pep.callers import metadata
 from pep.config import PepConfig
 from pep.errors import PathNotFound, Refusal, Unexpected, VerbNotAllowed
 from pep.front.body_reader import ClientGoneError
+from pep.front.client_answer import answer_whole
 from pep.front.exchange import Exchange
 from pep.front.request_caller import ExchangeParts
 from pep.judge.enforce import refuse
@@ -85,13 +86,9 @@ class App:
         else:
             await _plain(send, *self._health())
             return
-        await send(
-            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
-        )
-        await send({"type": "http.response.body", "body": answer.body})
+        await answer_whole(send, answer.status, answer.headers, answer.body)
 
 
 async def _plain(send: Send, status: int, body: bytes) -> None:
     lines = [*_PLAIN, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": lines})
-    await send({"type": "http.response.body", "body": body})
+    await answer_whole(send, status, lines, body)

@@ -46,7 +46,7 @@ async def read_body(receive: Receive, declared: int, config: PepConfig, hold: Ho
                 await hold(limit)
                 deadline.reschedule(asyncio.get_running_loop().time() + seconds)
 
-            return await _read(receive, limit, None if declared > LARGE_BYTES else hold_all)
+            return await read_up_to(receive, limit, None if declared > LARGE_BYTES else hold_all)
     except TimeoutError as error:
         raise BodyTooSlow("The body did not arrive in time") from error
 
@@ -70,8 +70,13 @@ def unpacked(body: bytes, coding: str, limit: int) -> bytes:
     return plain
 
 
-async def _read(receive: Receive, limit: int, hold: Callable[[], Awaitable[None]] | None) -> bytes:
-    """Read the body; `hold` is awaited once, when the body turns out to be large."""
+async def read_up_to(
+    receive: Receive, limit: int, hold: Callable[[], Awaitable[None]] | None = None
+) -> bytes:
+    """The body of at most `limit` bytes; raises `BodyTooLarge` or `ClientGoneError`.
+
+    `hold` is awaited once, when the body turns out to be large.
+    """
     body, size, more = bytearray(), 0, True
     while more:
         message = await receive()

@@ -44,3 +44,9 @@ class ClientAnswer:
             for start in range(0, len(data), PIECE):
                 piece = data[start : start + PIECE]
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def answer_whole(send: Send, status: int, lines: HeaderLines, body: bytes) -> None:
+    """Send a small answer at once, to a client whose reading need not be watched."""
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+    await send({"type": "http.response.body", "body": body})

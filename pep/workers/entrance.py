@@ -15,6 +15,9 @@ import structlog
 from msgspec import Struct
 
 from pep.callers.authentication import CERTIFICATE_KEY
+from pep.errors import BodyTooLarge
+from pep.front.body_reader import ClientGoneError, read_up_to
+from pep.front.client_answer import answer_whole
 from pep.ports import Receive, Send
 from pep.workers.notes import Books, decode, take
 
@@ -63,16 +66,11 @@ class Entrance:
         await self._app({**scope, **own, CERTIFICATE_KEY: sender.certificate}, receive, send)
 
     async def _take(self, receive: Receive, send: Send) -> None:
-        data, more = b"", True
-        while more and len(data) <= _LONGEST_NOTE:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            data += message.get("body", b"")
-            more = message.get("more_body", False)
         try:
-            answer = take(decode(data), self._books)
-        except ValueError as error:
+            answer = take(decode(await read_up_to(receive, _LONGEST_NOTE)), self._books)
+        except ClientGoneError:
+            return
+        except (ValueError, BodyTooLarge) as error:
             log.error("a note of another worker cannot be read", error=str(error))
             await _answer(send, 400, b"")
         else:
@@ -80,6 +78,4 @@ class Entrance:
 
 
 async def _answer(send: Send, status: int, body: bytes) -> None:
-    lines = [(b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": lines})
-    await send({"type": "http.response.body", "body": body})
+    await answer_whole(send, status, [(b"content-length", b"%d" % len(body))], body)

@@ -16,9 +16,10 @@ import structlog
 from pdp.errors import ConfigError
 from pdp.private_files import open_private
 from pdp.state_lock import StateLock
+from pep.workers.position import Position
 from tipstaff.cli.configuration.config import Config
 from tipstaff.cli.run.environment import Service, environment
-from tipstaff.cli.run.workers import Seat
+from tipstaff.cli.run.workers import options_of, variables_of
 from tipstaff.common import child_process
 from tipstaff.common.back_off import BackOff
 
@@ -53,21 +54,21 @@ class Child:
         opa: Path,
         lock: StateLock | None = None,
         log_file: Path | None = None,
-        seat: Seat | None = None,
+        place: Position | None = None,
     ) -> None:
         """Start nothing yet: see `start`. What it says goes to `log_file`, else where ours goes.
 
         With `lock`, which is ours, it has the state folder, and so has every one that follows it. With
-        `seat` it is one of several workers.
+        `place` it is one of several workers.
         """
         self.name = name
         self._command = [sys.executable, "-m", "tipstaff", *_COMMANDS[name]]
         self._command += ["--config", str(config.source)]
         self._command += ["--opa", str(opa)] if name != "console" else []
         self._command += ["--lock-fd", str(lock.descriptor)] if lock else []
-        self._command += seat.options() if seat else []
+        self._command += options_of(place) if place else []
         self._descriptors = (lock.descriptor,) if lock else ()
-        self._own_variables = seat.environment() if seat else {}
+        self._own_variables = variables_of(place) if place else {}
         self._environment = self._variables(config)
         self._log_file = log_file
         self._process: asyncio.subprocess.Process | None = None

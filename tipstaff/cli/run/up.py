@@ -25,7 +25,7 @@ from tipstaff.cli.run import running
 from tipstaff.cli.run.child import Child, ChildFailed
 from tipstaff.cli.run.reload import watch
 from tipstaff.cli.run.services import opa_binary
-from tipstaff.cli.run.workers import seats
+from tipstaff.cli.run.workers import positions
 from tipstaff.common.lifelong import Lifelong
 
 log = structlog.get_logger("tipstaff.up")
@@ -71,8 +71,11 @@ def _services(
     """The services, in the order of their start; those of one list start together."""
     if arguments.inline:
         return [[Child("gate", config, opa, lock)]]
-    places = seats(arguments.workers)
-    proxies = [Child("pep", config, opa, seat=seat if len(places) > 1 else None) for seat in places]
+    places = positions(arguments.workers, config.run_folder)
+    if len(places) == 1:
+        proxies = [Child("pep", config, opa)]
+    else:
+        proxies = [Child("pep", config, opa, place=place) for place in places]
     return [[Child("pdp", config, opa, lock)], proxies]
 
 

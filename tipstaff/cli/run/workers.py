@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import secrets
 from collections.abc import MutableMapping
+from pathlib import Path
 
 import structlog
-from msgspec import Struct
 
 from pep.workers.position import MOST, Position
 from tipstaff.cli.configuration.config import Config
@@ -17,28 +17,22 @@ from tipstaff.cli.errors import OptionError
 _SECRET = "TIPSTAFF_WORKERS_SECRET"  # noqa: S105 - the name of a variable
 
 
-class Seat(Struct, frozen=True):
-    """The place of one worker: its number among `count`, and the secret that all of them have."""
-
-    number: int
-    count: int
-    secret: str
-
-    def options(self) -> list[str]:
-        """The options of its command."""
-        return ["--worker", f"{self.number}/{self.count}"]
-
-    def environment(self) -> dict[str, str]:
-        """The variables that it gets beside those of its service."""
-        return {_SECRET: self.secret}
-
-
-def seats(count: int) -> list[Seat]:
-    """The places of `count` workers; raises `OptionError`."""
+def positions(count: int, folder: Path) -> list[Position]:
+    """The places of `count` workers whose sockets stand in `folder`; raises `OptionError`."""
     if not 1 <= count <= MOST:
         raise OptionError(f"--workers {count}: 1 to {MOST} proxies can share a port")
     secret = secrets.token_hex(32)
-    return [Seat(number, count, secret) for number in range(count)]
+    return [Position(number, count, folder, secret) for number in range(count)]
+
+
+def options_of(place: Position) -> list[str]:
+    """The options by which a worker's command is told its place."""
+    return ["--worker", f"{place.number}/{place.count}"]
+
+
+def variables_of(place: Position) -> dict[str, str]:
+    """The variables that a worker gets beside those of its service."""
+    return {_SECRET: place.secret}
 
 
 def position(
