@@ -43,7 +43,8 @@ start here:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser(words[:1]).parse_args(words)
     from tipstaff.cli.run import logs  # what --help does without
 
     logs.configure()
@@ -67,8 +68,8 @@ def _run(arguments: argparse.Namespace) -> int:
     return command(arguments)
 
 
-def parser() -> CommandParser:
-    """What the command line may hold."""
+def parser(named: Sequence[str] = ()) -> CommandParser:
+    """What the command line may hold; of a command that is `named`, that command alone."""
     whole = CommandParser(
         prog="tipstaff",
         description="Decides, for every call an agent makes over MCP, whether it may be made.",
@@ -78,8 +79,9 @@ def parser() -> CommandParser:
     whole.add_argument("--version", action=_ShowsVersion, nargs=0, help="show the version and exit")
     whole.set_defaults(command=shows_help(whole))
     listed = whole.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (*survey_commands.ALL, *commands.ALL):
-        add(listed)
+    table = {**survey_commands.ALL, **commands.ALL}
+    for name in [name for name in named if name in table] or table:
+        table[name](listed)
     return whole
 
 

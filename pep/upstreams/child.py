@@ -7,7 +7,6 @@ kernel ends it when this process is killed.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import structlog
@@ -141,22 +140,11 @@ class Child:
             await pace.end()
 
 
-def missing_program(program: str, path: str | None) -> str:
-    """The reason why a program cannot be started, looked for along `path`; "" when it can."""
-    match child_process.lacks(program, path or os.environ.get("PATH", os.defpath)):
-        case "permission":
-            return f"{program} cannot be run: is it the right file, and executable?"
-        case "file":
-            return f"there is no program {program}: is it installed, and on the PATH?"
-        case _:
-            return ""
-
-
 async def start(
     name: str, command: Sequence[str], environment: Mapping[str, str], *, keep_stderr: bool
 ) -> Child:
     """Start a server; raises `NeverReachedError`. `keep_stderr` logs its stderr."""
-    fault = missing_program(command[0], environment.get("PATH"))
+    fault = child_process.missing_program(command[0], environment.get("PATH"))
     # An interpreter of ours starts the program: a missing one would look like the server's own end.
     if fault:
         raise NeverReachedError(fault)

@@ -7,7 +7,6 @@ a process wait for its start and end.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
@@ -20,9 +19,9 @@ from pep.upstreams.child_conversation import ChildConversation
 from pep.upstreams.places import ENDED_ITSELF, IDLE, SETTINGS_CHANGED, Action, Place, Places, Start
 from pep.upstreams.shares import ChildKey
 from pep.upstreams.stream import Storage
+from tipstaff.common import child_process
 from tipstaff.common.lifelong import heard
 
-INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SHELL", "TERM")
 _SWEEP_SECONDS = 1.0
 
 log = structlog.get_logger("pep.child")
@@ -32,8 +31,7 @@ StartChild = Callable[[Server], Awaitable[Child]]
 
 async def start(server: Server) -> Child:
     """Start a server as it is configured; raises `NeverReachedError`."""
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    environment = {**inherited, **server.environment}
+    environment = child_process.environment_with(server.environment)
     return await child.start(server.name, server.command, environment, keep_stderr=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tipstaff.cli.approval_commands import add_approvals, add_console
@@ -28,7 +29,7 @@ def _add_init(commands: Commands) -> None:
     )
 
 
-def _add_services(commands: Commands) -> None:
+def _add_up(commands: Commands) -> None:
     parser = add(
         commands,
         "up",
@@ -48,24 +49,36 @@ def _add_services(commands: Commands) -> None:
         metavar="N",
         help="so many proxies on the one port, for more calls at once than one can pass on",
     )
-    for name, command, what in (
-        (
-            "gate",
-            "tipstaff.cli.run.gate:command",
-            "run the decision service and the proxy in one process",
-        ),
-        (
-            "pdp",
-            "tipstaff.cli.run.services:pdp_command",
-            "run the decision service alone, with its OPA",
-        ),
-        ("pep", "tipstaff.cli.run.services:pep_command", "run the proxy alone"),
-    ):
-        parser = add(commands, name, command, what)
-        add_config(parser)
-        parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
-        parser.add_argument("--lock-fd", type=int, help=argparse.SUPPRESS)
-        parser.add_argument("--worker", help=argparse.SUPPRESS)
+
+
+def _add_gate(commands: Commands) -> None:
+    _add_service(
+        commands,
+        "gate",
+        "tipstaff.cli.run.gate:command",
+        "run the decision service and the proxy in one process",
+    )
+
+
+def _add_pdp(commands: Commands) -> None:
+    _add_service(
+        commands,
+        "pdp",
+        "tipstaff.cli.run.services:pdp_command",
+        "run the decision service alone, with its OPA",
+    )
+
+
+def _add_pep(commands: Commands) -> None:
+    _add_service(commands, "pep", "tipstaff.cli.run.services:pep_command", "run the proxy alone")
+
+
+def _add_service(commands: Commands, name: str, command: str, help_: str) -> None:
+    parser = add(commands, name, command, help_)
+    add_config(parser)
+    parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--lock-fd", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
 
 
 def _add_wrap(commands: Commands) -> None:
@@ -249,18 +262,22 @@ def _add_opa(commands: Commands) -> None:
     install.add_argument("--opa", metavar="PATH", help="use this binary (default: $TIPSTAFF_OPA)")
 
 
-ALL = (
-    _add_init,
-    _add_services,
-    _add_status,
-    _add_wrap,
-    _add_check,
-    _add_test,
-    _add_decide,
-    _add_log,
-    add_approvals,
-    add_console,
-    _add_token,
-    _add_limits,
-    _add_opa,
-)
+ALL: Mapping[str, Callable[[Commands], None]] = {
+    "init": _add_init,
+    "up": _add_up,
+    "gate": _add_gate,
+    "pdp": _add_pdp,
+    "pep": _add_pep,
+    "status": _add_status,
+    "wrap": _add_wrap,
+    "check": _add_check,
+    "test": _add_test,
+    "decide": _add_decide,
+    "log": _add_log,
+    "approvals": add_approvals,
+    "console": add_console,
+    "token": _add_token,
+    "limits": _add_limits,
+    "opa": _add_opa,
+}
+"""By name, what adds a command and its arguments, in the order of `tipstaff --help`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tipstaff.cli.arguments import CommandParser, Commands, add, add_config, add_json
@@ -152,4 +153,10 @@ def _add_place(parser: CommandParser) -> None:
     parser.add_command("place", "URL | -- COMMAND…", "where it listens, or how it is started")
 
 
-ALL = (_add_scan, _add_register, _add_accept, _add_client_config)
+ALL: Mapping[str, Callable[[Commands], None]] = {
+    "scan": _add_scan,
+    "register": _add_register,
+    "accept": _add_accept,
+    "client-config": _add_client_config,
+}
+"""By name, what adds a command and its arguments, in the order of `tipstaff --help`."""

@@ -19,6 +19,8 @@ from typing import IO, Literal, Protocol
 from tipstaff.common.back_off import BackOff
 from tipstaff.common.die_with_parent import bound_to_this_process
 
+INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SHELL", "TERM")
+"""The variables by which programs find their files and speak a person's language: no secret is among them."""
 _LOOK_SECONDS = 0.05
 _LOOK_OFTEN_SECONDS = 0.01
 _LONGEST_LINE = 64 * 1024
@@ -93,11 +95,27 @@ def _kill(starting: asyncio.Future[Process]) -> None:
         signal_group(starting.result(), signal.SIGKILL)
 
 
+def environment_with(own: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a program of others: those that every one is given, and its `own`."""
+    return {**{name: os.environ[name] for name in INHERITED if name in os.environ}, **own}
+
+
 def lacks(program: str, path: str) -> Literal["", "file", "permission"]:
     """What a program lacks to be started, when it is looked for along `path`; "" when nothing."""
     if shutil.which(program, path=path):
         return ""
     return "permission" if os.sep in program and Path(program).exists() else "file"
+
+
+def missing_program(program: str, path: str | None) -> str:
+    """The reason why a program cannot be started, looked for along `path`; "" when it can."""
+    match lacks(program, path or os.environ.get("PATH", os.defpath)):
+        case "permission":
+            return f"{program} cannot be run: is it the right file, and executable?"
+        case "file":
+            return f"there is no program {program}: is it installed, and on the PATH?"
+        case _:
+            return ""
 
 
 async def exit_code(process: Process, look_seconds: float = _LOOK_SECONDS) -> int:

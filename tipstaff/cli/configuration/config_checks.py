@@ -16,9 +16,9 @@ from msgspec import Struct
 from pdp.approvals import webhook_target
 from pdp.errors import ConfigError
 from pep.config import Server
-from pep.upstreams.child import missing_program
 from tipstaff.cli.configuration.config import Config
 from tipstaff.cli.configuration.secret import has_password, is_in_clear, is_reference, secret
+from tipstaff.common.child_process import missing_program
 from tipstaff.common.masking import masked, masked_text
 
 _IN_CLEAR = "a secret stands here in clear: write env:NAME or file:PATH"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from pep.upstreams.stdio_pool import INHERITED
 from tipstaff.cli.configuration.config import Config
+from tipstaff.common.child_process import INHERITED
 
 Service = Literal["pdp", "pep", "gate", "console"]
 _PLAIN = frozenset(

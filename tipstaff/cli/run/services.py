@@ -11,8 +11,6 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
 from pdp import state_lock
 from pdp.errors import ConfigError
 from pdp.state_lock import Holder
@@ -109,6 +107,7 @@ def until_stopped(
 
     Who is alone tells of a changed configuration itself; else `tipstaff up` does.
     """
+    import uvloop  # what `up` and `check`, which need this module too, do without
 
     def reload() -> None:
         for each in reloads:

@@ -10,7 +10,6 @@ from tipstaff.console.asgi import Reply
 from tipstaff.console.config import OpenId
 from tipstaff.console.login import openid
 from tipstaff.console.login.openid import ATTEMPT_SECONDS, RETURN_PATH, Attempts
-from tipstaff.console.login.openid_client import OpenIdClient
 from tipstaff.console.requests import Heads
 
 START_PATH = "/login/openid"
@@ -24,6 +23,10 @@ class OpenIdLogin:
         self, config: OpenId, port: int, steady: Callable[[], float], wall: Callable[[], float]
     ) -> None:
         """None has begun; `port` is the console's."""
+        from tipstaff.console.login.openid_client import (
+            OpenIdClient,  # a console without a provider does without
+        )
+
         self._config = config
         self._redirect = f"http://127.0.0.1:{port}{RETURN_PATH}"
         self._steady, self._wall = steady, wall

@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pep.config import Server
-from pep.upstreams.stdio_pool import INHERITED
 from tipstaff.cli.errors import IntrospectionError, ListingError
-from tipstaff.common.child_process import lacks
+from tipstaff.common.child_process import environment_with, lacks
 from tipstaff.common.masking import without
 from tipstaff.survey.asking import failures
 from tipstaff.survey.asking.failures import Complaint
@@ -49,8 +48,7 @@ async def ask(server: Server, seconds: float) -> Listing:
 
 def environment_of(server: Server) -> dict[str, str]:
     """The environment of the server's process, as behind the proxy; references are resolved."""
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return {**inherited, **server.environment}
+    return environment_with(server.environment)
 
 
 def _check_program(server: Server, environment: Mapping[str, str]) -> None:

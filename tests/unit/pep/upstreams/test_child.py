@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from pep.ports import NeverReachedError
@@ -26,13 +24,3 @@ async def test_a_program_that_is_not_there_is_never_reached(program: str, told: 
     with pytest.raises(NeverReachedError) as caught:
         await child.start("s", [program], {"PATH": "/usr/bin:/bin"}, keep_stderr=False)
     assert str(caught.value).startswith(told)
-
-
-def test_a_program_is_looked_for_where_the_server_would_look(tmp_path: Path) -> None:
-    """Along the PATH of its own environment."""
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    assert child.missing_program("program", str(tmp_path)) == ""
-    assert child.missing_program("program", "/usr/bin:/bin") != ""
-    assert child.missing_program(str(program), "/nowhere") == ""

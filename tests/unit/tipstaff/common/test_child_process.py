@@ -254,3 +254,13 @@ async def test_what_has_ended_is_started_again_after_a_growing_pause(
         *(("died", (None, 2.0)), ("started", 1)),
         *(("died", (-9, 3.0)), ("started", 0)),
     ]
+
+
+def test_a_program_is_looked_for_where_it_would_look_itself(tmp_path: Path) -> None:
+    """Along the PATH of its own environment."""
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert child_process.missing_program("program", str(tmp_path)) == ""
+    assert child_process.missing_program("program", "/usr/bin:/bin") != ""
+    assert child_process.missing_program(str(program), "/nowhere") == ""
