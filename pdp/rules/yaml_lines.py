@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 from msgspec import Struct
+from yaml.constructor import SafeConstructor
 
 from pdp.errors import PolicyTextError
 
@@ -111,9 +112,8 @@ def _scalar(node: Any, source: str) -> Any:
     line = node.start_mark.line + 1
     if not node.tag.startswith("tag:yaml.org,2002:"):
         raise PolicyTextError(f"{source}:{line}: tags are not read")
-    constructor = yaml.SafeLoader("")
     try:
-        value = constructor.construct_object(node)
+        value = SafeConstructor().construct_object(node)
     except (yaml.YAMLError, ValueError) as error:
         raise PolicyTextError(f"{source}:{line}: {node.value!r} cannot be read") from error
     if not isinstance(value, _PLAIN) or value != value or value in (float("inf"), -float("inf")):  # noqa: PLR0124 - NaN
