@@ -77,7 +77,7 @@ interop: dev .tools/node/.made $(INTEROP:%=.tools/interop/%/.made) ## real clien
 	$(BIN)/python -m tests.interop
 
 chromium:
-	@tools/debian-package chromium chromium
+	@tools/debian-package chromium-headless-shell chromium-headless-shell || tools/debian-package chromium chromium
 
 redis-server:
 	@tools/debian-package redis-server redis-server

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pdp.api.v1 import types_pb2
+from tests.browser import chromium
 from tests.console_rig import Site, console_before
 from tests.gateway import Gateway, decisions, question
 from tests.interop.matrix import HERE, NODE
@@ -92,7 +93,12 @@ async def main(folder: Path, names: Sequence[str]) -> int:
             await fill(site)
             login = f"{site.url}/login#t={await site.way_in()}"
             browser = await asyncio.create_subprocess_exec(
-                str(NODE / "bin" / "node"), str(script), login, str(folder.resolve()), *names
+                str(NODE / "bin" / "node"),
+                str(script),
+                chromium(),
+                login,
+                str(folder.resolve()),
+                *names,
             )
             return await browser.wait()
 

@@ -1,4 +1,4 @@
-// A real browser that does what it is told: a line of JSON in is one step, a line out its result.
+// A real browser that does what it is told: `node browser.mjs CHROMIUM`; a line of JSON in is one step, a line out its result.
 //
 // Each tab has a name and belongs to a person, who has cookies of their own.
 import { readFile } from "node:fs/promises";
@@ -21,7 +21,7 @@ async function go(page, { url }, again = 3) {
 const TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"];
 const TIMEOUT = 15000;
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: process.argv[2], args: ["--no-sandbox"] });
 const people = new Map();
 const tabs = new Map();
 const complaints = [];
@@ -59,7 +59,7 @@ const steps = {
   value: (page, { at }) => page.locator(at).first().inputValue(),
   count: (page, { at }) => page.locator(at).count(),
   disabled: (page, { at }) => page.locator(at).first().isDisabled(),
-  enabled: (page, { at }) => page.waitForFunction((each) => !document.querySelector(each).disabled, at).then(() => true),
+  enabled: (page, { at }) => page.waitForFunction((each) => !document.querySelector(each).disabled, at, { polling: 50 }).then(() => true),
   attribute: (page, { at, name }) => page.locator(at).first().getAttribute(name),
   focused: (page) => page.evaluate(() => `${document.activeElement.tagName}#${document.activeElement.id}`),
   look: (page, { scheme, width }) => page.emulateMedia({ colorScheme: scheme })

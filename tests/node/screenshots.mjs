@@ -1,9 +1,9 @@
-// Pictures of the console: `node screenshots.mjs LOGIN_URL FOLDER [NAME…]`.
+// Pictures of the console: `node screenshots.mjs CHROMIUM LOGIN_URL FOLDER [NAME…]`.
 import { chromium } from "playwright-core";
 
-const [login, folder, ...names] = process.argv.slice(2);
+const [executablePath, login, folder, ...names] = process.argv.slice(2);
 const base = new URL(login).origin;
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 const page = await (await browser.newContext({ deviceScaleFactor: 1 })).newPage();
 await page.setViewportSize({ width: 1100, height: 700 });
 await page.goto(login);
