@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from pdp.api.v1 import types_pb2
+from tests.commands import run_aside
 from tests.gateway import Gateway, decisions, eventually, question
 from tests.proxy_rig import free_port
 from tipstaff.common.die_with_parent import bound_to_this_process
@@ -66,12 +67,8 @@ class Site:
 
     async def way_in(self, person: str = "ana") -> str:
         """The secret of a new login."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tipstaff", "console", "login", "-c", str(self.tipstaff.config),
-            "--as", person, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        output = (await process.communicate())[0].decode()
-        return output.strip().partition("#t=")[2]
+        words = ("console", "login", "-c", str(self.tipstaff.config), "--as", person)
+        return (await run_aside(*words)).stdout.strip().partition("#t=")[2]
 
     @contextlib.asynccontextmanager
     async def browser(self, person: str = "ana") -> AsyncIterator[Browser]:

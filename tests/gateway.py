@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,6 +17,7 @@ import grpc
 import yaml
 
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2, policy_pb2_grpc, types_pb2
+from tests.commands import run
 from tests.proxy_rig import META, free_port
 from tipstaff.common.die_with_parent import bound_to_this_process
 
@@ -235,8 +235,8 @@ def call_headers(name: str) -> dict[str, str]:
 
 def make_token(tipstaff: Gateway, *arguments: str) -> str:
     """What `tipstaff token` prints."""
-    command = [sys.executable, "-m", "tipstaff", "token", *arguments, "-c", str(tipstaff.config)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = run("token", *arguments, "-c", str(tipstaff.config))
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from pdp.errors import PolicyTextError
 from pdp.rules import rule_keys
 from pdp.rules.checks import KEYWORDS
 from pdp.rules.server_rules import starter_rules, validate
+from tests.commands import run
 from tests.surveyed import FILES
 from tests.test_docs import ROOT, blocks
 from tipstaff import schemas
@@ -266,10 +265,7 @@ def test_starter_files_name_the_schema_where_editors_look() -> None:
 
 def test_init_prints_where_the_schema_lies_and_writes_it_into_its_files(tmp_path: Path) -> None:
     """Who uses another editor can point it there."""
-    command = [sys.executable, "-m", "tipstaff", "init", "--server", "files=http://127.0.0.1:9/mcp"]
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
-    )
+    done = run("init", "--server", "files=http://127.0.0.1:9/mcp", cwd=tmp_path)
     assert str(schemas.DATA_YAML) in done.stdout
     rules = (tmp_path / "policy" / "servers" / "files" / "data.yaml").read_text()
     assert rules.startswith(schemas.yaml_line(schemas.DATA_YAML))

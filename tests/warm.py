@@ -6,7 +6,6 @@ and the three pipes of a program, and runs a module as `python -m` does. `Warm` 
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import gc
 import io
@@ -27,15 +26,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tipstaff.common.die_with_parent import bound_to_this_process
-
 ROOT = Path(__file__).parents[1]
 LAUNCH = ROOT / "tests" / "launch.py"
 # What others have written: what is tested is loaded by the fork.
 _IMPORTED = (
-    "mcp", "mcp.client.streamable_http", "mcp.server.mcpserver", "rich.console", "structlog", "uvicorn", "yaml",
+    "jsonschema_rs", "mcp", "mcp.client.streamable_http", "mcp.server.mcpserver", "rich.console", "rich.table", "structlog",
+    "uvicorn", "yaml",
 )  # fmt: skip
 _LONGEST = 128 * 1024
+_LOOK_SECONDS = 2.0
 
 
 class Warm:
@@ -46,10 +45,8 @@ class Warm:
         folder = tempfile.mkdtemp(prefix="w")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         self.path = f"{folder}/s"
-        command = [sys.executable, "-m", "tests.warm", self.path]
-        self._process = subprocess.Popen(
-            bound_to_this_process(command), cwd=ROOT, stdin=subprocess.DEVNULL
-        )
+        command = [sys.executable, "-m", "tests.warm", self.path, str(os.getpid())]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
         atexit.register(self._process.kill)
         while not Path(self.path).exists():
             assert self._process.poll() is None
@@ -59,14 +56,12 @@ class Warm:
         """The command of a process that stands for `python -m module`, and hands its pipes on."""
         return [sys.executable, "-I", "-S", str(LAUNCH), self.path, module, *arguments]
 
-    async def run(
+    def run(
         self, module: str, *arguments: str, cwd: Path, env: Mapping[str, str]
-    ) -> tuple[int, str, str]:
-        """Run `python -m module` to its end: its exit code, and what it printed."""
-        return await asyncio.to_thread(self._run, [module, *arguments], cwd, dict(env))
-
-    def _run(self, words: list[str], cwd: Path, env: dict[str, str]) -> tuple[int, str, str]:
-        message = json.dumps({"words": words, "cwd": str(cwd), "env": env}).encode()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `python -m module` to its end, with nothing to read."""
+        words = [module, *arguments]
+        message = json.dumps({"words": words, "cwd": str(cwd), "env": dict(env)}).encode()
         with (
             socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection,
             tempfile.TemporaryFile() as out,
@@ -79,7 +74,9 @@ class Warm:
             code = int(connection.recv(16) or b"-9")
             out.seek(0)
             err.seek(0)
-            return code, out.read().decode(), err.read().decode()
+            return subprocess.CompletedProcess(
+                words, code, out.read().decode(), err.read().decode()
+            )
 
 
 @cache
@@ -88,8 +85,8 @@ def warm() -> Warm:
     return Warm()
 
 
-def main(path: str) -> None:
-    """Fork for whoever connects, until ended."""
+def main(path: str, parent: int) -> None:
+    """Fork for whoever connects, while `parent` is."""
     for name in _IMPORTED:
         import_module(name)
     gc.collect()
@@ -98,8 +95,13 @@ def main(path: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(path)
         listener.listen(64)
-        while True:
-            connection, _ = listener.accept()
+        # The kernel's own signal comes when the thread has ended that started this process, too early.
+        listener.settimeout(_LOOK_SECONDS)
+        while os.getppid() == parent:
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
             message, pipes, _, _ = socket.recv_fds(connection, _LONGEST, 3)
             if os.fork() == 0:
                 listener.close()
@@ -147,4 +149,4 @@ def _code_of(module: str) -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

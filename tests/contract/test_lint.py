@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from pdp.errors import PolicyTextError
 from pdp.policy.bundle import check, library_folder, read_policy
 from pep.config import Jwt, PepConfig, Server
+from tests.commands import run
 from tipstaff.cli.run.install import find_opa
 from tipstaff.lint.site import cautions
 
@@ -229,10 +229,7 @@ async def test_rules_that_are_nested_without_end_are_said_to_be_so(
 
 
 def run_check(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tipstaff", "check", *options]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
-    )
+    return run("check", *options, cwd=folder)
 
 
 def test_warnings_are_shown_counted_and_no_errors(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from pdp.api.v1 import types_pb2
+from tests.commands import ended, run_aside
 from tests.gateway import Gateway, decisions, eventually, question
 
 TERMS: dict[str, dict[str, Any]] = {
@@ -58,14 +59,7 @@ async def tipstaff(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ga
 
 async def run(tipstaff: Gateway, *words: str) -> tuple[int, str]:
     """Exit code and output of the command, which has no terminal."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", "approvals", *words, "-c", str(tipstaff.config),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    return await ended("approvals", *words, "-c", str(tipstaff.config))
 
 
 async def typed(tipstaff: Gateway, text: str, *words: str) -> tuple[int, str]:
@@ -133,9 +127,10 @@ async def test_without_a_terminal_nothing_is_granted_by_accident(tipstaff: Gatew
         assert code == 2
         assert "say --yes" in text
     assert "pending" in (await run(tipstaff, "show", approval))[1]
-    code, text = await run(tipstaff, "grant", approval, "--yes", "--json")
-    assert code == 0
-    assert json.loads(text[text.index("\n{") :])["state"] == "granted"
+    words = ("approvals", "grant", approval, "--yes", "--json", "-c", str(tipstaff.config))
+    done = await run_aside(*words)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["state"] == "granted"
 
 
 @pytest.mark.parametrize("text", ["", "n", "x"])
@@ -244,24 +239,16 @@ async def test_who_watches_sees_what_waits_and_every_change(tipstaff: Gateway) -
 async def test_the_status_counts_what_waits(tipstaff: Gateway) -> None:
     """It is work for somebody, and no fault."""
     await held(tipstaff, "reboot", 10)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", "status", "--json", "-c", str(tipstaff.config),
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert json.loads(output)["approvals"]["pending"] >= 1
-    assert process.returncode == 0
+    done = await run_aside("status", "--json", "-c", str(tipstaff.config))
+    assert json.loads(done.stdout)["approvals"]["pending"] >= 1
+    assert done.returncode == 0
 
 
 async def test_the_log_tells_who_answered(tipstaff: Gateway) -> None:
     """Between the decisions."""
     approval = await held(tipstaff, "reboot", 11)
     await run(tipstaff, "refuse", approval, "--yes", "--note", "Not now.")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", "log", "-c", str(tipstaff.config), "-n", "10",
-        stdout=asyncio.subprocess.PIPE, env={**os.environ, "NO_COLOR": "1"},
-    )  # fmt: skip
-    text = (await process.communicate())[0].decode()
+    text = (await run_aside("log", "-c", str(tipstaff.config), "-n", "10")).stdout
     assert "hold approval_required" in text
     assert "approval pending" in text
     assert "approval refused" in text
@@ -271,13 +258,9 @@ async def test_the_log_tells_who_answered(tipstaff: Gateway) -> None:
 async def test_nobody_there_is_said(tmp_path: Path) -> None:
     """With what to do."""
     (tmp_path / "tipstaff.toml").write_text("")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", "approvals", "list", "-c", str(tmp_path / "tipstaff.toml"),
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, errors = await process.communicate()
-    assert process.returncode == 2
-    assert "is `tipstaff up` running?" in " ".join(errors.decode().split())
+    done = await run_aside("approvals", "list", "-c", str(tmp_path / "tipstaff.toml"))
+    assert done.returncode == 2
+    assert "is `tipstaff up` running?" in " ".join(done.stderr.split())
 
 
 async def test_who_watches_goes_on_when_the_service_is_started_anew(tipstaff: Gateway) -> None:

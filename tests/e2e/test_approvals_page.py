@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import grpc
 
 from pdp.api.v1 import approvals_pb2, approvals_pb2_grpc, types_pb2
+from tests.commands import run_aside
 from tests.gateway import Gateway, decisions, gateway, question
 
 PAGE = (Path(__file__).parents[2] / "docs" / "approvals.md").read_text()
@@ -42,8 +40,7 @@ async def test_its_rules_and_people_do_what_it_says(tmp_path: Path) -> None:
         grpc.aio.insecure_channel(tipstaff.address) as channel,
     ):
         people = approvals_pb2_grpc.ApprovalServiceStub(channel)
-        command = [sys.executable, "-m", "tipstaff", "check", "-c", str(tipstaff.config)]
-        checked = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False)
+        checked = await run_aside("check", "-c", str(tipstaff.config))
         assert checked.returncode == 0, checked.stderr
         assert (await judged(tipstaff, "list_orders")).effect == types_pb2.EFFECT_ALLOW
         assert (await judged(tipstaff, "transfer", amount=1000)).effect == types_pb2.EFFECT_ALLOW

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from mcp.server.mcpserver import MCPServer
 
+from tests.commands import ended
 from tests.gateway import Gateway
 from tests.proxy_rig import asgi_upstream
 
@@ -66,11 +66,4 @@ async def test_servers_registered_at_once_are_registered_or_told_to_try_again(
 
 
 async def _register(folder: Path, name: str, url: str) -> tuple[str, int, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", "register", name, url,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=folder,
-        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return name, process.returncode, output.decode()
+    return (name, *await ended("register", name, url, cwd=folder))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
-import sys
 import time
 import tomllib
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
+from tests.commands import run
 from tests.gateway import gateway
 from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream
@@ -24,20 +23,7 @@ SERVER = "files=http://127.0.0.1:9/mcp"
 
 def tipstaff(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run it in `folder` and wait."""
-    return subprocess.run(
-        [sys.executable, "-m", "tipstaff", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={
-            **os.environ,
-            "NO_COLOR": "1",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            **settings,
-        },
-    )
+    return run(*arguments, cwd=folder, **settings)
 
 
 @pytest.fixture

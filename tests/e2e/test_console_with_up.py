@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.commands import run_aside
 from tests.gateway import Gateway, eventually
 from tests.ports import free_port
 
@@ -38,11 +36,9 @@ async def test_the_console_comes_with_up_and_comes_back(tmp_path: Path) -> None:
     try:
         assert await answers(port)
         assert any(f"http://127.0.0.1:{port}/" in line for line in gateway.log)
-        command = [sys.executable, "-m", "tipstaff", "console", "login", "-c", str(gateway.config)]
-        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+        done = await run_aside("console", "login", "-c", str(gateway.config))
         assert done.stdout.startswith(f"http://127.0.0.1:{port}/login#t=")
-        command = [sys.executable, "-m", "tipstaff", "status", "-c", str(gateway.config)]
-        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+        done = await run_aside("status", "-c", str(gateway.config))
         assert f"console           ready           http://127.0.0.1:{port}/" in done.stdout
         gateway.kill("console serve")
         await eventually(lambda: answers(port), 20)

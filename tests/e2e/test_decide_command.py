@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.commands import run_aside
 from tests.gateway import Gateway, gateway
 
 RULES = {
@@ -60,14 +58,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gatewa
 
 async def run(site: Gateway, *arguments: str, command: str = "decide") -> tuple[int, str, str]:
     """Exit code, output and errors of the command."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", command, *arguments, "-c", str(site.config),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
-    )  # fmt: skip
-    output, errors = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode(), errors.decode()
+    words = (command, *arguments, "-c", str(site.config))
+    done = await run_aside(*words, COLUMNS="100")
+    return done.returncode, done.stdout, done.stderr
 
 
 async def asked(site: Gateway, *arguments: str) -> dict[str, Any]:

@@ -19,12 +19,12 @@ import pytest_asyncio
 from mcp.client import session
 
 from pep.config import Server
-from pep.upstreams import stdio_pool
 from tests import asking_server, paged_server, real_servers
 from tests.certificates import Authority
 from tests.gateway import below, eventually, processes
 from tests.proxy_rig import META, Recorder, asgi_upstream, free_port
 from tipstaff.cli.errors import IntrospectionError
+from tipstaff.common.child_process import INHERITED
 from tipstaff.survey.asking.by_command import environment_of
 from tipstaff.survey.asking.introspect import Listing, introspect
 
@@ -525,7 +525,7 @@ async def test_a_server_finds_the_environment_that_it_has_behind_the_proxy(
     (line,) = [line for line in str(caught.value).splitlines() if line.endswith("!x")]
     names = set(line.removeprefix("  | ").removesuffix("!x").split())
     assert {"PATH", "OWN", "TZ"} <= names
-    assert names <= {*stdio_pool.INHERITED, "OWN", "LC_CTYPE"}
+    assert names <= {*INHERITED, "OWN", "LC_CTYPE"}
 
 
 # Where the tests run in the background, SIGINT is ignored from birth; at a terminal it is not.

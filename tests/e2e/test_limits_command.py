@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from pdp.api.v1 import types_pb2
+from tests.commands import ended
 from tests.gateway import Gateway, decisions, gateway, question
 
 RULES = {
@@ -33,13 +32,7 @@ async def tipstaff(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 async def run(tipstaff: Gateway, *arguments: str) -> tuple[int, str]:
     """Exit code and output of the command."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", "limits", *arguments, "-c", str(tipstaff.config),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    return await ended("limits", *arguments, "-c", str(tipstaff.config))
 
 
 async def spend(tipstaff: Gateway, request_id: str, session: str = "s") -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 
 from pdp.api.v1 import decision_pb2_grpc, limits_pb2, limits_pb2_grpc
 from tests.certificates import Authority, Issued
+from tests.commands import ended
 from tests.gateway import Gateway, call_headers, gateway, question, tool_call
 from tests.mcp_servers import Counting
 from tests.proxy_rig import asgi_upstream, free_port
@@ -84,14 +83,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 
 async def run(gate: Gateway, *arguments: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", *arguments, "-c", str(gate.config),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "NO_COLOR": "1"},
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    return await ended(*arguments, "-c", str(gate.config))
 
 
 async def test_who_is_named_may_ask_and_nobody_else(site: Site, tmp_path: Path) -> None:

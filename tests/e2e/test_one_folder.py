@@ -15,6 +15,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from tests.commands import ended
 from tests.gateway import (
     READY,
     Gateway,
@@ -91,19 +92,6 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         yield Site(gate, client)
 
 
-async def run(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
-    """Exit code, and everything it said."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tipstaff", *arguments,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT, cwd=cwd,
-        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
-    )  # fmt: skip
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return process.returncode, output.decode()
-
-
 def services(folder: Path) -> list[int]:
     """The decision services whose configuration is in `folder`."""
     return [
@@ -119,7 +107,7 @@ async def test_a_second_one_in_the_folder_is_refused_and_the_first_goes_on_by_ne
 ) -> None:
     """It says whom to stop, and has touched nothing: an emergency deny takes effect."""
     before = site.parts()
-    code, said = await run(command, "-c", str(site.gate.config))
+    code, said = await ended(command, "-c", str(site.gate.config))
     assert site.gate.process is not None
     assert code == 2
     assert f"another Tipstaff, pid {site.gate.process.pid} (tipstaff up)" in said
@@ -147,7 +135,7 @@ async def test_a_folder_has_one_tipstaff_however_it_is_named(
     text = second.config.read_text().replace('state_dir = "state"', f'state_dir = "{state}"')
     second.config.write_text(text)
     before = site.parts()
-    code, said = await run("up", "-c", "tipstaff.toml", cwd=other)
+    code, said = await ended("up", "-c", "tipstaff.toml", cwd=other)
     assert (code, "another Tipstaff, pid" in said) == (2, True)
     assert site.parts() == before
     await site.close()
@@ -164,7 +152,7 @@ async def test_one_that_is_refused_for_its_port_leaves_the_others_alone(
     text = second.config.read_text().replace(f":{second.port}", f":{site.gate.port}")
     second.config.write_text(text)
     before = site.parts()
-    code, said = await run("up", "-c", str(second.config))
+    code, said = await ended("up", "-c", str(second.config))
     assert (code, "the port is in use" in said) == (2, True)
     assert site.parts() == before
     assert not services(other)
@@ -186,7 +174,7 @@ async def test_a_socket_on_which_a_service_listens_is_not_taken_from_it(tmp_path
         httpx.AsyncClient(timeout=30, verify=False) as client,
     ):
         inode = socket.stat().st_ino
-        code, said = await run("up", "-c", str(second.config))
+        code, said = await ended("up", "-c", str(second.config))
         assert code == 2
         assert f"another Tipstaff, pid {gate.process.pid if gate.process else 0}" in said
         assert socket.stat().st_ino == inode
@@ -199,7 +187,7 @@ async def test_a_file_in_the_place_of_a_socket_is_left_alone(tmp_path: Path) -> 
     place.write_text("mine")
     gate = Gateway(tmp_path, {"s": "http://127.0.0.1:9/mcp"}, f'[pdp]\nlisten = "unix:{place}"\n')
     gate.rules("s", OPEN)
-    code, said = await run("up", "-c", str(gate.config))
+    code, said = await ended("up", "-c", str(gate.config))
     assert (code, "is no socket" in said) == (2, True)
     assert place.read_text() == "mine"
 
@@ -383,7 +371,7 @@ async def test_up_beside_a_wrapper_that_has_the_service_says_whom_to_stop(tmp_pa
     async with wrapped(gate.config) as wrapper:
         assert await wrapper.call() == "allowed"
         assert wrapper.process is not None
-        code, said = await run("up", "-c", str(gate.config))
+        code, said = await ended("up", "-c", str(gate.config))
         assert code == 2
         assert f"another Tipstaff, pid {wrapper.process.pid} (tipstaff wrap s)" in said
         assert await wrapper.call() == "allowed"
@@ -435,7 +423,7 @@ async def test_a_folder_that_others_can_enter_is_refused(tmp_path: Path, folder:
     path = tmp_path / folder
     path.mkdir(exist_ok=True)
     path.chmod(0o755)
-    code, said = await run("up", "-c", str(gate.config))
+    code, said = await ended("up", "-c", str(gate.config))
     assert code == 2
     assert f"chmod 700 {path}" in said
     assert list(path.rglob("*")) == []
@@ -450,8 +438,8 @@ async def test_nothing_that_is_made_can_be_read_by_others_whatever_the_umask(
         async with gateway(
             tmp_path, {"s": "http://127.0.0.1:9/mcp"}, {"s": {"tools": {"read": {"rate_limit": {"max": 5, "window": 60}}}}}
         ) as gate:  # fmt: skip
-            await run("decide", "-c", str(gate.config), "s", "read")
-            await run("token", "create", "ci", "-c", str(gate.config))
+            await ended("decide", "-c", str(gate.config), "s", "read")
+            await ended("token", "create", "ci", "-c", str(gate.config))
             names = _check_private(tmp_path / "state")
         assert {"limits.db-wal", "limits.db-shm", "tokens.json", "bundle.key", "lock"} <= names
         async with wrapped(gate.config) as wrapper:

@@ -21,10 +21,10 @@ from mcp.types import ListRootsResult, Root
 from pydantic import FileUrl
 
 from tests import real_servers
+from tests.commands import ended
 from tests.gateway import MODERN, Gateway, eventually
 from tests.proxy_rig import asgi_upstream, free_port
 from tests.stdio_servers import ROOT
-from tests.warm import warm
 from tipstaff.survey.asking.answering import no_elicitation, no_sampling
 
 OPA = ROOT / ".tools" / "opa-1.22.2" / "opa"
@@ -34,10 +34,9 @@ MOST_SECONDS = 10
 
 async def tipstaff(folder: Path, *arguments: str, fails: bool = False) -> str:
     """What the command prints; it must end with 0, or not when it `fails`."""
-    environment = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT), "TIPSTAFF_OPA": str(OPA)}
-    code, out, err = await warm().run("tipstaff", *arguments, cwd=folder, env=environment)
-    assert (code != 0) is fails, out + err
-    return out + err
+    code, printed = await ended(*arguments, cwd=folder, TIPSTAFF_OPA=str(OPA))
+    assert (code != 0) is fails, printed
+    return printed
 
 
 def read(folder: Path, *parts: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
@@ -62,7 +63,10 @@ def home(tmp_path: Path) -> Home:
 
 async def scan(home: Home, *arguments: str) -> tuple[int, str, str]:
     """The exit code, and what stands on standard output and standard error."""
-    return await warm().run("tipstaff", "scan", *arguments, cwd=home.project, env=home.environment)
+    done = await asyncio.to_thread(
+        warm().run, "tipstaff", "scan", *arguments, cwd=home.project, env=home.environment
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 def at_a_terminal(home: Home, answers: str, *arguments: str) -> str:

@@ -6,7 +6,6 @@ A planted module makes some edges fail in ways that nobody foresaw; the others f
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -17,6 +16,7 @@ import httpx
 import pytest
 
 from pdp.api.v1 import decision_pb2
+from tests.commands import run
 from tests.gateway import Gateway, call_headers, decisions, gateway, question, tool_call
 from tests.proxy_rig import Recorder, free_port
 
@@ -179,15 +179,7 @@ def told(folder: Path, command: str, settings: str) -> subprocess.CompletedProce
     """What a command says of a configuration, in a place whose name says nothing."""
     (folder / "policy").mkdir()
     (folder / "tipstaff.toml").write_text(f'state_dir = "state"\n{settings}\n')
-    return subprocess.run(
-        [sys.executable, "-m", "tipstaff", *command.split()],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
+    return run(*command.split(), cwd=folder)
 
 
 @pytest.mark.parametrize(("command", "settings"), WRONG)

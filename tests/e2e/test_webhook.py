@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from pdp.api.v1 import types_pb2
+from tests.commands import run, run_aside
 from tests.gateway import Gateway, decisions, eventually, gateway, question
 from tests.webhook_receiver import Receiver
 
@@ -43,11 +42,6 @@ async def held(tipstaff: Gateway, number: int) -> types_pb2.Decision:
         return (await service.Decide(asked, timeout=10)).decision
 
 
-def tipstaff_command(gate: Gateway, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tipstaff", *words, "-c", str(gate.config)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 async def test_people_are_called_and_told_how_it_ended(tmp_path: Path) -> None:
     """With a link, without what the call would do, and without any secret."""
     async with (
@@ -61,7 +55,7 @@ async def test_people_are_called_and_told_how_it_ended(tmp_path: Path) -> None:
 
         await eventually(is_told)
         command = ("approvals", "refuse", approval, "--yes", "--note", "canary-note")
-        done = await asyncio.to_thread(tipstaff_command, gate, *command)
+        done = await run_aside(*command, "-c", str(gate.config))
         assert done.returncode == 0, done.stderr
         await eventually(lambda: is_told(2))
     assert receiver.types() == ["approval.pending", "approval.refused"]
@@ -110,7 +104,7 @@ def test_a_webhook_that_could_not_be_sent_is_told_by_check(
     """With the line at which it stands, and no value."""
     gate = Gateway(tmp_path, SERVERS, settings(tmp_path, 9, **more))
     gate.rules("s", RULES["s"])
-    shown = tipstaff_command(gate, "check", "--strict", "-v")
+    shown = run("check", "--strict", "-v", "-c", str(gate.config))
     assert shown.returncode != 0
     assert says in " ".join(shown.stderr.split()), shown.stderr
     assert "tipstaff.toml:" in shown.stderr
@@ -122,7 +116,7 @@ def test_what_is_shown_of_a_webhook_is_where_its_secret_is(tmp_path: Path) -> No
     """And never the secret."""
     gate = Gateway(tmp_path, SERVERS, settings(tmp_path, 9))
     gate.rules("s", RULES["s"])
-    shown = tipstaff_command(gate, "check", "-v")
+    shown = run("check", "-v", "-c", str(gate.config))
     assert shown.returncode == 0, shown.stderr
     assert "hook.key" in shown.stdout
     assert SECRET not in shown.stdout + shown.stderr
