@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct, structs
 
 from pdp.answer import LARGEST, Limit
 from pdp.api.model import Call, LimitResult
-from pdp.limits.algorithms import ALGORITHMS, Units, burst, emission
-from pdp.limits.counters import key_of
+from pdp.limits.algorithms import ALGORITHMS, Units, Verdict, burst, emission
+from pdp.limits.counters import Subject, key_of, subject_of
 
 CALLER_TOTAL = " (caller total)"
 """The suffix of a companion's name. A caller without a session has a companion too."""
 _STRICTEST = ("deny", "local", "allow")
+# Of so many callers and tools is kept what their calls must take; who writes longer names pays for it each time.
+_MOST_KEPT = 2048
+_LONGEST_KEPT = 512
 
 State = Mapping[str, Units]
 
@@ -88,12 +92,23 @@ def budgets(limits: Iterable[Limit], call: Call, principal_factor: int) -> tuple
 
     A caller can mint sessions, so a limit per session has a companion: see `companion`.
     """
+    subject = subject_of(call)
+    is_short = len(subject.principal) + len(subject.session) + len(subject.target) < _LONGEST_KEPT
+    work_out = _budgets if is_short else _budgets.__wrapped__
+    return work_out(tuple(limits), subject, principal_factor)
+
+
+@lru_cache(_MOST_KEPT)
+def _budgets(
+    limits: tuple[Limit, ...], subject: Subject, principal_factor: int
+) -> tuple[Budget, ...]:
+    """What `budgets` says, kept because a caller makes many calls."""
     limits_by_key: dict[str, Limit] = {}
     for limit in limits:
-        _keep_stricter(limits_by_key, key_of(limit, call), limit)
+        _keep_stricter(limits_by_key, key_of(limit, subject), limit)
         if limit.scope == "session":
             beside = companion(limit, principal_factor)
-            _keep_stricter(limits_by_key, key_of(beside, call), beside)
+            _keep_stricter(limits_by_key, key_of(beside, subject), beside)
     return tuple(Budget(key, limit) for key, limit in limits_by_key.items())
 
 
@@ -124,8 +139,14 @@ def step(
     changed: dict[str, Units] = {}
     view = dict(state)
     results = []
+    latest: dict[
+        str, Budget
+    ] = {}  # what a step takes lies no further ahead than the same budget may
     for claim in claims:
-        _set_back(claim, view, changed, now)
+        for budget in claim.budgets:
+            if latest.get(budget.key) is not budget:
+                latest[budget.key] = budget
+                _set_back(budget, view, changed, now)
         earlier = granted.get(claim.request_id)
         if earlier is not None and earlier.claimed == fingerprint(claim):
             results.append(_taken_before(claim, view, earlier, now))
@@ -141,22 +162,20 @@ def step(
 
 def take(claim: Claim, state: State, now: int) -> Taken:
     """Judge all budgets at `now` (microseconds). Writes nothing: see `taken_state`."""
-    results = _results(claim, state, now)
-    if not all(result.passed or result.shadow for result in results):
-        return Taken(results, None)
-    spent, left = [], []
-    for budget, result in zip(claim.budgets, results, strict=True):
-        if result.passed:
-            spent.append(spending(budget))
-        left.append(
-            structs.replace(result, remaining=result.remaining - result.cost)
-            if result.passed
-            else result
-        )
-    grant = Grant(claim.request_id, now, fingerprint(claim), tuple(spent))
-    return Taken(tuple(left), grant)
+    verdicts = [
+        (budget, _judge(budget, state.get(budget.key, ()), now)) for budget in claim.budgets
+    ]
+    if not all(verdict.passed or budget.limit.shadow for budget, verdict in verdicts):
+        return Taken(tuple(_result(*each) for each in verdicts), None)
+    spent = tuple(spending(budget) for budget, verdict in verdicts if verdict.passed)
+    results = tuple(
+        _result(budget, verdict, budget.limit.cost if verdict.passed else 0)
+        for budget, verdict in verdicts
+    )
+    return Taken(results, Grant(claim.request_id, now, fingerprint(claim), spent))
 
 
+@lru_cache(_MOST_KEPT)
 def spending(budget: Budget) -> Spent:
     """The units that a budget takes when its limit passes."""
     limit = budget.limit
@@ -165,7 +184,7 @@ def spending(budget: Budget) -> Spent:
 
 def taken_state(claim: Claim, state: State, grant: Grant) -> dict[str, Units]:
     """The keys that `grant` changes, with their new state."""
-    keys = {spending.key for spending in grant.spent}
+    keys = {spent.key for spent in grant.spent}
     return {
         budget.key: ALGORITHMS[budget.limit.algorithm].take(
             budget.limit, state.get(budget.key, ()), grant.at
@@ -183,8 +202,13 @@ def returned_state(units: Units, at: int, spent: Spent) -> Units:
 
 def fingerprint(claim: Claim) -> str:
     """A fingerprint of the claim, by which a repeat is told from another claim under the same request id."""
+    return _fingerprint(claim.budgets)
+
+
+@lru_cache(_MOST_KEPT)
+def _fingerprint(budgets: tuple[Budget, ...]) -> str:
     digest = hashlib.sha256()
-    for budget in claim.budgets:
+    for budget in budgets:
         units = f"{budget.limit.cost}:{emission(budget.limit)}:{budget.limit.shadow};"
         digest.update(f"{len(budget.key)}:{budget.key}{units}".encode())
     return digest.hexdigest()[:32]
@@ -198,14 +222,13 @@ def ends(claims: Iterable[Claim], changed: State) -> dict[str, int]:
     }
 
 
-def _set_back(claim: Claim, view: dict[str, Units], changed: dict[str, Units], now: int) -> None:
+def _set_back(budget: Budget, view: dict[str, Units], changed: dict[str, Units], now: int) -> None:
     """Move units that lie in the future back to `now`, for good; else every later refusal would meet them again."""
-    for budget in claim.budgets:
-        units = view.get(budget.key)
-        if units:
-            pulled = ALGORITHMS[budget.limit.algorithm].pull_back(budget.limit, units, now)
-            if pulled != units:
-                view[budget.key] = changed[budget.key] = pulled
+    units = view.get(budget.key)
+    if units:
+        pulled = ALGORITHMS[budget.limit.algorithm].pull_back(budget.limit, units, now)
+        if pulled != units:
+            view[budget.key] = changed[budget.key] = pulled
 
 
 def _taken_before(claim: Claim, state: State, grant: Grant, now: int) -> Taken:
@@ -215,35 +238,37 @@ def _taken_before(claim: Claim, state: State, grant: Grant, now: int) -> Taken:
         structs.replace(result, passed=True, retry_after_ms=0)
         if budget.key in keys
         else structs.replace(result, passed=False)
-        for budget, result in zip(claim.budgets, _results(claim, state, now), strict=True)
+        for budget, result in (
+            (budget, _result(budget, _judge(budget, state.get(budget.key, ()), now)))
+            for budget in claim.budgets
+        )
     )
     return Taken(tuple(results), grant)
 
 
-def _results(claim: Claim, state: State, now: int) -> tuple[LimitResult, ...]:
-    return tuple(_judge(budget, state.get(budget.key, ()), now) for budget in claim.budgets)
+def _judge(budget: Budget, units: Units, now: int) -> Verdict:
+    return ALGORITHMS[budget.limit.algorithm].judge(budget.limit, units, now)
 
 
-def _judge(budget: Budget, units: Units, now: int) -> LimitResult:
-    """The result of one limit; `remaining` is what is left before anything is taken."""
-    limit = budget.limit
-    verdict = ALGORITHMS[limit.algorithm].judge(limit, units, now)
-    return limit_result(limit, verdict.passed, verdict.remaining, verdict.retry_after_ms)
+def _result(budget: Budget, verdict: Verdict, taken: int = 0) -> LimitResult:
+    """The result of one limit of which `taken` units were taken."""
+    remaining = verdict.remaining - taken
+    return limit_result(budget.limit, verdict.passed, remaining, verdict.retry_after_ms)
 
 
 def limit_result(limit: Limit, passed: bool, remaining: int, retry_after_ms: int) -> LimitResult:  # noqa: FBT001 - all three are positional data of a store
     """The result of a limit as the decision reports it."""
     return LimitResult(
-        name=limit.name,
-        scope=limit.scope,
-        max=limit.max,
-        window=limit.window,
-        cost=limit.cost,
-        remaining=remaining,
-        passed=passed,
-        retry_after_ms=retry_after_ms,
-        shadow=limit.shadow,
-        algorithm=limit.algorithm,
+        limit.name,
+        limit.scope,
+        limit.max,
+        limit.window,
+        limit.cost,
+        remaining,
+        passed,
+        retry_after_ms,
+        limit.shadow,
+        limit.algorithm,
     )
 
 

@@ -48,10 +48,26 @@ class CounterFilter(Struct, frozen=True):
         )
 
 
-def key_of(limit: Limit, call: Call) -> str:
-    """The key under which `limit` counts `call`."""
+class Subject(Struct, frozen=True):
+    """All of a call that limits may count by."""
+
+    principal: str
+    session_kind: str
+    session: str
+    server: str
+    target: str
+
+
+def subject_of(call: Call) -> Subject:
+    """What limits may count `call` by."""
+    session = call.session
+    return Subject(call.principal.id, session.kind, session.id, call.server, call.target)
+
+
+def key_of(limit: Limit, subject: Subject) -> str:
+    """The key under which `limit` counts the calls of `subject`."""
     kind = (limit.algorithm, "shadow" if limit.shadow else "")
-    parts = (limit.name, limit.scope, str(limit.window), *kind, *_subject(limit.scope, call))
+    parts = (limit.name, limit.scope, str(limit.window), *kind, *_counted(limit.scope, subject))
     return "".join(f"{len(part)}:{part}" for part in parts)
 
 
@@ -90,15 +106,15 @@ def _parts(key: str) -> list[str]:
     return counters
 
 
-def _subject(scope: str, call: Call) -> tuple[str, ...]:
+def _counted(scope: str, subject: Subject) -> tuple[str, ...]:
     match scope:
         case "session":
-            return (call.principal.id, call.session.kind, call.session.id)
+            return (subject.principal, subject.session_kind, subject.session)
         case "principal":
-            return (call.principal.id,)
+            return (subject.principal,)
         case "tool":
-            return (call.server, call.target)
+            return (subject.server, subject.target)
         case "server":
-            return (call.server,)
+            return (subject.server,)
         case _:
             return ()

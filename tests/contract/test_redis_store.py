@@ -18,7 +18,7 @@ from pdp.answer import Limit
 from pdp.errors import ConfigError, StoreError
 from pdp.limits.algorithms import SECOND, Units
 from pdp.limits.budgets import Budget, Claim, Grant, returned_state, step
-from pdp.limits.counters import key_of
+from pdp.limits.counters import key_of, subject_of
 from pdp.limits.redis import RedisStore
 from tests import redis_server
 from tests.calls import call, claims
@@ -234,7 +234,7 @@ def test_a_url_that_is_none_is_refused(url: str) -> None:
 async def test_what_is_counted_can_be_seen_and_emptied(store: RedisStore) -> None:
     """Units in order, a rate as its one number; grants are not counters."""
     log, rate = (
-        key_of(Limit("l", "global", 3, 10, algorithm=name), call())
+        key_of(Limit("l", "global", 3, 10, algorithm=name), subject_of(call()))
         for name in ("sliding_log", "gcra")
     )
     wanted = (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pdp.answer import Limit
 from pdp.limits.algorithms import SECOND
-from pdp.limits.counters import Counter, CounterFilter, key_of, read
+from pdp.limits.counters import Counter, CounterFilter, key_of, read, subject_of
 from tests.calls import call
 
 NOW = 1_790_000_000 * SECOND
@@ -22,7 +22,7 @@ def limit(**more: Any) -> Limit:
 
 
 def counter(units: tuple[int, ...] = (NOW,), now: int = NOW, **more: Any) -> Counter | None:
-    return read(key_of(limit(**more), call()), units, now)
+    return read(key_of(limit(**more), subject_of(call())), units, now)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_a_key_says_of_which_limit_and_of_whom(scope: str, subject: tuple[str, .
 @given(TEXTS, TEXTS, TEXTS, TEXTS)
 def test_no_names_can_be_read_as_others(one: str, two: str, three: str, four: str) -> None:
     """Whatever a caller calls itself and its session."""
-    first = key_of(limit(name=one or "n"), call(principal=two or "p", session=three))
-    second = key_of(limit(name=one or "n"), call(principal=two or "p", session=four))
+    first = key_of(limit(name=one or "n"), subject_of(call(principal=two or "p", session=three)))
+    second = key_of(limit(name=one or "n"), subject_of(call(principal=two or "p", session=four)))
     assert (first == second) == (three == four)
     found = read(first, (NOW,), NOW)
     assert found is not None
