@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import jsonschema_rs
+import msgspec
 from msgspec import Struct
 
 from pdp.answer import Check
@@ -34,6 +35,9 @@ _SCHEMAS = (
     "unevaluatedProperties contentSchema"
 ).split()
 
+
+# Of strict JSON it reads what `json.loads` does, in a fourth of the time.
+_read = msgspec.json.Decoder().decode
 
 Place: TypeAlias = tuple[str | int, ...]
 """A path into a schema, key by key."""
@@ -140,7 +144,7 @@ def _failures(
     checks: Sequence[Check], arguments: bytes, declared: Callable[[], bytes | None]
 ) -> Iterator[CheckFailure]:
     """The failures one by one; without checks the arguments are not read."""
-    value = json.loads(arguments) if checks else None
+    value = _read(arguments) if checks else None
     for check in checks:
         failure = _run_one(check, value, declared)
         if failure is not None:
