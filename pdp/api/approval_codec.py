@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pdp.api.bounds import MAX_NAME, CodecError, check_text
+from pdp.api.bounds import MAX_NAME, CodecError, text
 from pdp.api.model import Approval, ApprovalState
 from pdp.api.v1 import types_pb2
 
@@ -20,7 +20,7 @@ def approval_to_wire(approval: Approval) -> types_pb2.Approval:
 
 def approval_from_wire(message: types_pb2.Approval) -> Approval:
     """Read the approval of a held call; raises `CodecError`."""
-    check_text("approval.id", message.id, MAX_NAME, may_be_empty=False)
+    text("approval.id", message.id, MAX_NAME)
     try:
         state = ApprovalState(message.state)
     except ValueError as error:

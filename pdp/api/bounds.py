@@ -17,9 +17,15 @@ class CodecError(ValueError):
         self.description = description
 
 
-def check_text(field: str, text: str, longest: int, *, may_be_empty: bool) -> None:
-    """Check a text of a message; raises `CodecError`."""
-    if not text and not may_be_empty:
+def text(field: str, value: str, longest: int) -> str:
+    """A text of a message that must not be empty; raises `CodecError`."""
+    if not value:
         raise CodecError(field, "missing")
-    if len(text) > longest:
+    return optional_text(field, value, longest)
+
+
+def optional_text(field: str, value: str, longest: int) -> str:
+    """A text of a message; raises `CodecError`."""
+    if len(value) > longest:
         raise CodecError(field, f"longer than {longest} characters")
+    return value

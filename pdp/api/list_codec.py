@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, structs
 
-from pdp.api.bounds import MAX_LIST_ENTRIES, MAX_TARGET, CodecError, check_text
+from pdp.api.bounds import MAX_LIST_ENTRIES, MAX_TARGET, CodecError, optional_text
 from pdp.api.codec import call_from_wire, call_to_wire, check_digest
 from pdp.api.model import Call, Phase
 from pdp.api.v1 import decision_pb2
@@ -45,7 +45,7 @@ def calls_from_wire(message: decision_pb2.FilterListRequest, size: int) -> Itera
 
 
 def _call(call: Call, position: int, entry: decision_pb2.ListEntry) -> Call:
-    check_text("entries.target", entry.target, MAX_TARGET, may_be_empty=True)
+    optional_text("entries.target", entry.target, MAX_TARGET)
     check_digest("entries.definition_digest", entry.definition_digest)
     return structs.replace(
         call,

@@ -61,7 +61,9 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             decision = await asyncio.shield(self._idempotency.submit(call))
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is, no decision
             await abort(context, error)
-        return decision_pb2.DecideResponse(decision=await self._encoded(call, decision))
+        response = decision_pb2.DecideResponse()
+        await self._encode(call, decision, response.decision)
+        return response
 
     async def submitted(self, request: decision_pb2.DecideRequest) -> asyncio.Future[Decision]:
         """The future decision on one call; raises as the reading of a call does, and `Overloaded`."""
@@ -80,12 +82,10 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
             decisions = [await asyncio.shield(future) for future in futures]
         except Exception as error:  # noqa: BLE001
             await abort(context, error)
-        return decision_pb2.BatchDecideResponse(
-            responses=[
-                decision_pb2.DecideResponse(decision=await self._encoded(call, decision))
-                for call, decision in zip(calls, decisions, strict=True)
-            ]
-        )
+        response = decision_pb2.BatchDecideResponse()
+        for call, decision in zip(calls, decisions, strict=True):
+            await self._encode(call, decision, response.responses.add().decision)
+        return response
 
     async def StreamDecide(self, request_iterator: object, context: Context) -> None:  # noqa: N802
         """Judge calls as they come; reply as they are ready."""
@@ -213,14 +213,19 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
     async def _settle_undone(
         self, item_id: int, call: Call, decision: Decision, replies: _Replies
     ) -> None:
-        replies.add(item_id, await self._encoded(call, decision))
+        message = types_pb2.Decision()
+        await self._encode(call, decision, message)
+        replies.add(item_id, message)
 
-    async def _encoded(self, call: Call, decision: Decision) -> types_pb2.Decision:
-        """The decision on the wire; one that cannot be encoded is refunded, and a denial is recorded in its place."""
+    async def _encode(self, call: Call, decision: Decision, message: types_pb2.Decision) -> None:
+        """Write the decision into a message; one that cannot be encoded is refunded, and a denial is recorded in its place."""
         try:
-            return codec.decision_to_wire(decision)
+            codec.write_decision(decision, message)
         except Exception as error:
             log.error("decision not sent", decision_id=decision.decision_id, exc_info=error)
+        else:
+            return
+        message.Clear()
         await self._idempotency.refund(decision.decision_id)
         reason = Reason(INTERNAL_ERROR, REASONS[INTERNAL_ERROR])
         try:
@@ -228,14 +233,14 @@ class DecisionService(decision_pb2_grpc.DecisionServiceServicer):
         except JournalError:
             decision_id, reason = decision.decision_id, Reason(_UNRECORDED, REASONS[_UNRECORDED])
         denial = Decision(decision_id=decision_id, effect=Effect.DENY, reason=reason)
-        return codec.decision_to_wire(denial)
+        codec.write_decision(denial, message)
 
 
 class _Replies:
     """Replies of one stream that wait to be written: all that are ready go together."""
 
     def __init__(self) -> None:
-        self._ready: list[decision_pb2.StreamReply] = []
+        self._ready = decision_pb2.StreamDecideResponse()
         self._woken = asyncio.Event()
         self._expected = 0
         self._finished = False
@@ -254,28 +259,34 @@ class _Replies:
         if error is not None:
             self.fail(item_id, error)
             return
-        self.add(item_id, codec.decision_to_wire(done.result()))
+        reply = self._ready.replies.add(item_id=item_id)
+        try:
+            codec.write_decision(done.result(), reply.decision)
+        except BaseException:
+            del self._ready.replies[-1]
+            raise
+        self._answered()
 
     def add(self, item_id: int, decision: types_pb2.Decision) -> None:
         """Answer an item that is expected."""
-        self._expected -= 1
-        self._add(decision_pb2.StreamReply(item_id=item_id, decision=decision))
+        self._ready.replies.add(item_id=item_id, decision=decision)
+        self._answered()
 
     def fail(self, item_id: int, error: BaseException) -> None:
-        self._expected -= 1
         _, reason, message = status_of(error)
         failure = decision_pb2.Failure(reason=reason, message=message)
-        self._add(decision_pb2.StreamReply(item_id=item_id, failure=failure))
+        self._ready.replies.add(item_id=item_id, failure=failure)
+        self._answered()
 
     async def write_to(self, context: Context) -> None:
         """Write until the client has finished and everything it asked for is answered."""
-        while not (self._finished and not self._expected and not self._ready):
+        while not (self._finished and not self._expected and not self._ready.replies):
             await self._woken.wait()
             self._woken.clear()
-            if self._ready:
-                ready, self._ready = self._ready, []
-                await context.write(decision_pb2.StreamDecideResponse(replies=ready))
+            if self._ready.replies:
+                ready, self._ready = self._ready, decision_pb2.StreamDecideResponse()
+                await context.write(ready)
 
-    def _add(self, reply: decision_pb2.StreamReply) -> None:
-        self._ready.append(reply)
+    def _answered(self) -> None:
+        self._expected -= 1
         self._woken.set()

@@ -19,7 +19,7 @@ import structlog
 
 from pdp.api.address import CONFIGURATION_KEY
 from pdp.api.bounds import CodecError
-from pdp.api.codec import call_to_wire, decision_from_wire
+from pdp.api.codec import decision_from_wire, write_call
 from pdp.api.list_codec import ListEntry
 from pdp.api.model import Call, Decision
 from pdp.api.v1 import decision_pb2, decision_pb2_grpc, policy_pb2_grpc
@@ -90,13 +90,14 @@ class DecisionClient(ServiceCalls):
         """The decision on `call`; a deny with the code `pdp_unavailable` when there is none."""
         if not self._connected.is_set():
             return no_decision(call, "not connected")
-        request = call_to_wire(call)
-        if request.ByteSize() > MAX_MESSAGE_BYTES:
-            return no_decision(call, "the call is too large to be judged")
         self._last_item = item_id = self._last_item + 1
+        item = decision_pb2.StreamItem(item_id=item_id)
+        write_call(call, item.request)
+        if item.ByteSize() > MAX_MESSAGE_BYTES:
+            return no_decision(call, "the call is too large to be judged")
         future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         self._waiting[item_id] = future
-        self._unsent[item_id] = decision_pb2.StreamItem(item_id=item_id, request=request)
+        self._unsent[item_id] = item
         self._woken.set()
         try:
             return await self.decided(call, future)

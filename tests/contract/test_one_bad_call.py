@@ -26,7 +26,7 @@ from pdp.grpc.decisions import DecisionService
 from pdp.grpc.idempotency import Idempotency
 from pdp.grpc.lists import Lists
 from pdp.limits.budgets import Budget, Claim
-from pdp.limits.counters import key_of
+from pdp.limits.counters import key_of, subject_of
 from pdp.limits.fallback import FallbackStore
 from pdp.limits.redis import RedisStore
 from pdp.limits.store import MemoryStore, SqliteStore
@@ -74,7 +74,7 @@ async def test_a_damaged_counter_refuses_its_own_caller_only(tmp_path: Path) -> 
     path = tmp_path / "limits.db"
     story = parts(SqliteStore(path, 0))
     with sqlite3.connect(path) as database:
-        row = (key_of(LIMIT, sessions("b")[0]), 2**62, b"abc")
+        row = (key_of(LIMIT, subject_of(sessions("b")[0])), 2**62, b"abc")
         database.execute("INSERT INTO counters VALUES (?, ?, ?)", row)
     database.close()
     for _ in range(2):
@@ -100,7 +100,7 @@ async def test_a_counter_of_another_kind_refuses_its_own_caller_only(
     """Not even for a while, as a server that is away would: it answers, and stays asked."""
     store = RedisStore(server.url, 1000, "t:")
     story = parts(FallbackStore(store, 1))
-    await store._client.set("t:" + key_of(LIMIT, sessions("b")[0]), "x")
+    await store._client.set("t:" + key_of(LIMIT, subject_of(sessions("b")[0])), "x")
     for _ in range(6):
         fresh = [f"s{next(_numbers)}" for _ in range(2)]
         judgements = await judge(sessions(fresh[0], "b", fresh[1]), story)
@@ -172,9 +172,9 @@ async def test_a_grant_that_is_refused_locally_is_no_error_of_its_batch(
 async def served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[decision_pb2_grpc.DecisionServiceStub, Parts]]:
-    """The service over gRPC, whose codec fails on every decision about the session "b"."""
+    """The service over gRPC, whose codec fails at the end of every decision about the session "b"."""
     story = parts(MemoryStore())
-    real, bad = codec.decision_to_wire, []
+    real, bad = codec.write_decision, []
 
     async def judged(calls: Any) -> list[Judgement]:
         judgements = await judge(calls, story)
@@ -185,12 +185,12 @@ async def served(
         )
         return judgements
 
-    def encoded(decision: Decision) -> types_pb2.Decision:
+    def write(decision: Decision, message: types_pb2.Decision) -> None:
+        real(decision, message)
         if decision.decision_id in bad:
             raise ValueError("Value out of range")
-        return real(decision)
 
-    monkeypatch.setattr(codec, "decision_to_wire", encoded)
+    monkeypatch.setattr(codec, "write_decision", write)
     batcher = Batcher(judged, max_calls=32, in_flight=1, max_waiting=100)
     working = asyncio.ensure_future(batcher.run())
     server, address = grpc.aio.server(), f"unix:{tmp_path / 's.sock'}"
