@@ -17,10 +17,13 @@ import sys
 from collections import Counter
 from typing import Any
 
+import msgspec
+
 MAX_DEPTH = 64
 MAX_INTEGER_LENGTH = 308  # shorter ones always fit a double
 MAX_VALUES = 100_000
 UNBOUNDED = sys.maxsize  # for files that are the operator's own
+_read = msgspec.json.Decoder().decode
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -48,6 +51,11 @@ def loads(data: bytes, max_values: int = MAX_VALUES) -> Any:
     if "\\u" in text or "\\U" in text:
         _check_surrogates(value)
     return value
+
+
+def read_proven(data: bytes) -> Any:
+    """The value of bytes that `loads` has read before: the same, in a tenth of the time."""
+    return _read(data)
 
 
 def on_one_line(data: bytes) -> bytes:

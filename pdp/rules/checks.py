@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 import jsonschema_rs
-import msgspec
 from msgspec import Struct
 
 from pdp.answer import Check
+from pdp.api import strict_json
 from pdp.api.model import Effect, Reason, ShadowFinding
 
 # The draft's own vocabularies: a keyword outside them is refused, because it would check nothing.
@@ -35,9 +35,6 @@ _SCHEMAS = (
     "unevaluatedProperties contentSchema"
 ).split()
 
-
-# Of strict JSON it reads what `json.loads` does, in a fourth of the time.
-_read = msgspec.json.Decoder().decode
 
 Place: TypeAlias = tuple[str | int, ...]
 """A path into a schema, key by key."""
@@ -144,7 +141,7 @@ def _failures(
     checks: Sequence[Check], arguments: bytes, declared: Callable[[], bytes | None]
 ) -> Iterator[CheckFailure]:
     """The failures one by one; without checks the arguments are not read."""
-    value = _read(arguments) if checks else None
+    value = strict_json.read_proven(arguments) if checks else None
     for check in checks:
         failure = _run_one(check, value, declared)
         if failure is not None:

@@ -17,6 +17,7 @@ from pdp.api.strict_json import (
     StrictJsonError,
     loads,
     on_one_line,
+    read_proven,
     without_line_ends,
 )
 
@@ -42,6 +43,29 @@ def test_every_proper_document_is_read_as_json_reads_it(
     """Strictness refuses documents, it never reads one differently."""
     data = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
     assert loads(data) == json.loads(data) == value
+
+
+NUMBERS = st.from_regex(r"-?(0|[1-9]\d{0,40})(\.\d{1,40})?([eE][+-]?\d{1,3})?", fullmatch=True)
+
+
+@given(
+    DOCUMENTS.map(json.dumps)
+    | NUMBERS
+    | st.lists(NUMBERS).map(lambda numbers: f"[{','.join(numbers)}]")
+    | WHOLE.map(escaped)
+)
+@example("9" * 308)
+@example("-0.0")
+@example("17976931348623157e292")
+@example("2.2250738585072011e-308")
+@example("4.9e-324")
+def test_what_is_proven_is_read_the_same_way_by_the_faster_parser(text: str) -> None:
+    """Value by value, and type by type: 1.0 is no 1, and -0.0 no 0.0."""
+    try:
+        value = loads(text.encode())
+    except StrictJsonError:
+        return
+    assert repr(read_proven(text.encode())) == repr(value)
 
 
 @given(st.binary() | st.text('[]{}:,"\\u0019dDeE+-. \n\x00aNInfty').map(str.encode))
