@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
@@ -25,10 +26,12 @@ class ClientGoneError(Exception):
     """The client left before its message was whole, so there is no answer."""
 
 
-async def read_body(receive: Receive, declared: int, config: PepConfig, hold: Hold) -> bytes:
+async def read_body(
+    receive: Receive, declared: int, config: PepConfig, hold: Hold, *, is_here: bool = False
+) -> bytes:
     """The whole body; raises `BodyTooLarge`, `BodyTooSlow` or `ClientGoneError`.
 
-    `declared` is the Content-Length, 0 when there is none. Before more than a little of it is read,
+    `declared` is the Content-Length, 0 when there is none; `is_here` means that all of it has arrived. Before more than a little of it is read,
     `hold` waits until so many bytes may be held; that is no fault of the client, and not counted as
     slow. Of a body that is too large, as much again is read and thrown away, so that the client gets
     to read the answer.
@@ -38,6 +41,9 @@ async def read_body(receive: Receive, declared: int, config: PepConfig, hold: Ho
         raise _too_large(limit)
     if declared > LARGE_BYTES:
         await hold(min(declared, limit))
+    if is_here:
+        late_hold = None if declared > LARGE_BYTES else partial(hold, limit)
+        return await read_up_to(receive, limit, late_hold)
     try:
         async with asyncio.timeout(seconds) as deadline:
 

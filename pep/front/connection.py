@@ -22,6 +22,7 @@ from pep.callers.client_certificate import certificate_identity
 from pep.errors import HeadTooLarge, HeadTooSlow, InvalidRequest, Refusal
 from pep.front.departure import DEPARTURE, Departure
 from pep.front.joined_writes import JoinedWrites
+from pep.front.request_body import IS_HERE
 from pep.judge.enforce import refuse
 
 _MAX_HEAD_BYTES = 64 * 1024
@@ -55,7 +56,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse more bytes; bytes that begin no request do not extend the deadline."""
         super().data_received(data)
-        if self._deadline is None and not self._reads_head and not self._is_answering():
+        if self._deadline is None and (self._reads_head or not self._is_answering()):
             self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -92,7 +93,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self._head_size = 0
         self._reads_head = True
-        self._await_head()
+        self._head_is_here()  # the deadline begins anew, unless the rest of the head is here as well
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header line, and drop a trailer."""
@@ -112,6 +113,11 @@ class Connection(HttpToolsProtocol):
         self.scope[CERTIFICATE_KEY] = self._identity  # type: ignore[literal-required]
         self.scope[DEPARTURE] = self._departure  # type: ignore[literal-required]
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the whole body is here, so that nobody has to wait for it with a deadline."""
+        self.scope[IS_HERE] = True  # type: ignore[literal-required]
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that is not HTTP or breaks a bound, and close the connection."""

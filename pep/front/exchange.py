@@ -26,7 +26,7 @@ from pep.front.departure import DEPARTURE, Departure
 from pep.front.held_answer import HeldAnswer
 from pep.front.held_request import uncoded, undigested
 from pep.front.relay_io import Client, hand_on
-from pep.front.request_body import RequestBody
+from pep.front.request_body import IS_HERE, RequestBody
 from pep.front.request_caller import ExchangeParts, RequestCaller
 from pep.judge.enforce import Refuse, refuse
 from pep.judge.response_filter import ResponseFilter
@@ -99,6 +99,7 @@ class Exchange:
                 caller_id,
                 bodies=parts.room.bodies,
                 large=parts.judging.large,
+                is_here=IS_HERE in self._scope,
             )
             try:
                 data = await body.receive(receive)

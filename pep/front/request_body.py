@@ -20,6 +20,8 @@ from pep.mcp.headers import RequestHeaders
 from pep.ports import Receive
 
 T = TypeVar("T")
+# In the ASGI scope of a request whose whole body had arrived before the application began.
+IS_HERE = "tipstaff.body_is_here"
 
 
 class RequestBody:
@@ -33,13 +35,15 @@ class RequestBody:
         *,
         bodies: FairUnits,
         large: LargeWork,
+        is_here: bool = False,
     ) -> None:
-        """Nothing is held yet."""
+        """Nothing is held yet; `is_here` means that all of it has arrived."""
         self._config = config
         self._headers = request_headers
         self._caller = caller
         self._bodies = bodies
         self._large = large
+        self._is_here = is_here
         self._coding = request_headers.encoding.lower()
         self._is_packed = self._coding not in {"", "identity"}
         self._held = 0
@@ -47,7 +51,9 @@ class RequestBody:
 
     async def receive(self, receive: Receive) -> bytes:
         """The whole body, as it came; raises what `read_body` raises, or `TooManyUnderWay`."""
-        return await read_body(receive, self._headers.length, self._config, self._hold)
+        return await read_body(
+            receive, self._headers.length, self._config, self._hold, is_here=self._is_here
+        )
 
     async def read(self, body: bytes, reader: Callable[[bytes], T]) -> tuple[bytes, T]:
         """The decoded body, and the result of `reader`; the slot of a large body must be ended."""

@@ -7,6 +7,7 @@ so that a client can slow down before it is refused. Shadow limits refuse nothin
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 from pdp.api.model import LimitResult
@@ -28,16 +29,17 @@ def lines(limits: Iterable[LimitResult]) -> HeaderLines:
 
 def _policy(limit: LimitResult) -> str:
     if limit.algorithm == "concurrency":
-        return f'{_name(limit)};q={limit.max};qu="concurrent-requests"'
-    return f"{_name(limit)};q={limit.max};w={limit.window}"
+        return f'{_shown(limit.name)};q={limit.max};qu="concurrent-requests"'
+    return f"{_shown(limit.name)};q={limit.max};w={limit.window}"
 
 
 def _left(limit: LimitResult) -> str:
     """What is left of one limit; `t`, when there is room again, is given for a limit that refused."""
     wait = f";t={-(-limit.retry_after_ms // 1000)}" if limit.retry_after_ms > 0 else ""
-    return f"{_name(limit)};r={limit.remaining}{wait}"
+    return f"{_shown(limit.name)};r={limit.remaining}{wait}"
 
 
-def _name(limit: LimitResult) -> str:
+@lru_cache(maxsize=1024)
+def _shown(name: str) -> str:
     """A name as a structured-field string (RFC 8941): ASCII, with all else percent-encoded."""
-    return f'"{quote(limit.name, safe=_SAFE)}"'
+    return f'"{quote(name, safe=_SAFE)}"'

@@ -15,7 +15,7 @@ and number: an event after the end changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
+from enum import StrEnum
 from types import MappingProxyType
 
 from pdp.api.model import Call, Decision, Effect
@@ -29,7 +29,7 @@ from pep.mcp.jsonrpc import Request
 from pep.ports import Decisions
 
 
-class State(Enum):
+class State(StrEnum):
     """The state of a request."""
 
     UNDECIDED = "undecided"
@@ -37,7 +37,7 @@ class State(Enum):
     OVER = "over"
 
 
-class Event(Enum):
+class Event(StrEnum):
     """An event in the life of a request."""
 
     ALLOWED = "allowed"
@@ -48,7 +48,7 @@ class Event(Enum):
     LOST = "its answer was lost"
 
 
-class Report(Enum):
+class Report(StrEnum):
     """The report on an allow to the decision service."""
 
     NOTHING = "nothing"

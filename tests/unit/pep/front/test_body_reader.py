@@ -40,8 +40,8 @@ class Client:
     async def hold(self, size: int) -> None:
         self.held.append(size)
 
-    async def read(self, declared: int = 0) -> bytes:
-        return await read_body(self.receive, declared, CONFIG, self.hold)
+    async def read(self, declared: int = 0, *, is_here: bool = False) -> bytes:
+        return await read_body(self.receive, declared, CONFIG, self.hold, is_here=is_here)
 
 
 @pytest.mark.parametrize("parts", [[b"whole"], [b"wh", b"", b"ole"], [b"whole", b""]])
@@ -65,6 +65,13 @@ async def test_a_body_that_does_not_come_in_time_is_too_slow() -> None:
         await Client(chunk(b"wh")).read()
 
 
+async def test_a_body_that_is_here_is_bounded_all_the_same() -> None:
+    """Only the deadline is left out."""
+    assert await Client(chunk(b"whole", more=False)).read(5, is_here=True) == b"whole"
+    with pytest.raises(BodyTooLarge):
+        await Client(chunk(b"x" * LIMIT), chunk(b"x", more=False)).read(is_here=True)
+
+
 async def test_a_body_that_says_it_is_far_too_large_is_not_read() -> None:
     """A little too much is read and thrown away, so that the client reads the answer."""
     far = Client(chunk(b"x"))
@@ -85,11 +92,14 @@ async def test_a_body_that_never_ends_is_left_after_twice_the_bound() -> None:
     assert len(endless.events) == 2
 
 
+@pytest.mark.parametrize("is_here", [False, True])
 @pytest.mark.parametrize("declared", [LARGE_BYTES + 1, 0])
-async def test_a_large_body_is_held_once_and_by_what_is_known_of_its_size(declared: int) -> None:
+async def test_a_large_body_is_held_once_and_by_what_is_known_of_its_size(
+    declared: int, is_here: bool
+) -> None:
     """By what it says, before it is read; else by the bound, when it turns out to be large."""
     client = Client(chunk(b"x" * LARGE_BYTES), chunk(b"x"), chunk(b"", more=False))
-    assert len(await client.read(declared)) == LARGE_BYTES + 1
+    assert len(await client.read(declared, is_here=is_here)) == LARGE_BYTES + 1
     assert client.held == [declared or LIMIT]
 
 

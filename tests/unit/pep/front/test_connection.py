@@ -14,6 +14,7 @@ import uvicorn
 
 from pep.callers.authentication import CERTIFICATE_KEY
 from pep.front.connection import with_timeouts
+from pep.front.request_body import IS_HERE
 
 GET = b"GET /x HTTP/1.1\r\nhost: a\r\n"
 
@@ -189,3 +190,12 @@ async def test_a_client_that_reads_slowly_but_reads_gets_all() -> None:
             data += chunk
             await asyncio.sleep(0.02)
         client.close()
+
+
+async def test_the_application_knows_whether_the_body_has_arrived() -> None:
+    """All of it, in one piece with its head; not one of which a byte is missing, nor that of the request before."""
+    async with site() as there:
+        head = b"POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n"
+        await there.talk(head + b"ab" + head + b"a", seconds=0.5)
+        await there.talk(head, seconds=0.5)
+    assert [IS_HERE in scope for scope in there.scopes] == [True, False, False]
