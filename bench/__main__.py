@@ -4,7 +4,7 @@
     python -m bench --part proxies --rounds 3  one part, sooner
     python -m bench --beside ../other          and beside another checkout, after `make dev` there
 
-proxies    one call of 1 KB through nginx, Envoy, a FastMCP proxy, mcp-policy-gateway and Tipstaff in two processes and in one:
+proxies    one call of 1 KB through nginx, Envoy, a FastMCP proxy, mcp-policy-gateway and Tipstaff in two processes, in one and with two workers:
            allowed (one argument schema, one limit), denied, and allowed while each call differs in an argument that a rule
            in Rego reads; 1, 16 and 64 in flight, by wrk
 decisions  questions without a proxy: single, in batches, over the stream, beside OPA asked over REST, and Cerbos

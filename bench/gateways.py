@@ -93,7 +93,7 @@ def start(
     command = [str(python), "-m", "tipstaff", "up", "--config", str(config), *options]
     process = spawn(command, stack, cwd=checkout)
     wait_for(port, process)
-    site = Site(home, port, {_kind(pid): pid for pid in family(process.pid)})
+    site = Site(home, port, _named(family(process.pid)))
     _wait_for_socket(site)
     return site
 
@@ -102,6 +102,16 @@ def _wait_for_socket(site: Site) -> None:
     path, deadline = Path(site.address.removeprefix("unix:")), time.monotonic() + 30
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def _named(pids: Iterable[int]) -> dict[str, int]:
+    """The processes by what each is; a second proxy is `proxy 2`."""
+    named: dict[str, int] = {}
+    for pid in pids:
+        kind = _kind(pid)
+        count = sum(name.partition(" ")[0] == kind for name in named)
+        named[f"{kind} {count + 1}" if count else kind] = pid
+    return named
 
 
 def _kind(pid: int) -> str:

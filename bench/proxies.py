@@ -42,7 +42,11 @@ def lanes(
             kind = "token" if name == "mcp-policy-gateway" else "allow"
             ways.append((name, url, kind, peer.pids, peer.records))
     for number, (checkout, options) in enumerate(
-        [*((checkout, ()) for checkout in checkouts), (checkouts[0], ("--inline",))]
+        [
+            *((checkout, ()) for checkout in checkouts),
+            (checkouts[0], ("--inline",)),
+            (checkouts[0], ("--workers", "2")),
+        ]
     ):
         name = " ".join((str(checkout), *options))
         for rule, kinds in (("", ("allow", "deny")), (BY_ARGUMENT, ("varied",))):

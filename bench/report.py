@@ -48,9 +48,14 @@ def table(figures: Medians, loads: Sequence[int], title: str) -> str:
 def _cell(each: Mapping[str, float] | None) -> str:
     if each is None:
         return ""
-    parts = "/".join(f"{each[name]:.0f}" for name in _PARTS if name in each)
+    parts = "/".join(f"{_spent(each, name):.0f}" for name in _PARTS if name in each)
     spent = f"{each['cpu']:.0f}" + (f" ({parts})" if parts else "")
     return f"{each['rate']:.0f} ±{each['spread'] * 50:.0f}% {each['p50']:.2f} {each['p99']:.2f} ms {spent}"
+
+
+def _spent(each: Mapping[str, float], part: str) -> float:
+    """The CPU of all processes that are this part: workers are `proxy`, `proxy 2` and so on."""
+    return sum(value for name, value in each.items() if name.partition(" ")[0] == part)
 
 
 def line(row: Mapping[str, Any]) -> str:

@@ -15,6 +15,14 @@ def test_medians_are_told_with_the_spread_of_their_rates() -> None:
     assert "100 ±15% 1.00 2.00 ms 10" in table
 
 
+def test_workers_are_told_together() -> None:
+    """Each is a process of its own; all of them are the proxy."""
+    spent = {"proxy": 100.0, "proxy 2": 90.0, "service": 50.0, "parent": 1.0}
+    round_ = {"rate": 100.0, "p50": 1.0, "p99": 2.0, "cpu": 241.0, **spent}
+    figures = report.medians({("workers", 64): [round_]})
+    assert "241 (190/50)" in report.table(figures, [64], "A call")
+
+
 def test_a_target_is_met_or_not() -> None:
     """At its bound it is."""
     targets = report.Targets()
