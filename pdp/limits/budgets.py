@@ -139,9 +139,8 @@ def step(
     changed: dict[str, Units] = {}
     view = dict(state)
     results = []
-    latest: dict[
-        str, Budget
-    ] = {}  # what a step takes lies no further ahead than the same budget may
+    # Once for a budget is enough: what it takes lies no further ahead than it may.
+    latest: dict[str, Budget] = {}
     for claim in claims:
         for budget in claim.budgets:
             if latest.get(budget.key) is not budget:
@@ -175,9 +174,13 @@ def take(claim: Claim, state: State, now: int) -> Taken:
     return Taken(results, Grant(claim.request_id, now, fingerprint(claim), spent))
 
 
-@lru_cache(_MOST_KEPT)
 def spending(budget: Budget) -> Spent:
     """The units that a budget takes when its limit passes."""
+    return (_spending if _is_short((budget,)) else _spending.__wrapped__)(budget)
+
+
+@lru_cache(_MOST_KEPT)
+def _spending(budget: Budget) -> Spent:
     limit = budget.limit
     return Spent(budget.key, limit.cost, emission(limit), limit.algorithm == "concurrency")
 
@@ -202,7 +205,13 @@ def returned_state(units: Units, at: int, spent: Spent) -> Units:
 
 def fingerprint(claim: Claim) -> str:
     """A fingerprint of the claim, by which a repeat is told from another claim under the same request id."""
-    return _fingerprint(claim.budgets)
+    budgets = claim.budgets
+    return (_fingerprint if _is_short(budgets) else _fingerprint.__wrapped__)(budgets)
+
+
+def _is_short(budgets: Iterable[Budget]) -> bool:
+    """Whether what follows from the budgets may be kept: long names would fill the memory."""
+    return all(len(budget.key) < _LONGEST_KEPT for budget in budgets)
 
 
 @lru_cache(_MOST_KEPT)

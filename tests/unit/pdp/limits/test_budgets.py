@@ -11,6 +11,7 @@ from msgspec import structs
 
 from pdp.answer import LARGEST, Limit
 from pdp.api.model import Call, Principal, Session
+from pdp.limits import budgets as module
 from pdp.limits.algorithms import ALGORITHMS, SECOND, Units, live
 from pdp.limits.budgets import (
     CALLER_TOTAL,
@@ -430,3 +431,19 @@ def test_a_clock_set_back_is_followed_even_by_a_refused_call() -> None:
     assert changed == {"k": (START,)}
     (later,), _ = step([Claim("s", (full,))], changed, START + 10 * SECOND, {})
     assert later.grant is not None
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(20, True), (8000, False)])
+def test_what_a_caller_with_long_names_must_take_is_not_kept(length: int, is_kept: bool) -> None:
+    """Thousands of names as long as they may be would fill the memory; what is taken is the same."""
+    kept = (module._budgets, module._fingerprint, module._spending)
+    for each in kept:
+        each.cache_clear()
+    for number in range(3):
+        caller = call(target=str(number) + "t" * length)
+        claim = Claim("r", budgets((limit(scope="tool"),), caller, 10))
+        taken = take(claim, {}, START)
+        assert taken.grant is not None
+        assert [spent.key for spent in taken.grant.spent] == [each.key for each in claim.budgets]
+        assert taken.grant.claimed == fingerprint(claim)
+    assert [each.cache_info().currsize for each in kept] == [3 * is_kept] * 3
