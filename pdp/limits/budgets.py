@@ -176,11 +176,6 @@ def take(claim: Claim, state: State, now: int) -> Taken:
 
 def spending(budget: Budget) -> Spent:
     """The units that a budget takes when its limit passes."""
-    return (_spending if _is_short((budget,)) else _spending.__wrapped__)(budget)
-
-
-@lru_cache(_MOST_KEPT)
-def _spending(budget: Budget) -> Spent:
     limit = budget.limit
     return Spent(budget.key, limit.cost, emission(limit), limit.algorithm == "concurrency")
 
@@ -205,13 +200,9 @@ def returned_state(units: Units, at: int, spent: Spent) -> Units:
 
 def fingerprint(claim: Claim) -> str:
     """A fingerprint of the claim, by which a repeat is told from another claim under the same request id."""
-    budgets = claim.budgets
-    return (_fingerprint if _is_short(budgets) else _fingerprint.__wrapped__)(budgets)
-
-
-def _is_short(budgets: Iterable[Budget]) -> bool:
-    """Whether what follows from the budgets may be kept: long names would fill the memory."""
-    return all(len(budget.key) < _LONGEST_KEPT for budget in budgets)
+    is_short = all(len(budget.key) < _LONGEST_KEPT for budget in claim.budgets)
+    work_out = _fingerprint if is_short else _fingerprint.__wrapped__
+    return work_out(claim.budgets)
 
 
 @lru_cache(_MOST_KEPT)

@@ -436,7 +436,7 @@ def test_a_clock_set_back_is_followed_even_by_a_refused_call() -> None:
 @pytest.mark.parametrize(("length", "is_kept"), [(20, True), (8000, False)])
 def test_what_a_caller_with_long_names_must_take_is_not_kept(length: int, is_kept: bool) -> None:
     """Thousands of names as long as they may be would fill the memory; what is taken is the same."""
-    kept = (module._budgets, module._fingerprint, module._spending)
+    kept = (module._budgets, module._fingerprint)
     for each in kept:
         each.cache_clear()
     for number in range(3):
@@ -446,4 +446,4 @@ def test_what_a_caller_with_long_names_must_take_is_not_kept(length: int, is_kep
         assert taken.grant is not None
         assert [spent.key for spent in taken.grant.spent] == [each.key for each in claim.budgets]
         assert taken.grant.claimed == fingerprint(claim)
-    assert [each.cache_info().currsize for each in kept] == [3 * is_kept] * 3
+    assert [each.cache_info().currsize for each in kept] == [3 * is_kept] * 2
