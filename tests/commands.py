@@ -18,6 +18,7 @@ def run(*words: str, cwd: Path | None = None, **settings: str) -> CompletedProce
 
 async def run_aside(*words: str, cwd: Path | None = None, **settings: str) -> CompletedProcess[str]:
     """As `run`, while other tasks go on."""
+    warm()  # here, as threads that need it at once would each start one
     return await asyncio.to_thread(run, *words, cwd=cwd, **settings)
 
 
