@@ -31,10 +31,10 @@ async def read_body(
 ) -> bytes:
     """The whole body; raises `BodyTooLarge`, `BodyTooSlow` or `ClientGoneError`.
 
-    `declared` is the Content-Length, 0 when there is none; `is_here` means that all of it has arrived. Before more than a little of it is read,
-    `hold` waits until so many bytes may be held; that is no fault of the client, and not counted as
-    slow. Of a body that is too large, as much again is read and thrown away, so that the client gets
-    to read the answer.
+    `declared` is the Content-Length, 0 when there is none; `is_here` means that all of it has arrived.
+    Before more than a little of it is read, `hold` waits until so many bytes may be held; that is no
+    fault of the client, and not counted as slow. Of a body that is too large, as much again is read and
+    thrown away, so that the client gets to read the answer.
     """
     seconds, limit = config.body_timeout_ms / 1000, config.max_body_bytes
     if declared > 2 * limit:

@@ -23,9 +23,8 @@ class OpenIdLogin:
         self, config: OpenId, port: int, steady: Callable[[], float], wall: Callable[[], float]
     ) -> None:
         """None has begun; `port` is the console's."""
-        from tipstaff.console.login.openid_client import (
-            OpenIdClient,  # a console without a provider does without
-        )
+        # A console without a provider does without what this loads.
+        from tipstaff.console.login.openid_client import OpenIdClient
 
         self._config = config
         self._redirect = f"http://127.0.0.1:{port}{RETURN_PATH}"

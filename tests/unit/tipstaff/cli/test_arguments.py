@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tipstaff.__main__ import parser
+from tipstaff.cli import commands, survey_commands
 
 SERVER = ["npx", "-y", "server", "--", "-v", "/srv"]
 
@@ -120,6 +121,23 @@ def test_the_version_is_told_with_that_of_opa(capsys: pytest.CaptureFixture[str]
         parsed("--version")
     assert ended.value.code == 0
     assert capsys.readouterr().out == "tipstaff 0.1.0 (OPA 1.22.2)\n"
+
+
+@pytest.mark.parametrize("name", [*survey_commands.ALL, *commands.ALL])
+def test_of_a_command_that_is_named_nothing_else_is_built(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has its own name in the table, and the help that it has beside all others."""
+    shown = []
+    for whole in (parser([name]), parser()):
+        with pytest.raises(SystemExit):
+            whole.parse_args([name, "--help"])
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert f"usage: tipstaff {name}" in shown[0]
+    other = next(each for each in commands.ALL if each != name)
+    with pytest.raises(SystemExit):
+        parser([name]).parse_args([other, "--help"])
 
 
 def test_help_loads_neither_service() -> None:
