@@ -38,10 +38,10 @@ async function open({ tab, person }) {
 
 // What the page asks for by script comes as it was when it was asked for, and so much later.
 const delay = (page, { at, milliseconds }) => page.route(at, async (route) => {
-  if (route.request().resourceType() !== "xhr") return route.continue();
+  if (!["xhr", "fetch"].includes(route.request().resourceType())) return route.continue();
   const response = await route.fetch();
   await new Promise((done) => setTimeout(done, milliseconds));
-  return route.fulfill({ response });
+  return route.fulfill({ response }).catch(() => null); // the page may have gone meanwhile
 });
 
 const steps = {
