@@ -70,8 +70,8 @@ const steps = {
   post: (page, { url, body }) => page.evaluate(([where, what]) => fetch(where, {
     method: "POST", body: what, headers: { "Content-Type": "application/x-www-form-urlencoded" }, redirect: "manual",
   }).then((answer) => answer.status), [url, body]),
-  // A page that does not close in time keeps nobody waiting.
-  close: (page) => Promise.race([page.close(), new Promise((done) => setTimeout(done, 5000))]),
+  // A page that does not close in time keeps nobody waiting, nor does the timer once everything else is done.
+  close: (page) => Promise.race([page.close(), new Promise((done) => setTimeout(done, 5000).unref())]),
   check,
   complaints: () => complaints.splice(0).filter((each) => !/40[0-9]|503|net::ERR_/.test(each)),
 };
