@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pdp.api.strict_json import (
     MAX_DEPTH,
+    MAX_INTEGER_LENGTH,
     MAX_VALUES,
     UNBOUNDED,
     StrictJsonError,
@@ -45,6 +46,15 @@ def test_every_proper_document_is_read_as_json_reads_it(
     assert loads(data) == json.loads(data) == value
 
 
+@given(DOCUMENTS, st.sampled_from([(",", ":"), (", ", ": "), (" ,", " :")]), st.booleans())
+def test_a_document_is_read_the_same_however_it_is_written(
+    value: Any, separators: tuple[str, str], ascii_only: bool
+) -> None:
+    """By the short way and by the long one: value by value, and type by type."""
+    data = json.dumps(value, ensure_ascii=ascii_only, separators=separators).encode()
+    assert repr(loads(data)) == repr(json.loads(data))
+
+
 NUMBERS = st.from_regex(r"-?(0|[1-9]\d{0,40})(\.\d{1,40})?([eE][+-]?\d{1,3})?", fullmatch=True)
 
 
@@ -65,7 +75,7 @@ def test_what_is_proven_is_read_the_same_way_by_the_faster_parser(text: str) -> 
         value = loads(text.encode())
     except StrictJsonError:
         return
-    assert repr(read_proven(text.encode())) == repr(value)
+    assert repr(read_proven(text.encode())) == repr(value) == repr(json.loads(text))
 
 
 @given(st.binary() | st.text('[]{}:,"\\u0019dDeE+-. \n\x00aNInfty').map(str.encode))
@@ -118,6 +128,16 @@ def test_what_is_not_json_for_every_parser_is_refused(text: str) -> None:
     """Numbers beyond a double, lone surrogates, comments, trailing data and the like."""
     with pytest.raises(StrictJsonError):
         loads(text.encode())
+
+
+@pytest.mark.parametrize("before", [*range(12), *range(295, 330)])
+def test_an_integer_beyond_a_double_is_refused_wherever_it_stands(before: int) -> None:
+    """One digit less is read, as are many digits in a text."""
+    text = '["%s",%s,"%s"]'
+    digits = "9" * (MAX_INTEGER_LENGTH + 1)
+    assert loads((text % ("a" * before, digits[1:], digits)).encode())[1] == int(digits[1:])
+    with pytest.raises(StrictJsonError, match="beyond the range"):
+        loads((text % ("a" * before, digits, "")).encode())
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
