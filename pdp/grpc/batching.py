@@ -1,6 +1,8 @@
 """Batches of calls: while one query is in flight, the calls that arrive share the next.
 
-No timer is involved, so that a lone call is not delayed. A group (of BatchDecide) is never split.
+No timer is involved, so that a lone call is not delayed. A group (of BatchDecide) is never split. The answers of
+a batch are on their way before the next one is judged: who gets them asks again meanwhile, instead of waiting for
+the service that waits for them.
 Callers are served round robin. A call with large arguments is judged alone, in a lane of its own:
 however slow it is, it neither delays nor fails a small one. What has waited too long is refused unjudged: who
 asked has given up, and judging it would only make the next ones wait as long.
@@ -24,6 +26,8 @@ LARGE_AT_ONCE = 1
 MAX_BATCH_BYTES = 512 * 1024
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 _CALLERS_PART = 4  # one caller may have a fourth of the bytes that wait
+# So many turns of the event loop it takes from a judgement to the message that has it: each future on the way takes one.
+_TURNS_TO_ANSWER = 3
 
 JudgeMany = Callable[[Sequence[Call]], Awaitable[list[Judgement]]]
 
@@ -43,6 +47,18 @@ class _Lane:
         self.max_calls = max_calls
         self.waiting: FairQueue[_Group] = FairQueue(bounds)
         self.arrived = asyncio.Event()
+        self.turn = asyncio.Lock()
+
+    async def ready(self) -> None:
+        """Wait for calls; then until earlier answers are on their way, and as long as calls keep coming that fit."""
+        while not self.waiting:
+            self.arrived.clear()
+            await self.arrived.wait()
+        turns, calls = 0, self.waiting.calls
+        while turns < _TURNS_TO_ANSWER:
+            await asyncio.sleep(0)
+            is_filling = calls < self.waiting.calls < self.max_calls
+            turns, calls = 0 if is_filling else turns + 1, self.waiting.calls
 
 
 class Batcher:
@@ -94,11 +110,14 @@ class Batcher:
 
     async def _work(self, lane: _Lane) -> None:
         while True:
-            while not lane.waiting:
-                lane.arrived.clear()
-                await lane.arrived.wait()
             # Nothing here names the groups, which would keep them in memory until the next come.
-            await self._judge_all(self._in_time(lane.waiting.take(lane.max_calls, MAX_BATCH_BYTES)))
+            await self._judge_all(await self._next(lane))
+
+    async def _next(self, lane: _Lane) -> list[_Group]:
+        """The next groups; one worker at a time waits for them."""
+        async with lane.turn:
+            await lane.ready()
+            return self._in_time(lane.waiting.take(lane.max_calls, MAX_BATCH_BYTES))
 
     def _in_time(self, groups: Sequence[_Group]) -> list[_Group]:
         """The groups that have not waited too long; the others fail with `Overloaded`."""

@@ -49,7 +49,7 @@ class FairQueue(Generic[T]):
         self._callers: deque[str] = (
             deque()
         )  # callers with waiting items, the next to be served first
-        self._calls = 0
+        self.calls = 0
         self._bytes = 0
 
     def __bool__(self) -> bool:
@@ -59,10 +59,8 @@ class FairQueue(Generic[T]):
     def put(self, caller: str, item: T, calls: int, size: int) -> None:
         """Queue `item`; raises `Overloaded`. An item of any size fits into an empty queue."""
         bounds, line = self._bounds, self._lines.get(caller)
-        if self._calls and (
-            self._calls + calls > bounds.calls or self._bytes + size > bounds.bytes
-        ):
-            raise Overloaded(f"{self._calls} calls of {self._bytes} bytes are waiting already")
+        if self.calls and (self.calls + calls > bounds.calls or self._bytes + size > bounds.bytes):
+            raise Overloaded(f"{self.calls} calls of {self._bytes} bytes are waiting already")
         if line is None:
             line = self._lines[caller] = _Line()
             self._callers.append(caller)
@@ -96,5 +94,5 @@ class FairQueue(Generic[T]):
     def _count(self, line: _Line[T], calls: int, size: int) -> None:
         line.calls += calls
         line.bytes += size
-        self._calls += calls
+        self.calls += calls
         self._bytes += size
