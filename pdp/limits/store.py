@@ -27,6 +27,7 @@ from tipstaff.common.atomic_file import PRIVATE, PRIVATE_FOLDER, make_missing
 MAX_MEMORY_KEYS = 1_000_000
 _SWEEP_BATCH = 500
 _SWEEP_PERIOD = 20_000  # microseconds
+_AFTER_ALL_KEYS = b""  # to SQLite, any bytes come after every text
 T = TypeVar("T")
 log = structlog.get_logger("pdp.store")
 
@@ -94,6 +95,7 @@ class SqliteStore:
         """
         self._thread = ThreadPoolExecutor(1, "limits") if is_full else None
         self._sweeps_at = 0
+        self._swept = ""
         try:
             make_missing(path.parent, PRIVATE_FOLDER)
             # SQLite would make the file with the umask's mode; its side files get the mode of this one.
@@ -185,7 +187,8 @@ class SqliteStore:
             "CREATE TABLE IF NOT EXISTS counters (key TEXT PRIMARY KEY, expires INTEGER NOT NULL,"
             " units BLOB NOT NULL) WITHOUT ROWID"
         )
-        self._db.execute("CREATE INDEX IF NOT EXISTS counters_expires ON counters (expires)")
+        # Earlier versions found old rows by an index, which was written at another random place for each call.
+        self._db.execute("DROP INDEX IF EXISTS counters_expires")
         self._grants = GrantLog(self._db, now)
         _tell_of_clock(self._grants.last, now)
 
@@ -216,14 +219,16 @@ class SqliteStore:
                 )
 
     def _forget(self, now: int) -> None:
-        """Drop a few rows that hold nothing any more, so that the file does not grow for ever."""
+        """Drop rows that hold nothing any more, so that the file does not grow for ever: a part of it at a time."""
         if now < self._sweeps_at:
             return
         self._sweeps_at = now + _SWEEP_PERIOD
-        self._db.execute(
-            "DELETE FROM counters WHERE key IN (SELECT key FROM counters WHERE expires <= ? LIMIT ?)",
-            (now, _SWEEP_BATCH),
-        )
+        next_part = "SELECT key FROM counters WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?"
+        last = self._db.execute(next_part, (self._swept, _SWEEP_BATCH)).fetchone()
+        end = _AFTER_ALL_KEYS if last is None else last[0]
+        expired = "DELETE FROM counters WHERE key > ? AND key <= ? AND expires <= ?"
+        self._db.execute(expired, (self._swept, end, now))
+        self._swept = "" if last is None else end
 
 
 def _tell_of_clock(last: int | None, now: int) -> None:

@@ -111,6 +111,46 @@ async def test_sqlite_forgets_keys_that_hold_nothing(tmp_path: Path) -> None:
     db.close()
 
 
+async def test_sqlite_forgets_part_by_part_and_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever has expired goes in time, wherever it stands; nothing else goes."""
+    monkeypatch.setattr("pdp.limits.store._SWEEP_BATCH", 5)
+    store = SqliteStore(tmp_path / "l.db", 0)
+    windows = {f"k{index:02}": 10 if index % 3 else 1000 for index in range(40)}
+    await store.take(claims([(budget(key, window=windows[key]),) for key in windows]), now=1)
+    lasting = {key for key, window in windows.items() if window == 1000} | {"k99"}
+    lefts = []
+    for step in range(20):
+        await store.take(claims([(budget("k99"),)]), now=60 * SECOND + step * SECOND)
+        lefts.append(len(await store.state()))
+    assert set(await store.state()) == lasting
+    assert len(windows) > lefts[0] > lefts[1] > len(lasting)
+    expired = dict.fromkeys(("a", "k50", "z"), 10)
+    await store.take(claims([(budget(key),) for key in expired]), now=90 * SECOND)
+    for step in range(12):
+        await store.take(claims([(budget("k99"),)]), now=120 * SECOND + step * SECOND)
+    assert set(await store.state()) == lasting
+    store.close()
+
+
+async def test_a_file_of_an_earlier_version_is_read_on(tmp_path: Path) -> None:
+    """It has an index that is not needed any more."""
+    path = tmp_path / "l.db"
+    store = SqliteStore(path, 0)
+    await store.take(claims([(budget("a", most=1),)]), now=1)
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE INDEX counters_expires ON counters (expires)")
+    db.close()
+    store = SqliteStore(path, 2)
+    assert (await store.take([Claim("again", (budget("a", most=1),))], now=2))[0].grant is None
+    store.close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall() == []
+    db.close()
+
+
 def test_sqlite_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     """Session ids are in it."""
     SqliteStore(tmp_path / "sub" / "l.db", 0)
