@@ -225,10 +225,10 @@ class SqliteStore:
         self._sweeps_at = now + _SWEEP_PERIOD
         next_part = "SELECT key FROM counters WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?"
         last = self._db.execute(next_part, (self._swept, _SWEEP_BATCH)).fetchone()
-        end = _AFTER_ALL_KEYS if last is None else last[0]
+        end: str | bytes = _AFTER_ALL_KEYS if last is None else last[0]
         expired = "DELETE FROM counters WHERE key > ? AND key <= ? AND expires <= ?"
         self._db.execute(expired, (self._swept, end, now))
-        self._swept = "" if last is None else end
+        self._swept = "" if last is None else last[0]
 
 
 def _tell_of_clock(last: int | None, now: int) -> None:

@@ -1,6 +1,7 @@
 """Client of the decision service, over one long-lived stream of batches. Edge: gRPC, asyncio.
 
-Calls that queue while a write is in flight go together in the next one. Every way of not getting a
+Calls that queue while a write is in flight go together in the next one; while many wait for their answers, so do
+those that come in the next turns of the event loop. Every way of not getting a
 decision becomes a deny with the code `pdp_unavailable`; nothing here waits longer than its deadline.
 No call is sent twice: a lost call may have been counted.
 
@@ -30,6 +31,7 @@ from pep.judge.service_calls import NoDecisionError, ServiceCalls, no_decision
 # The service reads messages of at most 16 MiB; a larger one would end the stream for all calls.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
 _MAX_BATCH = 128
+_MANY = 32
 _PAUSE_SECONDS = 0.1
 
 log = structlog.get_logger("pep.ask")
@@ -166,10 +168,22 @@ class DecisionClient(ServiceCalls):
             await self._woken.wait()
             self._woken.clear()
             while self._unsent:
-                await stream.write(decision_pb2.StreamDecideRequest(items=self._next_batch()))
+                await self._gather()
+                if batch := self._next_batch():
+                    await stream.write(decision_pb2.StreamDecideRequest(items=batch))
+
+    async def _gather(self) -> None:
+        """While many calls wait for their answers, give others a turn to come along, as long as they do.
+
+        A message costs as much as several calls, and the service is busy with those that it has.
+        """
+        before = 0
+        while before < len(self._unsent) < _MANY <= len(self._waiting):
+            before = len(self._unsent)
+            await asyncio.sleep(0)
 
     def _next_batch(self) -> Sequence[decision_pb2.StreamItem]:
-        """The queued items that one message holds; always at least one item."""
+        """The queued items that one message holds; at least one, if there is any."""
         batch: list[decision_pb2.StreamItem] = []
         room = MAX_MESSAGE_BYTES
         for item_id in list(self._unsent)[:_MAX_BATCH]:

@@ -80,6 +80,26 @@ async def test_a_decision_is_what_the_service_says_of_this_very_call(tmp_path: P
         assert max(site.service.batches) <= 128 < sum(site.service.batches)
 
 
+@pytest.mark.parametrize(("waiting", "messages"), [(decision_client._MANY, 1), (1, 2)])
+async def test_while_many_wait_the_calls_of_the_next_turns_go_along(
+    tmp_path: Path, waiting: int, messages: int
+) -> None:
+    """While few wait, each goes at once."""
+    async with connected(tmp_path) as site:
+        site.service.script = lambda one: None
+        asking = [asyncio.ensure_future(site.decide(f"{number}")) for number in range(waiting)]
+        await until(lambda: len(site.service.calls) == waiting)
+        sent = len(site.service.batches)
+        for _ in range(2):
+            asking.append(asyncio.ensure_future(site.decide("later")))
+            await asyncio.sleep(0)
+        await until(lambda: len(site.service.calls) == waiting + 2)
+        assert len(site.service.batches) == sent + messages
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+
 async def test_of_a_list_the_hidden_entries_are_told(tmp_path: Path) -> None:
     """By their positions, from one question."""
     async with connected(tmp_path) as site:
