@@ -3,9 +3,10 @@
 No timer is involved, so that a lone call is not delayed. A group (of BatchDecide) is never split. The answers of
 a batch are on their way before the next one is judged: who gets them asks again meanwhile, instead of waiting for
 the service that waits for them.
-Callers are served round robin. A call with large arguments is judged alone, in a lane of its own:
-however slow it is, it neither delays nor fails a small one. What has waited too long is refused unjudged: who
-asked has given up, and judging it would only make the next ones wait as long.
+
+Callers are served round robin. A call with large arguments is judged alone, in a lane of its own: however slow it
+is, it neither delays nor fails a small one. What has waited too long is refused unjudged: who asked has given up,
+and judging it would only make the next ones wait as long.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class FairQueue(Generic[T]):
     """A queue of items, each of some calls and bytes, which are never split."""
 
     def __init__(self, bounds: Bounds) -> None:
-        """Begin empty."""
+        """Begin empty; `calls` is how many wait."""
         self._bounds = bounds
         self._lines: dict[str, _Line[T]] = {}
         self._callers: deque[str] = (

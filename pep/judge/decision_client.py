@@ -1,9 +1,9 @@
 """Client of the decision service, over one long-lived stream of batches. Edge: gRPC, asyncio.
 
 Calls that queue while a write is in flight go together in the next one; while many wait for their answers, so do
-those that come in the next turns of the event loop. Every way of not getting a
-decision becomes a deny with the code `pdp_unavailable`; nothing here waits longer than its deadline.
-No call is sent twice: a lost call may have been counted.
+those that come in the next turns of the event loop. Every way of not getting a decision becomes a deny with the
+code `pdp_unavailable`; nothing here waits longer than its deadline. No call is sent twice: a lost call may have
+been counted.
 
 An allow that arrives after its caller has gone is refunded, because the call will not be made.
 """
