@@ -116,9 +116,8 @@ class Idempotency:
 
 def digest(call: Call) -> bytes:
     """A digest of `call` that tells a repeat from another call; without the trace, which differs between attempts."""
-    known = hashlib.sha256(_encode(structs.replace(call, arguments=b"", trace_id="")))
-    known.update(call.arguments)
-    return known.digest()
+    same = structs.replace(call, trace_id="") if call.trace_id else call
+    return hashlib.sha256(_encode(same)).digest()
 
 
 def _decision_bytes(decision: Decision) -> int:
