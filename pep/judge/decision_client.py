@@ -31,7 +31,7 @@ from pep.judge.service_calls import NoDecisionError, ServiceCalls, no_decision
 # The service reads messages of at most 16 MiB; a larger one would end the stream for all calls.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 4096
 _MAX_BATCH = 128
-_MANY = 32
+_MANY = 32  # as many as the service judges at once, unless it is told otherwise
 _PAUSE_SECONDS = 0.1
 
 log = structlog.get_logger("pep.ask")
